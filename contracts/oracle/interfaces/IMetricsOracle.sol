@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {ClusterFigures} from "../../types/ClusterFigures.sol";
+import {ClusterId} from "../../types/ClusterId.sol";
+
+/// @notice What a cluster's meters show: totals since it went live. Consumers take differences, so that no epoch
+///         is counted twice or missed. One slot.
+/// @param epoch Last Final epoch; 0 if there is none.
+/// @param energyWh Watt-hours drawn by the GPUs, before PUE. Epochs reported after their grace add none.
+/// @param contractedGpuSeconds Registered GPUs × seconds in service.
+/// @param availableGpuSeconds Of those, seconds in which the GPU was healthy.
+/// @param billableGpuSeconds Of those, seconds worked for paying customers.
+struct MeterReading {
+    uint32 epoch;
+    uint56 energyWh;
+    uint56 contractedGpuSeconds;
+    uint56 availableGpuSeconds;
+    uint56 billableGpuSeconds;
+}
+
+/// @notice What is remembered of a report for ever, by its root. One slot.
+/// @param epoch The epoch it measures.
+/// @param reporterSetId The set of reporters whose quorum signed it.
+/// @param postedAt Unix second it was accepted.
+/// @param finalAt Unix second from which it is Final.
+struct ReportRecord {
+    uint32 epoch;
+    uint32 reporterSetId;
+    uint40 postedAt;
+    uint40 finalAt;
+}
+
+/// @title MetricsOracle
+/// @notice Uptime, utilisation and energy of every cluster, an epoch at a time, as a quorum of reporters signed it.
+/// @dev A report is valid only with signatures of at least `quorum()` distinct registered reporters over the same
+///      EIP-712 bytes: `Report(uint32 reporterSetId,uint32 epoch,bytes32 root,bytes32 figuresHash)` in the domain
+///      ("Rackstream MetricsOracle", "1", chain id, this contract), where `figuresHash` is the keccak256 of the
+///      32-byte words of `figures` in order, and `root` is the Merkle root (OpenZeppelin's standard tree: leaves
+///      hashed twice, pairs sorted) over one leaf a cluster:
+///      keccak256(keccak256(abi.encode(uint32 clusterId, uint32 epoch, uint256 figures, bytes32 sampleRoot))).
+///      A report is Posted, then Final after `disputeWindowSeconds` (0: at once). Counters move only at Final.
+///      The reporters are trusted only as a quorum: fewer than a third of them can neither forge nor stop a report.
+interface IMetricsOracle {
+    /// @notice A quorum's report of `epoch` with `root` was accepted.
+    event ReportPosted(
+        bytes32 indexed root, uint32 indexed epoch, address indexed transmitter, uint32 reporterSetId, uint40 finalAt
+    );
+    /// @notice `figures` of one cluster were counted; `reading` is the counter slot after it.
+    /// @dev `figures` carries the cluster and all measured values (see ClusterFigures), `reading` the totals, both
+    ///      packed: an event's data is a third of a report's gas.
+    event FiguresFinal(ClusterId indexed clusterId, uint32 indexed epoch, ClusterFigures figures, MeterReading reading);
+    /// @notice `figures` of one cluster wait for the end of the dispute window.
+    event FiguresPosted(ClusterId indexed clusterId, uint32 indexed epoch, ClusterFigures figures, uint40 finalAt);
+    /// @notice A cluster in a report was left out: it needs `expectedEpoch` next (0: it is not measured at all).
+    event FiguresSkipped(ClusterId indexed clusterId, uint32 indexed epoch, uint32 expectedEpoch);
+    /// @notice The energy of an epoch came after its grace and was not counted.
+    event EnergyLapsed(ClusterId indexed clusterId, uint32 indexed epoch, uint32 energyWh);
+    event ReportersChanged(uint32 indexed reporterSetId, address[] reporters, uint256 quorum);
+    event DisputeWindowChanged(uint256 previousSeconds, uint256 newSeconds);
+
+    /// @notice The report was signed for `reporterSetId`; the present set is `current`.
+    error MetricsOracle_WrongReporterSet(uint32 reporterSetId, uint32 current);
+    /// @notice Fewer signatures than the quorum.
+    error MetricsOracle_NoQuorum(uint256 signatures, uint256 quorum);
+    /// @notice Signature number `index` is by `signer`, who is no reporter (zero: no valid signature).
+    error MetricsOracle_NotAReporter(uint256 index, address signer);
+    /// @notice Two signatures are by `signer`.
+    error MetricsOracle_DuplicateSigner(address signer);
+    error MetricsOracle_SignaturesMalformed(uint256 length);
+    /// @notice `epoch` has not ended; it does at `endsAt`.
+    error MetricsOracle_EpochNotOver(uint32 epoch, uint256 endsAt);
+    /// @notice A report with this root was posted before.
+    error MetricsOracle_Replayed(bytes32 root);
+    error MetricsOracle_NoFigures();
+    error MetricsOracle_ZeroRoot();
+    /// @notice Figures contradict themselves: see ClusterFigures.isCoherent.
+    error MetricsOracle_Incoherent(uint256 index, ClusterFigures figures);
+    /// @notice Figures must come in ascending order of cluster, each once.
+    error MetricsOracle_NotAscending(uint256 index, ClusterId clusterId);
+    error MetricsOracle_ReporterCount(uint256 count, uint256 minimum, uint256 maximum);
+    error MetricsOracle_BadReporter(address reporter);
+    error MetricsOracle_WindowOutOfRange(uint256 secondsAsked, uint256 limit);
+
+    /// @notice Post a report. Open to all: the signatures are what counts.
+    /// @param reporterSetId The set that signed.
+    /// @param epoch The epoch measured; it must be over.
+    /// @param root Binds each cluster's figures to the samples behind them; see the contract's notes.
+    /// @param figures One word a cluster, ascending by cluster. A cluster whose next epoch is another one
+    ///        is skipped with FiguresSkipped, not reverted: reporters may catch up cluster by cluster.
+    /// @param signatures 65 bytes (r, s, v) a signature, in any order.
+    function postReport(
+        uint32 reporterSetId,
+        uint32 epoch,
+        bytes32 root,
+        ClusterFigures[] calldata figures,
+        bytes calldata signatures
+    ) external;
+
+    /// @notice Count the Posted figures of a cluster whose window is over, oldest first, at most `limit` epochs.
+    ///         Open to all. Returns how many were counted.
+    function finalize(ClusterId clusterId, uint256 limit) external returns (uint256 count);
+
+    /// @notice Replace the reporters, 1 to 31 distinct accounts. For the ORACLE_ADMIN_ROLE. Acts at once;
+    ///         signatures for the previous set stop counting.
+    function setReporters(address[] calldata reporters) external;
+
+    /// @notice Set the dispute window of later reports, 0 to 1 day, in seconds. For the ORACLE_ADMIN_ROLE.
+    function setDisputeWindow(uint256 newSeconds) external;
+
+    /// @notice What the meters of a cluster show; all zero if it has no Final report.
+    function reading(ClusterId clusterId) external view returns (MeterReading memory);
+
+    /// @notice The epoch that a cluster's next report must be of; 0 if it is not measured (not Live yet, or
+    ///         retired and complete).
+    function nextEpoch(ClusterId clusterId) external view returns (uint32);
+
+    /// @notice The last epoch of a cluster whose counters can no longer change: Final, or past its grace without
+    ///         a report in time. firstEpoch − 1 if there is none; 0 if the cluster is not Live yet.
+    function resolvedEpoch(ClusterId clusterId) external view returns (uint32);
+
+    /// @notice Seconds from the end of the last Final epoch to now; from the start of the first one if none is
+    ///         Final; 0 for a cluster that is not measured (not Live yet, or retired and complete).
+    function ageSeconds(ClusterId clusterId) external view returns (uint256);
+
+    /// @notice Whether `ageSeconds` is above STALE_SECONDS: new risk must stop, claims and repayment go on.
+    function isStale(ClusterId clusterId) external view returns (bool);
+
+    /// @notice What is remembered of the report with `root`; all zero if there is none.
+    function report(bytes32 root) external view returns (ReportRecord memory);
+
+    /// @notice Whether a report with `root` binds these figures and this sample root to the cluster named in them.
+    function verifyFigures(
+        bytes32 root,
+        uint32 epoch,
+        ClusterFigures figures,
+        bytes32 sampleRoot,
+        bytes32[] calldata proof
+    ) external view returns (bool);
+
+    /// @notice The EIP-712 digest that a reporter signs.
+    function reportDigest(uint32 reporterSetId, uint32 epoch, bytes32 root, ClusterFigures[] calldata figures)
+        external
+        view
+        returns (bytes32);
+
+    function reporters() external view returns (address[] memory);
+    function isReporter(address account) external view returns (bool);
+    function reporterSetId() external view returns (uint32);
+    /// @notice Signatures that a report needs: floor(2n / 3) + 1 of n reporters.
+    function quorum() external view returns (uint256);
+    function disputeWindowSeconds() external view returns (uint256);
+}
