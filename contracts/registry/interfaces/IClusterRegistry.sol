@@ -14,8 +14,8 @@ enum ClusterStatus {
 }
 
 /// @notice The specification of a cluster. Every change acts from a later epoch; see `scheduleSpec`.
-/// @param gpuModel Model of the GPUs, UTF-8, at most 31 bytes, zero-padded, e.g. "H100-SXM5-80GB".
-/// @param region Where the machines stand, UTF-8, at most 31 bytes, zero-padded, e.g. "eu-north-1".
+/// @param gpuModel Model of the GPUs, 1 to 31 printable ASCII characters, zero-padded, e.g. "H100-SXM5-80GB".
+/// @param region Where the machines stand, 1 to 31 printable ASCII characters, zero-padded, e.g. "eu-north-1".
 /// @param gpuSetRoot Merkle root of the registered GPUs; see `api/domain/gpu_set.py` for the leaf.
 /// @param documentsRoot Merkle root of the SHA-256 digests of title, insurance and serial-number documents.
 /// @param gpuCount Number of registered GPUs, 1 to 1,000,000.
@@ -26,7 +26,7 @@ enum ClusterStatus {
 /// @param contractedRateUsd6PerGpuHour Other running cost in 10⁻⁶ dollars a GPU-hour, at most 100,000,000 ($100).
 /// @param reserveShareBps Part of the income after operator and lenders that goes to the replacement reserve
 ///        until it holds its target, in 1/10,000, at most 10,000.
-/// @param depreciationLifeSeconds Life over which the hardware is written off, in seconds, 1 year to 15 years.
+/// @param depreciationLifeSeconds Life over which the hardware is written off, in seconds, 1 to 15 years of 365 days.
 /// @param pricePaidUsd6 What the hardware cost, in 10⁻⁶ dollars, at most 10^18.
 /// @param reserveTargetUsd6 What the replacement reserve is to hold, in 10⁻⁶ dollars, at most 10^18.
 struct ClusterSpec {
@@ -93,7 +93,10 @@ interface IClusterRegistry {
     error ClusterRegistry_ShareAlreadyRegistered(ClusterId clusterId, address share);
     /// @notice `share` says that it belongs to `shareClusterId`.
     error ClusterRegistry_ShareOfAnotherCluster(address share, ClusterId shareClusterId, ClusterId clusterId);
+    error ClusterRegistry_NoShareRegistered(ClusterId clusterId);
     error ClusterRegistry_NoSharesIssued(ClusterId clusterId);
+    /// @notice `account` was named as the issuer to replace; the issuer is `issuer`.
+    error ClusterRegistry_NotTheIssuer(ClusterId clusterId, address account, address issuer);
     error ClusterRegistry_ZeroAddress();
 
     /// @notice Register a cluster as Proposed and make `issuer` its ISSUER. For the REGISTRAR_ROLE.
@@ -128,14 +131,17 @@ interface IClusterRegistry {
 
     /// @notice Schedule `spec` to act from the start of `fromEpoch`. For the cluster's ISSUER, one at a time.
     /// @dev Never backwards. A change that cannot raise what is taken before the holders (GPU set, documents,
-    ///      lower counts and rates) needs one epoch's notice; any other needs SPEC_NOTICE_SECONDS, so that a
-    ///      holder can see it and leave. Before Live a change acts from the next epoch, whatever it is.
+    ///      lower counts, powers, rates and reserve) needs one epoch's notice (LIGHT_NOTICE_SECONDS); any other
+    ///      needs SPEC_NOTICE_SECONDS, so that a holder can see it and leave. `fromEpoch` must start when the
+    ///      notice is over or later. While Proposed, when nobody can hold a share, any change may act from the
+    ///      next epoch.
     function scheduleSpec(ClusterId clusterId, uint32 fromEpoch, ClusterSpec calldata spec) external;
 
     /// @notice Withdraw the scheduled specification before it acts. For the cluster's ISSUER.
     function withdrawSpec(ClusterId clusterId) external;
 
     /// @notice Replace a cluster's issuer. For the REGISTRAR_ROLE.
+    /// @param previousIssuer The present issuer, or the call is refused; it may have renounced its power.
     function replaceIssuer(ClusterId clusterId, address previousIssuer, address issuer) external;
 
     /// @notice Number of clusters; ids run from 1 to this.
@@ -144,13 +150,18 @@ interface IClusterRegistry {
     /// @notice The cluster, or an error if there is none.
     function cluster(ClusterId clusterId) external view returns (Cluster memory);
 
-    /// @notice Cheaper than `cluster` for callers that need no more.
+    /// @notice Cheaper than `cluster` for callers that need no more; None if there is no such cluster.
     function statusOf(ClusterId clusterId) external view returns (ClusterStatus);
 
-    /// @notice First and last epoch that are measured and paid; see `Cluster`.
+    /// @notice The account that the registry last appointed as the cluster's ISSUER, or an error if there is no
+    ///         such cluster.
+    function issuerOf(ClusterId clusterId) external view returns (address);
+
+    /// @notice First and last epoch that are measured and paid; see `Cluster`. Zeros if there is no such cluster.
     function epochRange(ClusterId clusterId) external view returns (uint32 firstEpoch, uint32 lastEpoch);
 
     /// @notice The specification in force in `epoch`, and the epoch from which it acts (0 for the first one).
+    ///         An error if there is no such cluster, as for the two below.
     function specAt(ClusterId clusterId, uint256 epoch)
         external
         view
