@@ -36,7 +36,9 @@ interface IIdentityRegistry {
         uint40 expiresAt
     );
     /// @notice `wallet` may no longer receive; attestations issued up to `revokedAt` are void.
-    event WalletRevoked(address indexed wallet, bytes16 indexed investorId, address indexed actor, uint40 revokedAt);
+    event WalletRevoked(
+        address indexed wallet, bytes16 indexed investorId, address indexed actor, uint40 revokedAt
+    );
     /// @notice No wallet of `investorId` may receive; attestations issued up to `revokedAt` are void.
     event InvestorRevoked(bytes16 indexed investorId, address indexed actor, uint40 revokedAt);
 
@@ -58,20 +60,27 @@ interface IIdentityRegistry {
     /// @notice Put an attestation in force. Open to all; the provider's signature is what counts.
     function attest(Attestation calldata attestation, address provider, bytes calldata signature) external;
 
-    /// @notice Void every attestation of `wallet` so far. For the COMPLIANCE_ROLE.
+    /// @notice Void every attestation of `wallet` so far, and take it off its investor's list, so that its place is
+    ///         free and the wallet may be attested to another. For the COMPLIANCE_ROLE. A wallet that was never
+    ///         attested is an error: what was issued for it and not yet presented is voided by `revokeInvestor`.
     function revokeWallet(address wallet) external;
 
-    /// @notice Void every attestation of every wallet of `investorId` so far. For the COMPLIANCE_ROLE.
+    /// @notice Void every attestation of every wallet of `investorId` so far, presented or not. The wallets stay on
+    ///         the investor's list. For the COMPLIANCE_ROLE.
     function revokeInvestor(bytes16 investorId) external;
 
     /// @notice Whether `wallet` may receive shares at this second. One storage read.
     function canReceive(address wallet) external view returns (bool);
 
-    /// @notice The cached attestation; zero `investorId` if there is none. Revoked ones have `expiresAt` 0.
+    /// @notice The cached attestation; zero `investorId` if there is none. A revoked one has `expiresAt` 0 and the
+    ///         time of revocation as `issuedAt`.
     function attestationOf(address wallet) external view returns (Attestation memory);
 
-    /// @notice The wallets of an investor, at most MAX_WALLETS_PER_INVESTOR (16).
+    /// @notice The wallets of an investor that were not revoked one by one, in no order, at most MAX_WALLETS_PER_INVESTOR (16).
     function walletsOf(bytes16 investorId) external view returns (address[] memory);
+
+    /// @notice Unix second of the last revocation of the whole investor; 0 if there was none.
+    function investorRevokedAt(bytes16 investorId) external view returns (uint40);
 
     /// @notice The EIP-712 digest that a provider signs.
     function attestationDigest(Attestation calldata attestation) external view returns (bytes32);
