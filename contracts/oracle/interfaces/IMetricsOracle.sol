@@ -3,21 +3,7 @@ pragma solidity 0.8.37;
 
 import {ClusterFigures} from "../../types/ClusterFigures.sol";
 import {ClusterId} from "../../types/ClusterId.sol";
-
-/// @notice What a cluster's meters show: totals since it went live. Consumers take differences, so that no epoch
-///         is counted twice or missed. One slot.
-/// @param epoch Last Final epoch; 0 if there is none.
-/// @param energyWh Watt-hours drawn by the GPUs, before PUE. Epochs reported after their grace add none.
-/// @param contractedGpuSeconds Registered GPUs × seconds in service.
-/// @param availableGpuSeconds Of those, seconds in which the GPU was healthy.
-/// @param billableGpuSeconds Of those, seconds worked for paying customers.
-struct MeterReading {
-    uint32 epoch;
-    uint56 energyWh;
-    uint56 contractedGpuSeconds;
-    uint56 availableGpuSeconds;
-    uint56 billableGpuSeconds;
-}
+import {MeterReading, PackedReading} from "../../types/MeterReading.sol";
 
 /// @notice What is remembered of a report for ever, by its root. One slot.
 /// @param epoch The epoch it measures.
@@ -44,17 +30,25 @@ struct ReportRecord {
 interface IMetricsOracle {
     /// @notice A quorum's report of `epoch` with `root` was accepted.
     event ReportPosted(
-        bytes32 indexed root, uint32 indexed epoch, address indexed transmitter, uint32 reporterSetId, uint40 finalAt
+        bytes32 indexed root,
+        uint32 indexed epoch,
+        address indexed transmitter,
+        uint32 reporterSetId,
+        uint40 finalAt
     );
     /// @notice `figures` of one cluster were counted; `reading` is the counter slot after it.
-    /// @dev `figures` carries the cluster and all measured values (see ClusterFigures), `reading` the totals, both
-    ///      packed: an event's data is a third of a report's gas.
-    event FiguresFinal(ClusterId indexed clusterId, uint32 indexed epoch, ClusterFigures figures, MeterReading reading);
-    /// @notice `figures` of one cluster wait for the end of the dispute window.
-    event FiguresPosted(ClusterId indexed clusterId, uint32 indexed epoch, ClusterFigures figures, uint40 finalAt);
+    /// @dev `figures` carries the cluster and all values as counted, so without energy if that lapsed (see
+    ///      EnergyLapsed), `reading` the totals; both packed: an event's data is a third of a report's gas.
+    event FiguresFinal(
+        ClusterId indexed clusterId, uint32 indexed epoch, ClusterFigures figures, PackedReading reading
+    );
+    /// @notice `figures` of one cluster, as they will be counted, wait for the end of the dispute window.
+    event FiguresPosted(
+        ClusterId indexed clusterId, uint32 indexed epoch, ClusterFigures figures, uint40 finalAt
+    );
     /// @notice A cluster in a report was left out: it needs `expectedEpoch` next (0: it is not measured at all).
     event FiguresSkipped(ClusterId indexed clusterId, uint32 indexed epoch, uint32 expectedEpoch);
-    /// @notice The energy of an epoch came after its grace and was not counted.
+    /// @notice The energy of an epoch came after its grace and is not counted; its other figures are.
     event EnergyLapsed(ClusterId indexed clusterId, uint32 indexed epoch, uint32 energyWh);
     event ReportersChanged(uint32 indexed reporterSetId, address[] reporters, uint256 quorum);
     event DisputeWindowChanged(uint256 previousSeconds, uint256 newSeconds);
@@ -87,7 +81,8 @@ interface IMetricsOracle {
     /// @param epoch The epoch measured; it must be over.
     /// @param root Binds each cluster's figures to the samples behind them; see the contract's notes.
     /// @param figures One word a cluster, ascending by cluster. A cluster whose next epoch is another one
-    ///        is skipped with FiguresSkipped, not reverted: reporters may catch up cluster by cluster.
+    ///        is skipped with FiguresSkipped, not reverted: reporters may catch up cluster by cluster. A report of
+    ///        which every cluster is skipped leaves no record, so that posting it too early does not spend it.
     /// @param signatures 65 bytes (r, s, v) a signature, in any order.
     function postReport(
         uint32 reporterSetId,
@@ -115,8 +110,10 @@ interface IMetricsOracle {
     ///         retired and complete).
     function nextEpoch(ClusterId clusterId) external view returns (uint32);
 
-    /// @notice The last epoch of a cluster whose counters can no longer change: Final, or past its grace without
-    ///         a report in time. firstEpoch − 1 if there is none; 0 if the cluster is not Live yet.
+    /// @notice The last epoch of a cluster whose energy can no longer change: Final, or past its grace without
+    ///         a report in time. firstEpoch − 1 if there is none; 0 if the cluster is not Live yet. It never falls,
+    ///         and the energy of `reading` is that of all epochs up to it (of a retired cluster: as long as no
+    ///         quorum signs epochs after its last, which `nextEpoch` tells it not to do).
     function resolvedEpoch(ClusterId clusterId) external view returns (uint32);
 
     /// @notice Seconds from the end of the last Final epoch to now; from the start of the first one if none is
