@@ -13,7 +13,12 @@ contract Authority is AccessManager, IAuthority {
     constructor(address initialAdmin) AccessManager(initialAdmin) {}
 
     /// @inheritdoc AccessManager
-    function getRoleAdmin(uint64 roleId) public view override(AccessManager, IAccessManager) returns (uint64) {
+    function getRoleAdmin(uint64 roleId)
+        public
+        view
+        override(AccessManager, IAccessManager)
+        returns (uint64)
+    {
         if (!Powers.isOverCluster(roleId)) return super.getRoleAdmin(roleId);
         uint32 power = uint32(roleId >> 32);
         if (power == Powers.ISSUER) return Powers.CLUSTER_REGISTRY_ROLE;

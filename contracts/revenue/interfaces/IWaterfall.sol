@@ -16,8 +16,8 @@ import {IRevenueSink} from "./IRevenueSink.sol";
 /// @param escrowed operatorAssigned − operatorEarned.
 /// @param tranchesAssigned Assigned to all tranches, paid or not.
 /// @param tranchesPaid Withdrawn to the tranches.
-/// @param reserveAssigned Ever assigned to the replacement reserve.
-/// @param reserveDrawn Of that, drawn for replacements or released to holders at the end.
+/// @param reserveAssigned Assigned to the replacement reserve, less what it released to the holders at the end.
+/// @param reserveDrawn Of that, drawn for replacements.
 /// @param holdersAssigned Ever assigned to the holders.
 /// @param holdersStreamed Of that, passed on to the share's stream.
 struct WaterfallState {
@@ -56,18 +56,27 @@ struct WaterfallState {
 ///         All payments out are pulled. The stablecoin is one with 6 decimals; what arrives is measured by balance
 ///         difference.
 interface IWaterfall is IRevenueSink {
-    /// @notice One distribution: what each level was assigned by it (the operator's can be negative: escrow released).
+    /// @notice One distribution: what each level was assigned by it. The operator's is negative where escrow was
+    ///         released, the reserve's where a retired cluster's reserve was.
     event IncomeDistributed(
         ClusterId indexed clusterId,
         int256 operatorUsd6,
         uint256 tranchesUsd6,
-        uint256 reserveUsd6,
+        int256 reserveUsd6,
         uint256 holdersUsd6,
         uint256 shortfallUsd6
     );
-    event TrancheAssigned(ClusterId indexed clusterId, address indexed tranche, uint256 amountUsd6, uint256 totalUsd6);
+    event TrancheAssigned(
+        ClusterId indexed clusterId, address indexed tranche, uint256 amountUsd6, uint256 totalUsd6
+    );
     /// @notice `amountUsd6` was passed to the share's stream, `totalUsd6` so far.
-    event HoldersStreamed(ClusterId indexed clusterId, address indexed share, uint256 amountUsd6, uint256 totalUsd6);
+    event HoldersStreamed(
+        ClusterId indexed clusterId, address indexed share, uint256 amountUsd6, uint256 totalUsd6
+    );
+    /// @notice `share` did not take `amountUsd6`, for `reason`; it waits for the next distribution.
+    event HoldersDeferred(
+        ClusterId indexed clusterId, address indexed share, uint256 amountUsd6, bytes reason
+    );
     event OperatingCostWithdrawn(
         ClusterId indexed clusterId,
         address indexed operator,
@@ -75,7 +84,9 @@ interface IWaterfall is IRevenueSink {
         uint256 amountUsd6,
         uint256 totalUsd6
     );
-    event TrancheWithdrawn(ClusterId indexed clusterId, address indexed tranche, uint256 amountUsd6, uint256 totalUsd6);
+    event TrancheWithdrawn(
+        ClusterId indexed clusterId, address indexed tranche, uint256 amountUsd6, uint256 totalUsd6
+    );
     event ReserveDrawn(
         ClusterId indexed clusterId,
         address indexed trustee,
@@ -90,8 +101,8 @@ interface IWaterfall is IRevenueSink {
 
     error Waterfall_NotEarning(ClusterId clusterId);
     error Waterfall_ZeroAmount();
-    /// @notice All income of the cluster would be `totalUsd6`, above `limit`.
-    error Waterfall_OverLimit(uint256 totalUsd6, uint256 limit);
+    /// @notice `amountUsd6` is more than `limit`, what is left of all the income that a cluster can have.
+    error Waterfall_OverLimit(uint256 amountUsd6, uint256 limit);
     error Waterfall_UnsupportedStablecoin(address stablecoin, uint8 decimals, uint8 required);
     error Waterfall_NothingToWithdraw(ClusterId clusterId, address account);
     error Waterfall_ReserveTooSmall(uint256 amountUsd6, uint256 limit);
@@ -116,7 +127,8 @@ interface IWaterfall is IRevenueSink {
 
     /// @notice Draw from the replacement reserve for hardware. For the cluster's TRUSTEE.
     /// @param documentHash SHA-256 of the purchase document.
-    function drawReserve(ClusterId clusterId, uint256 amountUsd6, address payee, bytes32 documentHash) external;
+    function drawReserve(ClusterId clusterId, uint256 amountUsd6, address payee, bytes32 documentHash)
+        external;
 
     /// @notice Add a tranche below those there are, while the cluster is Proposed, so that whoever buys shares knows
     ///         what ranks before them. For the cluster's ISSUER. At most MAX_TRANCHES.

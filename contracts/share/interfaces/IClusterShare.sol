@@ -59,15 +59,17 @@ interface IClusterShare is IERC20 {
     /// @dev `endsAt` is in stream time, which is Unix time unless the supply was zero for a while.
     event StreamFunded(address indexed funder, uint256 amountUsd6, uint256 endsAt, uint256 fundedUsd6);
     /// @notice `amountUsd6` of `owner`'s income was paid to `payee`; `claimedUsd6` was paid so far.
-    event IncomeClaimed(address indexed owner, address indexed payee, uint256 amountUsd6, uint256 claimedUsd6);
+    event IncomeClaimed(
+        address indexed owner, address indexed payee, uint256 amountUsd6, uint256 claimedUsd6
+    );
     event PayeeChanged(address indexed owner, address indexed previousPayee, address indexed payee);
 
     error ClusterShare_NotEligible(address account);
     error ClusterShare_NotTheWaterfall(address account);
     /// @notice The cluster is not in Funding: shares are issued before it goes live.
     error ClusterShare_NotInFunding(ClusterId clusterId);
-    /// @notice The supply would be `supply`, above the authorised shares `limit`.
-    error ClusterShare_OverAuthorised(uint256 supply, uint256 limit);
+    /// @notice `amount` shares more were asked for; `limit` are authorised and not issued.
+    error ClusterShare_OverAuthorised(uint256 amount, uint256 limit);
     /// @notice The supply would be `supply`: not zero and below `minimum`.
     error ClusterShare_SupplyTooSmall(uint256 supply, uint256 minimum);
     /// @notice `amount` is more than `available` = max(0, balance − encumbered − frozen).
@@ -75,8 +77,8 @@ interface IClusterShare is IERC20 {
     /// @notice Funding of `amountUsd6`, of which `received` arrived.
     error ClusterShare_FundingShort(uint256 amountUsd6, uint256 received);
     error ClusterShare_ZeroFunding();
-    /// @notice `fundedUsd6` would be above `limit`, for which the index is sized.
-    error ClusterShare_FundingOverLimit(uint256 fundedUsd6, uint256 limit);
+    /// @notice `amountUsd6` is more than `limit`, what is left of the total for which the index is sized.
+    error ClusterShare_FundingOverLimit(uint256 amountUsd6, uint256 limit);
     error ClusterShare_UnsupportedStablecoin(address stablecoin, uint8 decimals, uint8 required);
     error ClusterShare_NothingToClaim(address owner);
     /// @notice The share contract itself can be neither payee nor holder.
