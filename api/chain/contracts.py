@@ -1,0 +1,289 @@
+"""One typed wrapper a contract: what services read from the chain and hand to it.
+
+Each method is one `eth_call` (or, where it says so, the calldata of a transaction), named as the
+contract's function. Reverts arrive as ContractReverted with the contract's own error name and values.
+`block` lets several reads see one state; it is a block number or `latest`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from api.chain.abi import ContractAbi, contract_abi
+from api.chain.client import ChainClient
+from api.chain.views import (
+    AccountState,
+    Attestation,
+    Cluster,
+    ClusterSpec,
+    ClusterStatus,
+    Log,
+    MeterReading,
+    ReportRecord,
+    StreamState,
+    TrancheState,
+    WaterfallState,
+    text_of,
+)
+from api.types import Address
+
+At = int | str
+ZERO_ADDRESS = Address("0x0000000000000000000000000000000000000000")
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedEvent:
+    """An event with its fields by name, and where it is on the chain."""
+
+    name: str
+    fields: dict[str, Any]
+    log: Log
+
+
+class Contract:
+    """A deployed contract: its ABI, an address, and the node to ask."""
+
+    ABI: ClassVar[str]
+
+    def __init__(self, client: ChainClient, address: Address) -> None:
+        self.client = client
+        self.address = address
+        self.abi: ContractAbi = contract_abi(self.ABI)
+
+    def encode(self, function: str, *arguments: object) -> bytes:
+        """Calldata for a function."""
+        return self.abi.functions[function].encode(arguments)
+
+    async def read(self, function: str, *arguments: object, block: At = "latest") -> Any:
+        """What a view function returns: the value itself if it is one, else a tuple."""
+        values = await self.read_all(function, *arguments, block=block)
+        return values[0] if len(values) == 1 else values
+
+    async def read_all(
+        self, function: str, *arguments: object, block: At = "latest"
+    ) -> tuple[Any, ...]:
+        """All values that a view function returns."""
+        known = self.abi.functions[function]
+        answer = await self.client.call(self.address, known.encode(arguments), block=block)
+        return known.decode(answer)
+
+    async def events(
+        self,
+        names: Sequence[str],
+        *,
+        from_block: int,
+        to_block: At = "latest",
+        first_indexed: Sequence[bytes] = (),
+    ) -> list[DecodedEvent]:
+        """Events of these names, oldest first; `first_indexed` narrows their first indexed field."""
+        by_topic = {self.abi.events[name].topic: self.abi.events[name] for name in names}
+        topics: list[bytes | Sequence[bytes] | None] = [list(by_topic)]
+        if first_indexed:
+            topics.append(list(first_indexed))
+        logs = await self.client.logs(
+            addresses=[self.address], topics=topics, from_block=from_block, to_block=to_block
+        )
+        return [self._decoded(log) for log in logs if log.topics[0] in by_topic]
+
+    def decode_logs(self, logs: Sequence[Log]) -> list[DecodedEvent]:
+        """This contract's events among the logs of a receipt."""
+        known = {event.topic for event in self.abi.events.values()}
+        return [
+            self._decoded(log)
+            for log in logs
+            if log.address.lower() == self.address.lower() and log.topics[0] in known
+        ]
+
+    def _decoded(self, log: Log) -> DecodedEvent:
+        event = next(e for e in self.abi.events.values() if e.topic == log.topics[0])
+        return DecodedEvent(event.name, event.decode(log.topics, log.data), log)
+
+
+class ClusterRegistry(Contract):
+    """contracts/registry/interfaces/IClusterRegistry.sol."""
+
+    ABI = "ClusterRegistry"
+
+    async def cluster_count(self, *, block: At = "latest") -> int:
+        return int(await self.read("clusterCount", block=block))
+
+    async def cluster(self, cluster_id: int, *, block: At = "latest") -> Cluster:
+        status, first, last, authorised, share = await self.read("cluster", cluster_id, block=block)
+        return Cluster(
+            ClusterStatus(status),
+            first,
+            last,
+            authorised,
+            None if share == ZERO_ADDRESS else share,
+        )
+
+    async def epoch_range(self, cluster_id: int, *, block: At = "latest") -> tuple[int, int]:
+        first, last = await self.read_all("epochRange", cluster_id, block=block)
+        return first, last
+
+    async def spec_at(
+        self, cluster_id: int, epoch: int, *, block: At = "latest"
+    ) -> tuple[ClusterSpec, int]:
+        """The specification in force in `epoch` and the epoch from which it acts."""
+        spec, from_epoch = await self.read_all("specAt", cluster_id, epoch, block=block)
+        return cluster_spec(spec), from_epoch
+
+    async def scheduled_spec(
+        self, cluster_id: int, *, block: At = "latest"
+    ) -> tuple[ClusterSpec, int] | None:
+        """The scheduled specification and the epoch from which it will act; None if there is none."""
+        spec, from_epoch = await self.read_all("scheduledSpec", cluster_id, block=block)
+        return (cluster_spec(spec), from_epoch) if from_epoch else None
+
+
+class MetricsOracle(Contract):
+    """contracts/oracle/interfaces/IMetricsOracle.sol."""
+
+    ABI = "MetricsOracle"
+
+    async def reading(self, cluster_id: int, *, block: At = "latest") -> MeterReading:
+        return MeterReading(*await self.read("reading", cluster_id, block=block))
+
+    async def next_epoch(self, cluster_id: int, *, block: At = "latest") -> int:
+        return int(await self.read("nextEpoch", cluster_id, block=block))
+
+    async def resolved_epoch(self, cluster_id: int, *, block: At = "latest") -> int:
+        return int(await self.read("resolvedEpoch", cluster_id, block=block))
+
+    async def age_seconds(self, cluster_id: int, *, block: At = "latest") -> int:
+        return int(await self.read("ageSeconds", cluster_id, block=block))
+
+    async def is_stale(self, cluster_id: int, *, block: At = "latest") -> bool:
+        return bool(await self.read("isStale", cluster_id, block=block))
+
+    async def report(self, root: bytes, *, block: At = "latest") -> ReportRecord:
+        return ReportRecord(*await self.read("report", root, block=block))
+
+    async def reporters(self, *, block: At = "latest") -> tuple[Address, ...]:
+        """The reporters in the chain's order, which is the order in which they propose."""
+        return tuple(await self.read("reporters", block=block))
+
+    async def reporter_set_id(self, *, block: At = "latest") -> int:
+        return int(await self.read("reporterSetId", block=block))
+
+    async def quorum(self, *, block: At = "latest") -> int:
+        return int(await self.read("quorum", block=block))
+
+    async def dispute_window_seconds(self, *, block: At = "latest") -> int:
+        return int(await self.read("disputeWindowSeconds", block=block))
+
+    async def report_digest(
+        self, reporter_set_id: int, epoch: int, root: bytes, figures: Sequence[int]
+    ) -> bytes:
+        """The digest that a reporter signs, computed by the contract."""
+        return bytes(await self.read("reportDigest", reporter_set_id, epoch, root, list(figures)))
+
+    def encode_post_report(
+        self,
+        reporter_set_id: int,
+        epoch: int,
+        root: bytes,
+        figures: Sequence[int],
+        signatures: bytes,
+    ) -> bytes:
+        """Calldata of `postReport`."""
+        return self.encode("postReport", reporter_set_id, epoch, root, list(figures), signatures)
+
+
+class ClusterShare(Contract):
+    """contracts/share/interfaces/IClusterShare.sol."""
+
+    ABI = "ClusterShare"
+
+    async def name(self, *, block: At = "latest") -> str:
+        return str(await self.read("name", block=block))
+
+    async def symbol(self, *, block: At = "latest") -> str:
+        return str(await self.read("symbol", block=block))
+
+    async def total_supply(self, *, block: At = "latest") -> int:
+        return int(await self.read("totalSupply", block=block))
+
+    async def balance_of(self, owner: Address, *, block: At = "latest") -> int:
+        return int(await self.read("balanceOf", owner, block=block))
+
+    async def claimable_usd6(self, owner: Address, *, block: At = "latest") -> int:
+        return int(await self.read("claimableUsd6", owner, block=block))
+
+    async def earned_usd6(self, owner: Address, *, block: At = "latest") -> int:
+        return int(await self.read("earnedUsd6", owner, block=block))
+
+    async def claimed_usd6(self, owner: Address, *, block: At = "latest") -> int:
+        return int(await self.read("claimedUsd6", owner, block=block))
+
+    async def account_state(self, owner: Address, *, block: At = "latest") -> AccountState:
+        return AccountState(*await self.read("accountState", owner, block=block))
+
+    async def stream_state(self, *, block: At = "latest") -> StreamState:
+        return StreamState(*await self.read("streamState", block=block))
+
+    async def stream_ends(self, *, block: At = "latest") -> tuple[tuple[int, int], ...]:
+        """The ends (stream time) of the money that streams now, each with its rate per second."""
+        ends, rates = await self.read_all("streamEnds", block=block)
+        return tuple(zip(ends, rates, strict=True))
+
+
+class Waterfall(Contract):
+    """contracts/revenue/interfaces/IWaterfall.sol."""
+
+    ABI = "Waterfall"
+
+    async def state(self, cluster_id: int, *, block: At = "latest") -> WaterfallState:
+        return WaterfallState(*await self.read("state", cluster_id, block=block))
+
+    async def tranches(self, cluster_id: int, *, block: At = "latest") -> tuple[TrancheState, ...]:
+        columns = await self.read_all("tranches", cluster_id, block=block)
+        return tuple(TrancheState(*row) for row in zip(*columns, strict=True))
+
+    async def operator_due_usd6(self, cluster_id: int, *, block: At = "latest") -> tuple[int, int]:
+        """Final cost so far, rounded down; and with the maximum since, rounded up."""
+        final_down, due_up = await self.read_all("operatorDueUsd6", cluster_id, block=block)
+        return final_down, due_up
+
+
+class IdentityRegistry(Contract):
+    """contracts/compliance/interfaces/IIdentityRegistry.sol."""
+
+    ABI = "IdentityRegistry"
+
+    async def can_receive(self, wallet: Address, *, block: At = "latest") -> bool:
+        return bool(await self.read("canReceive", wallet, block=block))
+
+    async def attestation_of(self, wallet: Address, *, block: At = "latest") -> Attestation | None:
+        """What is attested of a wallet; None if nothing ever was."""
+        attestation = Attestation(*await self.read("attestationOf", wallet, block=block))
+        return attestation if any(attestation.investor_id) else None
+
+    async def wallets_of(self, investor_id: bytes, *, block: At = "latest") -> tuple[Address, ...]:
+        return tuple(await self.read("walletsOf", investor_id, block=block))
+
+
+class Stablecoin(Contract):
+    """The ERC-20 part of whatever stablecoin the deployment was made with."""
+
+    ABI = "Stablecoin"
+
+    async def symbol(self, *, block: At = "latest") -> str:
+        return str(await self.read("symbol", block=block))
+
+    async def decimals(self, *, block: At = "latest") -> int:
+        return int(await self.read("decimals", block=block))
+
+    async def balance_of(self, owner: Address, *, block: At = "latest") -> int:
+        return int(await self.read("balanceOf", owner, block=block))
+
+    async def allowance(self, owner: Address, spender: Address, *, block: At = "latest") -> int:
+        return int(await self.read("allowance", owner, spender, block=block))
+
+
+def cluster_spec(values: Sequence[Any]) -> ClusterSpec:
+    """A ClusterSpec from the struct's decoded fields, texts read from their words."""
+    model, region, *rest = values
+    return ClusterSpec(text_of(model), text_of(region), *rest)
