@@ -1,0 +1,1 @@
+"""Rackstream's Python services: agents beside the GPUs, reporters, and what they share."""

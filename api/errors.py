@@ -1,0 +1,296 @@
+"""Everything that Rackstream's Python raises on purpose.
+
+    RackstreamError
+    ├── InvalidInput               a value breaks a rule; the same request will fail again
+    │   ├── Malformed              not of its format (hex, address, number, JSON)
+    │   ├── OutOfRange             a number outside its range
+    │   ├── Oversized              more than the limit allows
+    │   ├── Duplicated             twice, where once is allowed
+    │   ├── Incoherent             values that contradict each other
+    │   ├── InTheFuture            later than the clock allows
+    │   ├── Backdated              earlier than what is already settled
+    │   └── TraceRefused           a recorded trace, with the row and the rule
+    ├── NotAuthorised              well formed, and not allowed
+    │   ├── BadSignature           no valid signature, or not by who it says
+    │   └── WrongAgent             another agent is registered for this GPU
+    ├── NotFound                   nothing is known under this id (yet)
+    │   ├── UnknownCluster
+    │   └── UnknownGpu
+    ├── Conflict                   contradicts what was accepted before
+    │   └── SequenceReused         another batch has this sequence number
+    ├── ConfigurationError         a setting is missing or contradictory; the process cannot start
+    │   ├── KeyRefused             a key that must not be used here
+    │   ├── WrongChain             the node serves another chain than configured
+    │   ├── DeploymentMissing      a contract's address is not on record
+    │   └── DeploymentMalformed    the record of a deployment cannot be used
+    ├── ChainError                 the chain said no
+    │   ├── ContractReverted       a call or transaction reverted, with the contract's own error
+    │   ├── NodeRefused            the node answered with a JSON-RPC error
+    │   └── UndecodableAnswer      an answer that the ABI cannot explain
+    └── Unavailable                may pass by itself; try again later
+        ├── ChainUnavailable       the node cannot be reached
+        ├── ChainTimeout           the node did not answer in time
+        ├── SourceUnavailable      a GPU source gives no readings
+        └── OutboxUnavailable      the disk does not take a batch
+
+Each carries a stable `code` for programs, the offending `value` and, where there is one, the
+`limit` it broke. The message says all of it in words. Services map the first level to HTTP status
+codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+
+class RackstreamError(Exception):
+    """The root.
+
+    `value` is what offended, `limit` what it was held against (None where that makes no sense).
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, value: object = None, limit: object = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.value = value
+        self.limit = limit
+
+
+class InvalidInput(RackstreamError):
+    code = "invalid-input"
+
+
+class Malformed(InvalidInput):
+    code = "malformed"
+
+    def __init__(self, field: str, value: object, expected: str) -> None:
+        shown = repr(value)
+        if len(shown) > 100:
+            shown = f"{shown[:97]}..."
+        super().__init__(f"{field} is {shown}, expected {expected}", value=value, limit=expected)
+        self.field = field
+
+
+class OutOfRange(InvalidInput):
+    code = "out-of-range"
+
+    def __init__(self, field: str, value: int, minimum: int, maximum: int) -> None:
+        super().__init__(
+            f"{field} is {value}, allowed is {minimum} to {maximum}",
+            value=value,
+            limit=[minimum, maximum],
+        )
+        self.field = field
+
+
+class Oversized(InvalidInput):
+    code = "oversized"
+
+    def __init__(self, what: str, size: int, limit: int) -> None:
+        super().__init__(f"{size} {what}, at most {limit} are allowed", value=size, limit=limit)
+
+
+class Duplicated(InvalidInput):
+    code = "duplicated"
+
+    def __init__(self, what: str, value: object) -> None:
+        super().__init__(f"{what} {value} is there twice", value=value)
+
+
+class Incoherent(InvalidInput):
+    code = "incoherent"
+
+
+class InTheFuture(InvalidInput):
+    code = "in-the-future"
+
+    def __init__(self, field: str, at_ms: int, latest_ms: int) -> None:
+        super().__init__(
+            f"{field} is {at_ms}, later than {latest_ms} by the clock", value=at_ms, limit=latest_ms
+        )
+
+
+class Backdated(InvalidInput):
+    code = "backdated"
+
+    def __init__(self, field: str, at_ms: int, earliest_ms: int) -> None:
+        super().__init__(
+            f"{field} is {at_ms}, before {earliest_ms}, which is settled",
+            value=at_ms,
+            limit=earliest_ms,
+        )
+
+
+class TraceRefused(InvalidInput):
+    """`row` counts the file's lines from 1, header included; None where no one row is to blame."""
+
+    code = "trace-refused"
+
+    def __init__(
+        self, rule: str, *, row: int | None = None, value: object = None, limit: object = None
+    ) -> None:
+        where = "trace" if row is None else f"row {row}"
+        super().__init__(f"{where}: {rule}", value=value, limit=limit)
+        self.row = row
+        self.rule = rule
+
+
+class NotAuthorised(RackstreamError):
+    code = "not-authorised"
+
+
+class BadSignature(NotAuthorised):
+    code = "bad-signature"
+
+
+class WrongAgent(NotAuthorised):
+    code = "wrong-agent"
+
+    def __init__(self, gpu: str, agent: str, registered: str) -> None:
+        super().__init__(
+            f"GPU {gpu} is registered to agent {registered}, not to {agent}",
+            value={"gpu": gpu, "agent": agent},
+            limit=registered,
+        )
+
+
+class NotFound(RackstreamError):
+    code = "not-found"
+
+
+class UnknownCluster(NotFound):
+    code = "unknown-cluster"
+
+    def __init__(self, cluster_id: int) -> None:
+        super().__init__(f"cluster {cluster_id} is not known", value=cluster_id)
+
+
+class UnknownGpu(NotFound):
+    code = "unknown-gpu"
+
+    def __init__(self, gpu: str, cluster_id: int) -> None:
+        super().__init__(
+            f"GPU {gpu} is not in the registered set of cluster {cluster_id}",
+            value=gpu,
+            limit=cluster_id,
+        )
+
+
+class Conflict(RackstreamError):
+    code = "conflict"
+
+
+class SequenceReused(Conflict):
+    code = "sequence-reused"
+
+    def __init__(self, sequence: int, known_batch: str) -> None:
+        super().__init__(
+            f"sequence {sequence} belongs to batch {known_batch}", value=sequence, limit=known_batch
+        )
+
+
+class ConfigurationError(RackstreamError):
+    code = "configuration"
+
+
+class KeyRefused(ConfigurationError):
+    """The message names the account and the reason; the key itself is in no attribute."""
+
+    code = "key-refused"
+
+
+class WrongChain(ConfigurationError):
+    code = "wrong-chain"
+
+    def __init__(self, actual: int, expected: int) -> None:
+        super().__init__(
+            f"the node serves chain {actual}, expected is {expected}", value=actual, limit=expected
+        )
+
+
+class DeploymentMissing(ConfigurationError):
+    code = "deployment-missing"
+
+    def __init__(self, chain_id: int, what: str) -> None:
+        super().__init__(f"nothing is deployed on chain {chain_id}: {what}", value=what)
+
+
+class DeploymentMalformed(ConfigurationError):
+    code = "deployment-malformed"
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path} is no record of a deployment: {reason}", value=path)
+
+
+class ChainError(RackstreamError):
+    code = "chain-error"
+
+
+class ContractReverted(ChainError):
+    """`name` is the error's in its interface (`MetricsOracle_Replayed`), `arguments` its fields by
+    name.
+    """
+
+    code = "contract-reverted"
+
+    def __init__(self, name: str, arguments: Mapping[str, object]) -> None:
+        listed = ", ".join(f"{key}={value}" for key, value in arguments.items())
+        super().__init__(f"reverted with {name}({listed})", value=dict(arguments))
+        self.name = name
+        self.arguments = dict(arguments)
+
+
+class NodeRefused(ChainError):
+    """`error_code` is that of JSON-RPC."""
+
+    code = "node-refused"
+
+    def __init__(self, method: str, error_code: int, reason: str) -> None:
+        super().__init__(f"{method} was refused ({error_code}): {reason}", value=error_code)
+        self.method = method
+        self.error_code = error_code
+        self.reason = reason
+
+
+class UndecodableAnswer(ChainError):
+    code = "undecodable-answer"
+
+    def __init__(self, signature: str, answer: bytes) -> None:
+        super().__init__(
+            f"{len(answer)} bytes are no answer of {signature}", value="0x" + answer.hex()
+        )
+
+
+class Unavailable(RackstreamError):
+    code = "unavailable"
+
+
+class ChainUnavailable(Unavailable):
+    """Names the node's host only: the path of a provider's URL often is an access key."""
+
+    code = "chain-unavailable"
+
+    def __init__(self, url: str, reason: str) -> None:
+        host = urlsplit(url).netloc.rpartition("@")[2]
+        super().__init__(f"the node at {host} cannot be reached: {reason}", value=host)
+
+
+class ChainTimeout(Unavailable):
+    code = "chain-timeout"
+
+    def __init__(self, method: str, seconds: float) -> None:
+        super().__init__(
+            f"{method} was not answered within {seconds} seconds", value=method, limit=seconds
+        )
+
+
+class SourceUnavailable(Unavailable):
+    code = "source-unavailable"
+
+
+class OutboxUnavailable(Unavailable):
+    code = "outbox-unavailable"
