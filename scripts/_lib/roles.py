@@ -1,0 +1,99 @@
+"""Who may call what: every state-changing function of every contract, by the power that it needs.
+
+`contracts/access/Powers.sol` says what each power is; the constants here are the same numbers. The
+deployment writes RESTRICTED into the Authority. The tests hold all three tables against the ABIs, so
+that a function which is in none of them fails the build, and call every function as everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+ADMIN_ROLE: Final = 0
+REGISTRAR_ROLE: Final = 1 << 32
+GUARDIAN_ROLE: Final = 2 << 32
+KYC_PROVIDER_ROLE: Final = 3 << 32
+COMPLIANCE_ROLE: Final = 4 << 32
+ORACLE_ADMIN_ROLE: Final = 5 << 32
+CLUSTER_REGISTRY_ROLE: Final = 6 << 32
+
+ISSUER: Final = 64
+OPERATOR: Final = 65
+TRUSTEE: Final = 66
+
+MAX_CLUSTER_ID: Final = 2**32 - 1
+
+Functions = Mapping[str, Mapping[str, int]]
+"""Contract name → function name → role or power."""
+
+RESTRICTED: Final[Functions] = {
+    "ClusterRegistry": {
+        "registerCluster": REGISTRAR_ROLE,
+        "registerShare": REGISTRAR_ROLE,
+        "openFunding": REGISTRAR_ROLE,
+        "suspend": REGISTRAR_ROLE,
+        "resume": REGISTRAR_ROLE,
+        "replaceIssuer": REGISTRAR_ROLE,
+    },
+    "IdentityRegistry": {
+        "revokeWallet": COMPLIANCE_ROLE,
+        "revokeInvestor": COMPLIANCE_ROLE,
+    },
+    "MetricsOracle": {
+        "setReporters": ORACLE_ADMIN_ROLE,
+        "setDisputeWindow": ORACLE_ADMIN_ROLE,
+    },
+    "Waterfall": {
+        "pauseInflow": GUARDIAN_ROLE,
+        "resumeInflow": GUARDIAN_ROLE,
+    },
+}
+"""Functions guarded by `restricted`: the system role that the Authority asks for."""
+
+OVER_CLUSTER: Final[Functions] = {
+    "ClusterRegistry": {
+        "goLive": ISSUER,
+        "retire": ISSUER,
+        "scheduleSpec": ISSUER,
+        "withdrawSpec": ISSUER,
+    },
+    "ClusterShare": {"issue": ISSUER},
+    "Waterfall": {
+        "appendTranche": ISSUER,
+        "withdrawOperatingCost": OPERATOR,
+        "drawReserve": TRUSTEE,
+    },
+}
+"""Functions guarded by `onlyPower`: the power that the caller needs over the cluster concerned."""
+
+OPEN: Final[Mapping[str, frozenset[str]]] = {
+    "ClusterRegistry": frozenset(),
+    "IdentityRegistry": frozenset({"attest"}),
+    "MetricsOracle": frozenset({"postReport", "finalize"}),
+    "Waterfall": frozenset({"receiveIncome", "distribute", "withdrawTranche", "applySpec"}),
+    "ClusterShare": frozenset(
+        {
+            "transfer",
+            "transferFrom",
+            "approve",
+            "permit",
+            "delegate",
+            "delegateBySig",
+            "burn",
+            "claim",
+            "claimFor",
+            "setPayee",
+            "fund",
+        }
+    ),
+}
+"""Functions that ask no role: the caller's own assets, a signature inside, or nobody's advantage.
+`ClusterShare.fund` serves the Waterfall alone and checks its address."""
+
+
+def over(power: int, cluster_id: int) -> int:
+    """The role of holding `power` over a cluster, 1 to 2^32 − 1."""
+    if not 1 <= cluster_id <= MAX_CLUSTER_ID:
+        raise ValueError(f"cluster id {cluster_id} is outside 1 to {MAX_CLUSTER_ID}")
+    return power << 32 | cluster_id

@@ -1,0 +1,110 @@
+"""Actors by role and one deployment a session; ape puts the chain back after every test.
+
+The deployment is the one that `ape run deploy` makes. Fixtures that need no chain start none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from ape.api import AccountAPI
+from ape.contracts import ContractInstance
+from ape.managers.accounts import TestAccountManager
+
+from scripts._lib.deployment import RoleHolders, System, deploy_system
+from tests.support.scenario import Scenario
+
+
+def _actor(index: int) -> Callable[[TestAccountManager], AccountAPI]:
+    @pytest.fixture(scope="session")
+    def account(accounts: TestAccountManager) -> AccountAPI:
+        return accounts[index]
+
+    return account
+
+
+deployer = _actor(0)
+admin = _actor(1)
+registrar = _actor(2)
+guardian = _actor(3)
+kyc_provider = _actor(4)
+compliance = _actor(5)
+oracle_admin = _actor(6)
+issuer = _actor(7)
+other_issuer = _actor(8)
+operator = _actor(9)
+trustee = _actor(10)
+holder = _actor(11)
+other_holder = _actor(12)
+customer = _actor(13)
+attacker = _actor(14)
+keeper = _actor(15)
+relayer = _actor(16)
+
+
+@pytest.fixture(scope="session")
+def role_holders(
+    admin: AccountAPI,
+    registrar: AccountAPI,
+    guardian: AccountAPI,
+    kyc_provider: AccountAPI,
+    compliance: AccountAPI,
+    oracle_admin: AccountAPI,
+) -> RoleHolders:
+    return RoleHolders(
+        admin=admin.address,
+        registrar=registrar.address,
+        guardian=guardian.address,
+        compliance=compliance.address,
+        oracle_admin=oracle_admin.address,
+        kyc_providers=(kyc_provider.address,),
+    )
+
+
+@pytest.fixture(scope="session")
+def system(deployer: AccountAPI, role_holders: RoleHolders) -> System:
+    return deploy_system(deployer, role_holders)
+
+
+@pytest.fixture(scope="session")
+def authority(system: System) -> ContractInstance:
+    return system.authority
+
+
+@pytest.fixture(scope="session")
+def stablecoin(system: System) -> ContractInstance:
+    return system.stablecoin
+
+
+@pytest.fixture(scope="session")
+def identity(system: System) -> ContractInstance:
+    return system.identity
+
+
+@pytest.fixture(scope="session")
+def registry(system: System) -> ContractInstance:
+    return system.registry
+
+
+@pytest.fixture(scope="session")
+def oracle(system: System) -> ContractInstance:
+    return system.oracle
+
+
+@pytest.fixture(scope="session")
+def waterfall(system: System) -> ContractInstance:
+    return system.waterfall
+
+
+@pytest.fixture(scope="session")
+def scenario(
+    system: System,
+    deployer: AccountAPI,
+    registrar: AccountAPI,
+    kyc_provider: AccountAPI,
+    issuer: AccountAPI,
+    operator: AccountAPI,
+    trustee: AccountAPI,
+) -> Scenario:
+    return Scenario(system, deployer, registrar, kyc_provider, issuer, operator, trustee)
