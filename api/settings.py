@@ -1,0 +1,253 @@
+"""The only reader of the environment: one frozen class a service.
+
+A service's settings are the variables with its prefix; what must be the same for all on one machine
+(chain id, clock, RPC URL, oracle) may also be given once with the plain prefix `RACKSTREAM_`. Entry
+points load them and hand values on.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final, Self, TypeVar
+
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from api.domain.codec import parse_address
+from api.domain.signing import Signer
+from api.errors import ConfigurationError, KeyRefused, Malformed
+from api.types import (
+    LOCAL_CHAIN_ID,
+    MAX_BATCH_SAMPLES,
+    MAX_SAMPLE_INTERVAL_MS,
+    MIN_SAMPLE_INTERVAL_MS,
+    UINT32_MAX,
+    UINT64_MAX,
+    Address,
+)
+
+WELL_KNOWN_ACCOUNTS: Final = frozenset(
+    {
+        "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
+        "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+        "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC",
+        "0x90F79bf6EB2c4f870365E785982E1f101E93b906",
+        "0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65",
+        "0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc",
+        "0x976EA74026E726554dB657fA54763abd0C3a0aa9",
+        "0x14dC79964da2C08b23698B3D3cc7Ca32193d9955",
+        "0x23618e81E3f5cdF7f54C3d65f7FBc0aBf5B21E8f",
+        "0xa0Ee7A142d267C1f36714E4a8F75612F20a79720",
+        "0xBcd4042DE499D14e55001CcbB24a551F3b954096",
+        "0x71bE63f3384f5fb98995898A86B02Fb2426c5788",
+        "0xFABB0ac9d68B0B445fB7357272Ff202C5651694a",
+        "0x1CBd3b2770909D4e10f157cABC84C7264073C9Ec",
+        "0xdF3e18d64BC6A983f673Ab319CCaE4f1a57C7097",
+        "0xcd3B766CCDd6AE721141F452C550Ca635964ce71",
+        "0x2546BcD3c84621e976D8185a91A922aE77ECEc30",
+        "0xbDA5747bFD65F08deb54cb465eB87D40e51B197E",
+        "0xdD2FD4581271e230360230F9337D5c0430Bf44C0",
+        "0x8626f6940E2eb28930eFb4CeF49B2d1F2C9C1199",
+    }
+)
+"""Accounts of the mnemonic "test test … junk", which anvil, hardhat and ape print: everybody has
+their keys.
+"""
+
+
+class ClockKind(StrEnum):
+    SYSTEM = "system"
+    CHAIN = "chain"
+
+
+class SourceKind(StrEnum):
+    NVML = "nvml"
+    DCGM = "dcgm"
+    TRACE = "trace"
+    SELF_MADE = "self-made"
+
+
+def _shared(name: str, service_prefix: str) -> AliasChoices:
+    """The service's own variable first, then the one shared by all services."""
+    return AliasChoices(f"{service_prefix}{name}", f"RACKSTREAM_{name}")
+
+
+class KeySettings(BaseSettings):
+    """Where a service's private key comes from: a keystore with its password in a file or, locally
+    only, plain hex.
+    """
+
+    key: SecretStr | None = None
+    keystore: Path | None = None
+    keystore_password_file: Path | None = None
+
+    def signer(self, chain_id: int) -> Signer:
+        """The key to sign with on this chain.
+
+        Raises: KeyRefused: None given, two given, a plain or well-known key off the local chain, or
+            an unreadable keystore.
+        """
+        if (self.key is None) == (self.keystore is None):
+            raise KeyRefused("give either a key (local chain only) or a keystore")
+        if self.key is not None:
+            if chain_id != LOCAL_CHAIN_ID:
+                raise KeyRefused(
+                    f"a plain key is accepted on chain {LOCAL_CHAIN_ID} only, this is {chain_id}:"
+                    " use a keystore",
+                    value=chain_id,
+                    limit=LOCAL_CHAIN_ID,
+                )
+            signer = Signer.from_hex(self.key.get_secret_value())
+        else:
+            signer = self._open_keystore()
+        if chain_id != LOCAL_CHAIN_ID and signer.address in WELL_KNOWN_ACCOUNTS:
+            raise KeyRefused(
+                f"{signer.address} is a well-known test account: refused on chain {chain_id}",
+                value=signer.address,
+                limit=LOCAL_CHAIN_ID,
+            )
+        return signer
+
+    def _open_keystore(self) -> Signer:
+        if self.keystore is None or self.keystore_password_file is None:
+            raise KeyRefused("a keystore needs a file with its password")
+        try:
+            keystore = self.keystore.read_text(encoding="utf-8")
+            password = self.keystore_password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise KeyRefused(f"the keystore or its password cannot be read: {error}") from None
+        return Signer.from_keystore(keystore, password)
+
+
+_AGENT: Final = "RACKSTREAM_AGENT_"
+
+
+class AgentSettings(KeySettings):
+    """Of `python -m api.agent`, one process a node or rack; prefix RACKSTREAM_AGENT_.
+
+    Attributes:
+        key, keystore, keystore_password_file: The account registered for this agent's GPUs.
+        reporters: Base URLs of all reporters, separated by commas.
+        chain_id, oracle: Where the signatures are valid: the chain and its MetricsOracle.
+        cluster_id: The cluster these GPUs are of.
+        source: nvml, dcgm, trace or self-made.
+        data_dir: Holds the outbox; must survive restarts and belong to this agent alone.
+        clock, rpc_url: `chain` takes the time of the newest block of the node at `rpc_url`.
+        sample_interval_ms: Of live sources; what the GPU set says.
+        dcgm_url: The dcgm-exporter's endpoint, with its path.
+        trace: Path of the recorded trace (CSV or CSV.gz).
+        anchor_ms: The instant on which the trace's first sample falls; without it the recorded
+            times stand.
+        loop: Each container's series repeats without end (a standing demonstration).
+        partition, partitions: This agent speaks for the containers partition, partition +
+            partitions, … of the trace's identities in order.
+        idle_watts, peak_watts: Of the modelled energy of a trace: linear between.
+        billable: `busy`: all busy time counts as billable; `none`: nothing does. Without it busy
+            for a trace (a serving cluster's containers work for customers), none for live sources.
+        max_batch_samples, flush_ms: A batch goes out with so many samples, after so many
+            milliseconds, or when an epoch is over, whatever comes first.
+        poll_ms: How often the clock is looked at.
+        request_timeout_s: For one request to a reporter.
+        retry_max_s: Longest wait between two tries.
+        retention_hours: What a reporter did not take in this time is given up, so that a reporter
+            that is dead for good cannot fill the disk.
+        first_sequence: Where a new outbox starts to count. Only after a loss of the disk: above the
+            last one used.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=_AGENT, frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    reporters: Annotated[tuple[str, ...], NoDecode] = Field(min_length=1, max_length=31)
+    chain_id: int = Field(ge=1, le=UINT64_MAX, validation_alias=_shared("CHAIN_ID", _AGENT))
+    oracle: Address = Field(validation_alias=_shared("ORACLE", _AGENT))
+    cluster_id: int = Field(ge=1, le=UINT32_MAX)
+    source: SourceKind
+    data_dir: Path
+    clock: ClockKind = Field(ClockKind.SYSTEM, validation_alias=_shared("CLOCK", _AGENT))
+    rpc_url: str | None = Field(None, validation_alias=_shared("RPC_URL", _AGENT))
+    sample_interval_ms: int = Field(60_000, ge=MIN_SAMPLE_INTERVAL_MS, le=MAX_SAMPLE_INTERVAL_MS)
+    dcgm_url: str = "http://127.0.0.1:9400/metrics"
+    trace: Path | None = None
+    anchor_ms: int | None = Field(None, ge=0, le=2**53 - 1)
+    loop: bool = False
+    partition: int = Field(0, ge=0)
+    partitions: int = Field(1, ge=1, le=100_000)
+    idle_watts: int = Field(100, ge=0, le=100_000)
+    peak_watts: int = Field(700, ge=1, le=100_000)
+    billable: str | None = Field(None, pattern="^(busy|none)$")
+    max_batch_samples: int = Field(5_000, ge=1, le=MAX_BATCH_SAMPLES)
+    flush_ms: int = Field(1_000, ge=0, le=60_000)
+    poll_ms: int = Field(100, ge=10, le=60_000)
+    request_timeout_s: float = Field(15.0, gt=0, le=300)
+    retry_max_s: float = Field(30.0, gt=0, le=3_600)
+    retention_hours: int = Field(168, ge=24, le=24 * 365)
+    first_sequence: int = Field(1, ge=1, le=2**53 - 1)
+
+    @field_validator("reporters", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        parts = value.split(",") if isinstance(value, str) else value
+        return tuple(str(part).strip().rstrip("/") for part in parts if str(part).strip())
+
+    @field_validator("reporters")
+    @classmethod
+    def _urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for url in value:
+            if not url.startswith(("http://", "https://")):
+                raise ValueError(f"{url} is no http or https URL")
+        if len(set(value)) < len(value):
+            raise ValueError("a reporter is there twice")
+        return value
+
+    @field_validator("oracle", mode="before")
+    @classmethod
+    def _address(cls, value: Any) -> Any:
+        try:
+            return parse_address(value, "oracle")
+        except Malformed as error:
+            raise ValueError(error.message) from None
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.clock is ClockKind.CHAIN and not self.rpc_url:
+            raise ValueError("the chain's clock needs an RPC URL")
+        if self.source is SourceKind.TRACE and self.trace is None:
+            raise ValueError("the trace source needs a trace")
+        if self.partition >= self.partitions:
+            raise ValueError(
+                f"partition {self.partition} is not below partitions {self.partitions}"
+            )
+        if self.idle_watts > self.peak_watts:
+            raise ValueError(f"idle {self.idle_watts} W is above peak {self.peak_watts} W")
+        return self
+
+
+_Settings = TypeVar("_Settings", bound=BaseSettings)
+
+
+def load(settings: type[_Settings]) -> _Settings:
+    """The settings of a service from the environment.
+
+    Raises: ConfigurationError: Listing every variable that is missing or wrong; values are not
+        shown, some are secret.
+    """
+    try:
+        return settings()
+    except ValidationError as error:
+        prefix = str(settings.model_config.get("env_prefix", ""))
+        problems = []
+        for one in error.errors(include_url=False, include_input=False, include_context=False):
+            name = ".".join(map(str, one["loc"]))
+            variable = name if name.startswith("RACKSTREAM_") else f"{prefix}{name}".upper()
+            problems.append(f"{variable}: {one['msg']}" if one["loc"] else one["msg"])
+        raise ConfigurationError("; ".join(problems), value=problems) from None
