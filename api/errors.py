@@ -15,14 +15,19 @@
     │   └── WrongAgent             another agent is registered for this GPU
     ├── NotFound                   nothing is known under this id (yet)
     │   ├── UnknownCluster
-    │   └── UnknownGpu
+    │   ├── UnknownGpu
+    │   └── ReportNotFound         no report of this epoch is on chain
     ├── Conflict                   contradicts what was accepted before
-    │   └── SequenceReused         another batch has this sequence number
+    │   ├── SequenceReused         another batch has this sequence number
+    │   └── ProposalRefused        a reporter does not sign what another one proposed
     ├── ConfigurationError         a setting is missing or contradictory; the process cannot start
     │   ├── KeyRefused             a key that must not be used here
     │   ├── WrongChain             the node serves another chain than configured
     │   ├── DeploymentMissing      a contract's address is not on record
-    │   └── DeploymentMalformed    the record of a deployment cannot be used
+    │   ├── DeploymentMalformed    the record of a deployment cannot be used
+    │   ├── DatabaseBusy           another process works on this database
+    │   ├── DatabaseOfAnother      the database belongs to another reporter or chain
+    │   └── PortTaken              another process listens on this port
     ├── ChainError                 the chain said no
     │   ├── ContractReverted       a call or transaction reverted, with the contract's own error
     │   ├── NodeRefused            the node answered with a JSON-RPC error
@@ -30,6 +35,10 @@
     └── Unavailable                may pass by itself; try again later
         ├── ChainUnavailable       the node cannot be reached
         ├── ChainTimeout           the node did not answer in time
+        ├── StoreUnavailable       the database cannot be reached
+        ├── PeerUnavailable        another reporter does not answer
+        ├── GpuSetUnknown          nobody has handed in the cluster's manifest yet
+        ├── NotStarted             the service has not finished its start
         ├── SourceUnavailable      a GPU source gives no readings
         └── OutboxUnavailable      the disk does not take a batch
 
@@ -180,6 +189,13 @@ class UnknownGpu(NotFound):
         )
 
 
+class ReportNotFound(NotFound):
+    code = "report-not-found"
+
+    def __init__(self, cluster_id: int, epoch: int) -> None:
+        super().__init__(f"no report of cluster {cluster_id} for epoch {epoch}", value=epoch)
+
+
 class Conflict(RackstreamError):
     code = "conflict"
 
@@ -191,6 +207,25 @@ class SequenceReused(Conflict):
         super().__init__(
             f"sequence {sequence} belongs to batch {known_batch}", value=sequence, limit=known_batch
         )
+
+
+class ProposalRefused(Conflict):
+    """`reason` is a word for programs; `is_passing` says whether asking again soon may help."""
+
+    code = "proposal-refused"
+
+    def __init__(
+        self,
+        reason: str,
+        message: str,
+        *,
+        value: object = None,
+        limit: object = None,
+        is_passing: bool = False,
+    ) -> None:
+        super().__init__(f"{reason}: {message}", value=value, limit=limit)
+        self.reason = reason
+        self.is_passing = is_passing
 
 
 class ConfigurationError(RackstreamError):
@@ -224,6 +259,31 @@ class DeploymentMalformed(ConfigurationError):
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path} is no record of a deployment: {reason}", value=path)
+
+
+class DatabaseBusy(ConfigurationError):
+    code = "database-busy"
+
+    def __init__(self, database: str) -> None:
+        super().__init__(f"another process works on database {database!r}", value=database)
+
+
+class DatabaseOfAnother(ConfigurationError):
+    code = "database-of-another"
+
+    def __init__(self, actual: str, expected: str) -> None:
+        super().__init__(
+            f"the database belongs to {actual}, expected is {expected}",
+            value=actual,
+            limit=expected,
+        )
+
+
+class PortTaken(ConfigurationError):
+    code = "port-taken"
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(f"cannot listen on {host}:{port}: {reason}", value=port)
 
 
 class ChainError(RackstreamError):
@@ -286,6 +346,35 @@ class ChainTimeout(Unavailable):
         super().__init__(
             f"{method} was not answered within {seconds} seconds", value=method, limit=seconds
         )
+
+
+class StoreUnavailable(Unavailable):
+    code = "store-unavailable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the database cannot be reached: {reason}")
+
+
+class PeerUnavailable(Unavailable):
+    code = "peer-unavailable"
+
+    def __init__(self, peer: str, reason: str) -> None:
+        super().__init__(f"reporter {peer} does not answer: {reason}", value=peer)
+
+
+class GpuSetUnknown(Unavailable):
+    code = "gpu-set-unknown"
+
+    def __init__(self, cluster_id: int, root: str) -> None:
+        super().__init__(
+            f"the manifest of cluster {cluster_id} with root {root} was not handed in yet",
+            value=root,
+            limit=cluster_id,
+        )
+
+
+class NotStarted(Unavailable):
+    code = "not-started"
 
 
 class SourceUnavailable(Unavailable):

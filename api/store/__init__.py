@@ -1,0 +1,1 @@
+"""PostgreSQL: what a reporter must not forget. The only place with SQL."""

@@ -1,0 +1,206 @@
+"""One reporter's database: connections, migrations, whose it is, and one process at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import create_engine, insert, select, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from api.domain.codec import address_bytes, to_address, to_hex
+from api.errors import DatabaseBusy, DatabaseOfAnother, StoreUnavailable
+from api.store import tables
+from api.types import Address, Digest
+
+MIGRATIONS: Final = Path(__file__).with_name("migrations")
+
+POOL_SIZE: Final = 8
+POOL_TIMEOUT_SECONDS: Final = 5.0
+CONNECT_TIMEOUT_SECONDS: Final = 5
+
+# The advisory lock of a reporter's process; in its own database no other lock has a number.
+_LEASE_KEY: Final = 0x7261636B
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseIdentity:
+    """Whose database this is. `genesis` is the hash of the chain's first block: a local chain that
+    was started afresh has the same id and addresses, and none of the same epochs."""
+
+    reporter: Address
+    chain_id: int
+    oracle: Address
+    genesis: Digest
+
+
+class Database:
+    """Connections to one PostgreSQL database. Lost connections surface as StoreUnavailable."""
+
+    def __init__(self, url: str) -> None:
+        """`url` is an SQLAlchemy address, e.g. `postgresql+psycopg://user@host/name`."""
+        self.url = url
+        self._engine = create_async_engine(
+            url,
+            pool_size=POOL_SIZE,
+            max_overflow=0,
+            pool_timeout=POOL_TIMEOUT_SECONDS,
+            # A server that was restarted leaves dead connections in the pool; asking first costs
+            # 0.2 ms and spares every caller a retry.
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS},
+        )
+        self._lease: AsyncConnection | None = None
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for queries."""
+        with _translated():
+            async with self._engine.connect() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction: committed, and then durable, when the block ends without an error."""
+        with _translated():
+            async with self._engine.begin() as connection:
+                yield connection
+
+    async def ping(self) -> None:
+        """Raise StoreUnavailable unless the server answers."""
+        async with self.reading() as connection:
+            await connection.execute(text("select 1"))
+
+    async def migrate(self) -> None:
+        """Bring the tables to this version. Raises StoreUnavailable."""
+        await asyncio.to_thread(migrate, self.url)
+
+    async def acquire_lease(self) -> None:
+        """Make this process the database's only reporter, until it ends or `release_lease`.
+
+        Raises:
+            DatabaseBusy: Another process is.
+        """
+        with _translated():
+            await self._drop_lease()
+            connection = await self._engine.connect()
+            try:
+                held = await connection.scalar(
+                    text("select pg_try_advisory_lock(:key)"), {"key": _LEASE_KEY}
+                )
+                # The lock is the session's, so the transaction need not stay open.
+                await connection.commit()
+            except BaseException:
+                await connection.close()
+                raise
+            if not held:
+                await connection.close()
+                raise DatabaseBusy(self._engine.url.database or "")
+            self._lease = connection
+
+    async def check_lease(self) -> None:
+        """Acquire the lease again if the connection that held it was lost.
+
+        Raises DatabaseBusy or StoreUnavailable.
+        """
+        if self._lease is not None:
+            try:
+                await self._lease.execute(text("select 1"))
+                await self._lease.commit()
+                return
+            except DBAPIError:
+                # The session is gone and the lock with it.
+                pass
+        await self.acquire_lease()
+
+    async def release_lease(self) -> None:
+        """Let another process have the database."""
+        await self._drop_lease()
+
+    async def bind(self, identity: DatabaseIdentity) -> None:
+        """Make the database `identity`'s if it is nobody's.
+
+        Raises:
+            DatabaseOfAnother: It belongs to another reporter, chain or oracle.
+        """
+        async with self.writing() as connection:
+            row = (await connection.execute(select(tables.identity))).one_or_none()
+            if row is None:
+                await connection.execute(
+                    insert(tables.identity).values(
+                        reporter=address_bytes(identity.reporter),
+                        chain_id=identity.chain_id,
+                        oracle=address_bytes(identity.oracle),
+                        genesis=identity.genesis,
+                    )
+                )
+                return
+        known = DatabaseIdentity(
+            to_address(row.reporter), row.chain_id, to_address(row.oracle), Digest(row.genesis)
+        )
+        if known != identity:
+            raise DatabaseOfAnother(_description(known), _description(identity))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._drop_lease()
+        await self._engine.dispose()
+
+    async def _drop_lease(self) -> None:
+        lease, self._lease = self._lease, None
+        if lease is None:
+            return
+        try:
+            # Closing would only return it to the pool, with its lock.
+            await lease.invalidate()
+            await lease.close()
+        except DBAPIError:
+            # It was lost already.
+            return
+
+
+def migrate(url: str) -> None:
+    """Bring the tables of the database at `url` to this version. Raises StoreUnavailable."""
+    from alembic import command
+    from alembic.config import Config
+
+    engine = create_engine(url, connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS})
+    configuration = Config()
+    configuration.set_main_option("script_location", str(MIGRATIONS))
+    try:
+        with _translated(), engine.begin() as connection:
+            configuration.attributes["connection"] = connection
+            command.upgrade(configuration, "head")
+    finally:
+        engine.dispose()
+
+
+class _translated:
+    """Turns the loss of the server into StoreUnavailable; other errors are faults and pass."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+            raise StoreUnavailable(_reason(error)) from error
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise StoreUnavailable(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    return str(origin).strip().splitlines()[0] if str(origin).strip() else type(origin).__name__
+
+
+def _description(identity: DatabaseIdentity) -> str:
+    return (
+        f"reporter {identity.reporter}, chain {identity.chain_id} "
+        f"(genesis {to_hex(identity.genesis)}), oracle {identity.oracle}"
+    )

@@ -1,0 +1,195 @@
+"""The tables of a reporter's database, and who writes each.
+
+| table           | writer   | holds                                                        |
+|-----------------|----------|--------------------------------------------------------------|
+| `identity`      | database | which reporter, chain and oracle the database belongs to     |
+| `gpu_sets`      | ingest   | manifests whose root a cluster has on chain                  |
+| `batches`       | ingest   | agents' signed batches, one row each, as they came           |
+| `proposals`     | agree    | proposals that this reporter made or signed                  |
+| `signatures`    | agree    | what this reporter signed                                    |
+| `agreed`        | agree    | reports with a quorum, to be put on chain                    |
+| `transactions`  | transmit | signed transactions, each stored before it is sent           |
+| `settlements`   | transmit | what became of an agreed report                              |
+| `reports`       | follow   | reports on chain, with their signatures and transaction      |
+| `counted`       | follow   | which report an epoch of a cluster was counted from          |
+| `cursor`        | follow   | up to which block the chain was read                         |
+
+Times are Unix milliseconds (`_ms`) or seconds (`_at`); hashes, addresses and signatures are raw
+bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    true,
+)
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _only_row() -> tuple[Column[bool], CheckConstraint]:
+    """A key that allows one row."""
+    return (
+        Column("singleton", Boolean, primary_key=True, server_default=true()),
+        CheckConstraint("singleton", name="singleton"),
+    )
+
+
+identity: Final = Table(
+    "identity",
+    metadata,
+    *_only_row(),
+    Column("reporter", LargeBinary, nullable=False),
+    Column("chain_id", BigInteger, nullable=False),
+    Column("oracle", LargeBinary, nullable=False),
+    Column("genesis", LargeBinary, nullable=False),
+)
+
+gpu_sets: Final = Table(
+    "gpu_sets",
+    metadata,
+    Column("cluster_id", BigInteger, primary_key=True),
+    Column("root", LargeBinary, primary_key=True),
+    Column("manifest", LargeBinary, nullable=False),
+    Column("received_at_ms", BigInteger, nullable=False),
+)
+
+batches: Final = Table(
+    "batches",
+    metadata,
+    # The order of arrival: what was received before what, even within a millisecond.
+    Column("position", BigInteger, Identity(always=True), nullable=False, unique=True),
+    Column("id", LargeBinary, primary_key=True),
+    Column("cluster_id", BigInteger, nullable=False),
+    Column("agent", LargeBinary, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("through_ms", BigInteger, nullable=False),
+    # Both null in a batch without samples, which only says how far the agent has come.
+    Column("first_at_ms", BigInteger),
+    Column("last_at_ms", BigInteger),
+    Column("sample_count", Integer, nullable=False),
+    Column("received_at_ms", BigInteger, nullable=False),
+    # zlib over the JSON that the agent signed.
+    Column("body", LargeBinary, nullable=False),
+    Index(None, "cluster_id", "agent", "sequence"),
+    Index(None, "cluster_id", "last_at_ms"),
+    Index(None, "cluster_id", "through_ms"),
+)
+
+proposals: Final = Table(
+    "proposals",
+    metadata,
+    Column("root", LargeBinary, primary_key=True),
+    Column("epoch", BigInteger, nullable=False, index=True),
+    # The clusters with their batches, sample roots and figures, as JSON.
+    Column("content", LargeBinary, nullable=False),
+    Column("received_at_ms", BigInteger, nullable=False),
+)
+
+signatures: Final = Table(
+    "signatures",
+    metadata,
+    Column("reporter_set_id", BigInteger, primary_key=True),
+    Column("epoch", BigInteger, primary_key=True),
+    Column("round", BigInteger, primary_key=True),
+    Column("root", LargeBinary, ForeignKey("proposals.root"), primary_key=True),
+    Column("signature", LargeBinary, nullable=False),
+    Column("signed_at_ms", BigInteger, nullable=False),
+)
+
+agreed: Final = Table(
+    "agreed",
+    metadata,
+    Column("reporter_set_id", BigInteger, primary_key=True),
+    Column("root", LargeBinary, ForeignKey("proposals.root"), primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    # 32-byte words, ascending by cluster, and 65-byte signatures, as the contract takes them.
+    Column("figures", LargeBinary, nullable=False),
+    Column("signatures", LargeBinary, nullable=False),
+    Column("agreed_at_ms", BigInteger, nullable=False),
+)
+
+transactions: Final = Table(
+    "transactions",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("reporter_set_id", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False, index=True),
+    Column("nonce", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False, unique=True),
+    Column("raw", LargeBinary, nullable=False),
+    Column("max_fee", BigInteger, nullable=False),
+    Column("max_priority_fee", BigInteger, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    # Where it was mined; null while it is not.
+    Column("block_number", BigInteger),
+    Column("block_hash", LargeBinary),
+    CheckConstraint("state in ('pending', 'mined', 'reverted', 'displaced')", name="state"),
+)
+
+settlements: Final = Table(
+    "settlements",
+    metadata,
+    Column("reporter_set_id", BigInteger, primary_key=True),
+    Column("root", LargeBinary, primary_key=True),
+    Column("outcome", String(16), nullable=False),
+    Column("settled_at_ms", BigInteger, nullable=False),
+    CheckConstraint("outcome in ('on_chain', 'superseded')", name="outcome"),
+)
+
+reports: Final = Table(
+    "reports",
+    metadata,
+    Column("root", LargeBinary, primary_key=True),
+    Column("epoch", BigInteger, nullable=False, index=True),
+    Column("reporter_set_id", BigInteger, nullable=False),
+    Column("transmitter", LargeBinary, nullable=False),
+    # Null if the report did not come by a plain call of `postReport`.
+    Column("figures", LargeBinary),
+    Column("signatures", LargeBinary),
+    Column("final_at", BigInteger, nullable=False),
+    Column("tx_hash", LargeBinary, nullable=False),
+    Column("block_number", BigInteger, nullable=False, index=True),
+    Column("block_hash", LargeBinary, nullable=False),
+)
+
+counted: Final = Table(
+    "counted",
+    metadata,
+    Column("cluster_id", BigInteger, primary_key=True),
+    Column("epoch", BigInteger, primary_key=True),
+    Column("root", LargeBinary, ForeignKey("reports.root", ondelete="CASCADE"), nullable=False),
+    Column("figures", LargeBinary, nullable=False),
+    Column("is_final", Boolean, nullable=False),
+)
+
+cursor: Final = Table(
+    "cursor",
+    metadata,
+    *_only_row(),
+    Column("block_number", BigInteger, nullable=False),
+    Column("block_hash", LargeBinary, nullable=False),
+)
