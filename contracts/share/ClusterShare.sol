@@ -117,8 +117,8 @@ contract ClusterShare is
         if (msg.sender != WATERFALL) revert ClusterShare_NotTheWaterfall(msg.sender);
         if (amountUsd6 == 0) revert ClusterShare_ZeroFunding();
         if (_flow.supply == 0) revert ClusterShare_SupplyTooSmall(0, MIN_SUPPLY);
-        if (amountUsd6 > MAX_FUNDED_USD6 - _flow.fundedUsd6) {
-            revert ClusterShare_FundingOverLimit(amountUsd6, MAX_FUNDED_USD6 - _flow.fundedUsd6);
+        if (amountUsd6 > MAX_FUNDED_USD6 - _index.fundedUsd6) {
+            revert ClusterShare_FundingOverLimit(amountUsd6, MAX_FUNDED_USD6 - _index.fundedUsd6);
         }
         uint256 before = STABLECOIN.balanceOf(address(this));
         STABLECOIN.safeTransferFrom(msg.sender, address(this), amountUsd6);
@@ -272,7 +272,7 @@ contract ClusterShare is
     function streamState() external view returns (StreamState memory) {
         (uint256 index, uint256 remainder, uint256 unstreamed, uint256 ratePerSecond) = _streamPosition();
         return StreamState({
-            fundedUsd6: _flow.fundedUsd6,
+            fundedUsd6: _index.fundedUsd6,
             index: index,
             indexRemainder: remainder,
             unstreamed: unstreamed,

@@ -3,8 +3,8 @@ pragma solidity 0.8.37;
 
 /// @notice The revenue stream inside a share: how much one share unit has earned since the start, at any second.
 /// @dev The derivation of every width is in this folder's README. In short, with amounts in 10⁻⁶ dollars:
-///      - a rate counts 2⁻²⁰ a second for all holders together; the sum of all rates fits 64 bits because no more
-///        than MAX_FUNDED streams and no funding streams in less than STREAM_SECONDS;
+///      - a rate counts 2⁻⁵² a second for all holders together; the sum of all rates fits 96 bits because no more
+///        than MAX_FUNDED_USD6 streams and no funding streams in less than STREAM_SECONDS;
 ///      - the index counts 2⁻⁷² a share unit, and fits 112 bits because supply is zero or at least MIN_SUPPLY.
 ///      Both divisions carry their remainder, so that nothing is ever dropped and the index at a second does not
 ///      depend on how often it was looked at.
@@ -22,98 +22,79 @@ abstract contract RevenueStream {
     uint256 public constant MIN_SUPPLY = 1e6;
 
     uint256 internal constant INDEX_FRACTION_BITS = 72;
-    uint256 internal constant RATE_FRACTION_BITS = 20;
+    uint256 internal constant RATE_FRACTION_BITS = 52;
     uint256 private constant RATE_TO_INDEX_BITS = INDEX_FRACTION_BITS - RATE_FRACTION_BITS;
     uint256 private constant RING = 8;
 
     /// @param supply Share units among which the stream is divided.
     /// @param ratePerSecond Sum of the rates that were live at `checkpointAt`.
-    /// @param checkpointAt Stream time up to which `index` counts.
-    /// @param fundedUsd6 All that was ever paid in.
+    /// @param checkpointAt Stream time up to which the index counts.
+    /// @param clockOffset Seconds that the stream's clock is behind Unix time: how long money waited at zero supply.
     /// @param fundingRemainder Too little to raise a rate by one; below 2^17.
     struct Flow {
         uint64 supply;
-        uint64 ratePerSecond;
+        uint96 ratePerSecond;
         uint40 checkpointAt;
-        uint64 fundedUsd6;
+        uint32 clockOffset;
         uint24 fundingRemainder;
     }
 
     /// @param index Income of one share unit since the start.
     /// @param remainder Streamed, but too little to raise the index by one.
-    /// @param clockOffset Seconds that the stream's clock is behind Unix time: how long money waited at zero supply.
+    /// @param fundedUsd6 All that was ever paid in.
     struct Index {
         uint112 index;
         uint64 remainder;
-        uint40 clockOffset;
+        uint64 fundedUsd6;
     }
 
     Flow internal _flow;
     Index internal _index;
 
     /// @dev Of the live rate, the part that ends at boundary n (stream time n × BOUNDARY_SECONDS), at n % RING.
-    uint64[RING] private _endingRates;
+    uint96[RING] private _endingRates;
 
-    /// @dev Stream time now: it stands still while nobody holds.
-    function _streamTime(Flow memory flow, Index memory idx) private view returns (uint256) {
-        return flow.supply == 0 ? flow.checkpointAt : block.timestamp - idx.clockOffset;
-    }
-
-    /// @dev What streamed from the checkpoint to `time`, in 2⁻²⁰ × 10⁻⁶ dollars, and the rate that has ended since.
-    ///      Each boundary crossed takes back what its rate would have streamed beyond it: a closed form, at most
-    ///      eight terms however long ago the checkpoint was, and none while no boundary has been crossed.
-    function _streamed(Flow memory flow, uint256 time)
-        private
-        view
-        returns (uint256 streamed, uint256 endedRate)
-    {
-        streamed = uint256(flow.ratePerSecond) * (time - flow.checkpointAt);
-        uint256 last = flow.checkpointAt / BOUNDARY_SECONDS;
+    /// @dev Bring `flow` and `idx` from their checkpoint to now, in memory. While the supply is zero now is then.
+    ///      Each boundary crossed takes back what its rate would have streamed beyond it: a closed form. All live
+    ///      rates end within seven boundaries, so the loop ends there however long ago the checkpoint was.
+    /// @return endedRate The part of the rate that has ended since the checkpoint.
+    function _advance(Flow memory flow, Index memory idx) private view returns (uint256 endedRate) {
+        if (flow.supply == 0) return 0;
+        uint256 time = block.timestamp - flow.clockOffset;
+        uint256 live = flow.ratePerSecond;
+        uint256 streamed = live * (time - flow.checkpointAt);
         uint256 reached = time / BOUNDARY_SECONDS;
-        if (reached > last + RING) reached = last + RING;
-        for (uint256 n = last + 1; n <= reached; ++n) {
+        for (uint256 n = flow.checkpointAt / BOUNDARY_SECONDS + 1; n <= reached && endedRate != live; ++n) {
             uint256 rate = _endingRates[n % RING];
             streamed -= rate * (time - n * BOUNDARY_SECONDS);
             endedRate += rate;
         }
+        uint256 total = (streamed << RATE_TO_INDEX_BITS) + idx.remainder;
+        // Narrowing is safe within MAX_FUNDED_USD6 and MIN_SUPPLY; see the README.
+        idx.index += uint112(total / flow.supply);
+        idx.remainder = uint64(total % flow.supply);
+        flow.ratePerSecond = uint96(live - endedRate);
+        flow.checkpointAt = uint40(time);
     }
 
     /// @dev Income of one share unit from the start to now, in 2⁻⁷² × 10⁻⁶ dollars, rounded down.
-    function _currentIndex() internal view returns (uint256 index) {
-        (index,) = _indexAndRemainder(_flow, _index);
+    function _currentIndex() internal view returns (uint256) {
+        Index memory idx = _index;
+        _advance(_flow, idx);
+        return idx.index;
     }
 
-    function _indexAndRemainder(Flow memory flow, Index memory idx)
-        private
-        view
-        returns (uint256 index, uint256 remainder)
-    {
-        index = idx.index;
-        remainder = idx.remainder;
-        if (flow.supply == 0) return (index, remainder);
-        (uint256 streamed,) = _streamed(flow, _streamTime(flow, idx));
-        uint256 total = (streamed << RATE_TO_INDEX_BITS) + remainder;
-        index += total / flow.supply;
-        remainder = total % flow.supply;
-    }
-
-    /// @dev Count the index up to now and drop the rates that have ended. Needed only before the supply or a rate
-    ///      changes; otherwise it changes nothing that can be seen.
-    function _checkpoint(Flow memory flow, Index memory idx) private returns (uint256 time) {
-        time = _streamTime(flow, idx);
-        (uint256 index, uint256 remainder) = _indexAndRemainder(flow, idx);
-        (, uint256 endedRate) = _streamed(flow, time);
-        if (endedRate != 0) {
-            uint256 last = flow.checkpointAt / BOUNDARY_SECONDS;
-            for (uint256 n = last + 1; n <= last + RING && n <= time / BOUNDARY_SECONDS; ++n) {
-                if (_endingRates[n % RING] != 0) _endingRates[n % RING] = 0;
-            }
+    /// @dev As `_advance`, and forget the rates that have ended. Needed only before the supply or a rate changes;
+    ///      otherwise it would change nothing that can be seen.
+    function _checkpoint(Flow memory flow, Index memory idx) private {
+        uint256 n = flow.checkpointAt / BOUNDARY_SECONDS;
+        uint256 endedRate = _advance(flow, idx);
+        while (endedRate != 0) {
+            uint256 rate = _endingRates[++n % RING];
+            if (rate == 0) continue;
+            endedRate -= rate;
+            _endingRates[n % RING] = 0;
         }
-        // Narrowing is safe within MAX_FUNDED_USD6 and MIN_SUPPLY; see the README.
-        idx.index = uint112(index);
-        idx.remainder = uint64(remainder);
-        flow.ratePerSecond -= uint64(endedRate);
-        flow.checkpointAt = uint40(time);
     }
 
     /// @dev Set the supply among which the stream is divided from now on.
@@ -123,8 +104,8 @@ abstract contract RevenueStream {
         _checkpoint(flow, idx);
         if (flow.supply == 0) {
             // The clock starts again. With money waiting it goes on where it stood; with none it may as well be right.
-            if (flow.ratePerSecond == 0) flow.checkpointAt = uint40(block.timestamp - idx.clockOffset);
-            else idx.clockOffset = uint40(block.timestamp - flow.checkpointAt);
+            if (flow.ratePerSecond == 0) flow.checkpointAt = uint40(block.timestamp - flow.clockOffset);
+            else flow.clockOffset = uint32(block.timestamp - flow.checkpointAt);
         }
         flow.supply = uint64(supply);
         _flow = flow;
@@ -137,16 +118,16 @@ abstract contract RevenueStream {
     function _addToStream(uint256 amountUsd6) internal returns (uint256 endsAt, uint256 fundedUsd6) {
         Flow memory flow = _flow;
         Index memory idx = _index;
-        uint256 time = _checkpoint(flow, idx);
+        _checkpoint(flow, idx);
+        uint256 time = flow.checkpointAt;
         uint256 boundary = (time + STREAM_SECONDS + BOUNDARY_SECONDS - 1) / BOUNDARY_SECONDS;
         endsAt = boundary * BOUNDARY_SECONDS;
         uint256 total = (amountUsd6 << RATE_FRACTION_BITS) + flow.fundingRemainder;
-        uint256 duration = endsAt - time;
-        uint64 rate = uint64(total / duration);
-        flow.fundingRemainder = uint24(total % duration);
+        uint96 rate = uint96(total / (endsAt - time));
+        flow.fundingRemainder = uint24(total % (endsAt - time));
         flow.ratePerSecond += rate;
-        fundedUsd6 = flow.fundedUsd6 + amountUsd6;
-        flow.fundedUsd6 = uint64(fundedUsd6);
+        fundedUsd6 = idx.fundedUsd6 + amountUsd6;
+        idx.fundedUsd6 = uint64(fundedUsd6);
         _endingRates[boundary % RING] += rate;
         _flow = flow;
         _index = idx;
@@ -158,20 +139,22 @@ abstract contract RevenueStream {
         view
         returns (uint256 index, uint256 remainder, uint256 unstreamed, uint256 ratePerSecond)
     {
-        (index, remainder) = _indexAndRemainder(_flow, _index);
-        uint256 time = _streamTime(_flow, _index);
+        Flow memory flow = _flow;
+        Index memory idx = _index;
+        _advance(flow, idx);
         (uint256[] memory ends, uint256[] memory rates) = _liveEnds();
         for (uint256 i; i < ends.length; ++i) {
-            unstreamed += rates[i] * (ends[i] - time);
-            ratePerSecond += rates[i];
+            unstreamed += rates[i] * (ends[i] - flow.checkpointAt);
         }
-        unstreamed <<= RATE_TO_INDEX_BITS;
+        return (idx.index, idx.remainder, unstreamed << RATE_TO_INDEX_BITS, flow.ratePerSecond);
     }
 
     /// @dev Ends of the money that streams now, soonest first, and the rate that ends at each.
     function _liveEnds() internal view returns (uint256[] memory ends, uint256[] memory rates) {
-        uint256 next = _streamTime(_flow, _index) / BOUNDARY_SECONDS + 1;
-        uint256 beyond = uint256(_flow.checkpointAt) / BOUNDARY_SECONDS + RING + 1;
+        Flow memory flow = _flow;
+        uint256 beyond = flow.checkpointAt / BOUNDARY_SECONDS + RING;
+        _advance(flow, _index);
+        uint256 next = flow.checkpointAt / BOUNDARY_SECONDS + 1;
         uint256 count;
         for (uint256 n = next; n < beyond; ++n) {
             if (_endingRates[n % RING] != 0) ++count;

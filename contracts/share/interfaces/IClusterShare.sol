@@ -12,7 +12,7 @@ import {ClusterId} from "../../types/ClusterId.sol";
 /// @param indexRemainder Streamed, but too little to move the index: carried to the next change of supply or rate.
 /// @param unstreamed Still to stream, in 2⁻⁷² × 10⁻⁶ dollars.
 /// @param fundingRemainder Too little to move a rate: carried to the next funding, in 2⁻⁷² × 10⁻⁶ dollars.
-/// @param ratePerSecond What streams now to all holders together, in 2⁻²⁰ × 10⁻⁶ dollars a second.
+/// @param ratePerSecond What streams now to all holders together, in 2⁻⁵² × 10⁻⁶ dollars a second.
 struct StreamState {
     uint256 fundedUsd6;
     uint256 index;
@@ -122,7 +122,7 @@ interface IClusterShare is IERC20 {
     function streamState() external view returns (StreamState memory);
 
     /// @notice The ends (stream time, Unix seconds) of the money that streams now and each one's rate in
-    ///         2⁻²⁰ × 10⁻⁶ dollars a second; at most eight, soonest first.
+    ///         2⁻⁵² × 10⁻⁶ dollars a second; at most seven, soonest first.
     function streamEnds() external view returns (uint256[] memory endsAt, uint256[] memory ratesPerSecond);
 
     function clusterId() external view returns (ClusterId);

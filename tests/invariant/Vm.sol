@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+/// @notice The few of forge's cheat codes that the tests use.
+interface Vm {
+    function warp(uint256 timestamp) external;
+    function prank(address caller) external;
+    function expectRevert(bytes4 selector) external;
+    function assume(bool condition) external pure;
+}
+
+Vm constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
