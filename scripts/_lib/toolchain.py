@@ -57,7 +57,7 @@ def write_executable(path: Path, text: str) -> None:
 
 def npm_run(environment: dict[str, str], *arguments: str) -> None:
     """Run npm without install scripts; a failure ends the set-up with npm's own message."""
-    command = [BIN / "npm", *arguments, "--ignore-scripts", "--loglevel=error"]
+    command = [str(BIN / "npm"), *arguments, "--ignore-scripts", "--loglevel=error"]
     if subprocess.run(command, cwd=ROOT, env=environment).returncode != 0:
         sys.exit(f"toolchain: npm {arguments[0]} failed; its message is above")
 
