@@ -1,12 +1,13 @@
 """The one deployment of the system, used by `ape run deploy`, the tests and the demo.
 
-1. Deploy, in order of need: Authority, stablecoin (local chains only), IdentityRegistry, ClusterRegistry,
-   MetricsOracle, Waterfall. A contract whose address was recorded is taken over instead.
-2. Write into the Authority what is missing: the role of each restricted function, the roles' holders.
+1. Deploy, in order of need: Authority, stablecoin (local chains only), IdentityRegistry,
+   ClusterRegistry, MetricsOracle, Waterfall. A contract that is on record is taken over instead.
+2. Write into the Authority what is missing: the role of each restricted function, the roles'
+   holders.
 3. Hand the Authority to its admin; a deployer who is not the admin keeps no power.
 
-Every step looks at the chain first, so that a run which was cut off is repeated safely, and a run with
-nothing left to do sends nothing.
+Every step looks at the chain first, so that a run which was cut off is repeated safely, and a run
+with nothing left to do sends nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, Protocol
 from ape import chain, project
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
-from eth_utils import keccak
+from eth_utils.crypto import keccak
 
 from scripts._lib import roles
 
@@ -86,9 +87,10 @@ def deploy_system(
 ) -> System:
     """Deploy what is not recorded, set every role, and hand over to `holders.admin`.
 
-    `stablecoin` is the address of a 6-decimal stablecoin; None deploys TestUsd, on a local chain only.
-    `recorded` maps keys (contract names) to addresses of an earlier run.
-    Raises DeploymentError if a recorded address has no code or the deployer has handed over too early.
+    `stablecoin` is the address of a 6-decimal stablecoin; None deploys TestUsd, on a local chain
+    only. `recorded` maps keys (contract names) to addresses of an earlier run.
+    Raises DeploymentError if no stablecoin is named off the local chain, a recorded address has no
+    code, or roles are missing that the deployer may no longer set.
     """
     known = dict(recorded or {})
     if stablecoin is not None:
@@ -111,7 +113,10 @@ def deploy_system(
 
 
 def configure(system: System, deployer: AccountAPI, holders: RoleHolders) -> None:
-    """Set the roles that are missing, in one transaction, then give up the deployer's own admin role."""
+    """Set the roles that are missing, in one transaction; then the deployer gives up its own.
+
+    Raises DeploymentError if roles are missing and the deployer does not administer the Authority.
+    """
     singletons = (system.identity, system.registry, system.oracle, system.waterfall)
     grants = [(roles.CLUSTER_REGISTRY_ROLE, system.registry.address), *holders.grants()]
     calls = [
@@ -139,7 +144,10 @@ def deploy_share(
     recorded: Mapping[str, str] | None = None,
     on_deployed: OnDeployed | None = None,
 ) -> ContractInstance:
-    """The ClusterShare of a cluster; its key is "ClusterShare:<cluster id>". The registrar registers it."""
+    """The ClusterShare of a cluster, which the registrar has yet to register.
+
+    Its key for `recorded` and `on_deployed` is "ClusterShare:<cluster id>".
+    """
     arguments = (
         name,
         symbol,

@@ -1,8 +1,8 @@
 """Who may call what: every state-changing function of every contract, by the power that it needs.
 
 `contracts/access/Powers.sol` says what each power is; the constants here are the same numbers. The
-deployment writes RESTRICTED into the Authority. The tests hold all three tables against the ABIs, so
-that a function which is in none of them fails the build, and call every function as everybody.
+deployment writes RESTRICTED into the Authority. The tests hold all three tables against the ABIs,
+so that a function which is in none of them fails the build, and call every function as everybody.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ OPEN: Final[Mapping[str, frozenset[str]]] = {
 
 
 def over(power: int, cluster_id: int) -> int:
-    """The role of holding `power` over a cluster, 1 to 2^32 − 1."""
+    """The role of holding `power` over a cluster, below 2^32 and not 0."""
     if not 1 <= cluster_id <= MAX_CLUSTER_ID:
         raise ValueError(f"cluster id {cluster_id} is outside 1 to {MAX_CLUSTER_ID}")
     return power << 32 | cluster_id

@@ -1,4 +1,4 @@
-"""What a test of the contracts starts from: clusters at any point of their life, admitted holders, money.
+"""What a contract test starts from: clusters at any point of their life, holders, money.
 
 Everything is done by the account that has the power to do it, through the contracts' own functions.
 """
@@ -32,7 +32,10 @@ def text32(text: str) -> bytes:
 
 
 def default_spec(**changes: Any) -> Spec:
-    """Eight H100s: $300,000, 700 W at most, PUE 1.3, $0.0929 a kWh, $0.25 a GPU-hour, a tenth to the reserve."""
+    """Eight H100s for $300,000: 700 W, PUE 1.3, $0.0929 a kWh, $0.25 a GPU-hour.
+
+    A tenth of what is left goes to the reserve, up to $60,000.
+    """
     spec: Spec = {
         "gpuModel": text32("H100-SXM5-80GB"),
         "region": text32("eu-north-1"),
@@ -93,6 +96,17 @@ def current_epoch() -> int:
     return int(chain.pending_timestamp) // EPOCH_SECONDS
 
 
+def travel_to(timestamp: int) -> None:
+    """Mine a block at `timestamp`, so that calls and transactions from here on see that time."""
+    chain.pending_timestamp = timestamp
+    chain.mine()
+
+
+def travel_to_epoch(epoch: int) -> None:
+    """Mine a block at the first second of `epoch`."""
+    travel_to(epoch * EPOCH_SECONDS)
+
+
 @dataclass(frozen=True)
 class Scenario:
     """One deployment and the accounts that act in it."""
@@ -106,7 +120,7 @@ class Scenario:
     trustee: AccountAPI
 
     def attestation(self, wallet: AccountAPI | str, **changes: Any) -> Attestation:
-        """A year's admission of a professional investor of its own, in the Netherlands, issued a second ago."""
+        """A professional investor in the Netherlands, attested a second ago, for a year."""
         address = str(getattr(wallet, "address", wallet))
         now = int(chain.pending_timestamp)
         attestation: Attestation = {
@@ -120,7 +134,7 @@ class Scenario:
         return attestation | changes
 
     def attest(self, *wallets: AccountAPI | str, **changes: Any) -> None:
-        """Admit each wallet to hold shares, each as an investor of its own unless `investorId` says otherwise."""
+        """Admit each wallet, as an investor of its own unless `investorId` is given."""
         for wallet in wallets:
             attestation = self.attestation(wallet, **changes)
             signature = sign_attestation(self.system.identity, attestation, self.kyc_provider)
@@ -134,7 +148,7 @@ class Scenario:
         authorised_shares: int = 1_000_000 * SHARE,
         **spec_changes: Any,
     ) -> int:
-        """A Proposed cluster of `default_spec(**spec_changes)` with an operator and a trustee; its id."""
+        """A Proposed cluster with operator and trustee: its id."""
         issuer = issuer or self.issuer
         registry, authority = self.system.registry, self.system.authority
         registry.registerCluster(

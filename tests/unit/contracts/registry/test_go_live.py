@@ -49,3 +49,28 @@ def test_go_live__no_share_issued__refused(
 ) -> None:
     with ape.reverts(registry.ClusterRegistry_NoSharesIssued, clusterId=funding[0]):
         registry.goLive(funding[0], sender=issuer)
+
+
+def test_go_live__still_proposed__refused(
+    registry: ContractInstance, scenario: Scenario, issuer: AccountAPI
+) -> None:
+    cluster_id = scenario.register_cluster()
+    with ape.reverts(
+        registry.ClusterRegistry_WrongStatus,
+        clusterId=cluster_id,
+        status=Status.PROPOSED,
+        required=Status.FUNDING,
+    ):
+        registry.goLive(cluster_id, sender=issuer)
+
+
+def test_go_live__second_time__refused_and_range_unchanged(
+    registry: ContractInstance, scenario: Scenario, issuer: AccountAPI, holder: AccountAPI
+) -> None:
+    cluster_id, _ = scenario.live_cluster([holder], [100 * SHARE])
+    before = tuple(registry.epochRange(cluster_id))
+    with ape.reverts(
+        registry.ClusterRegistry_WrongStatus, status=Status.LIVE, required=Status.FUNDING
+    ):
+        registry.goLive(cluster_id, sender=issuer)
+    assert tuple(registry.epochRange(cluster_id)) == before
