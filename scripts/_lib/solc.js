@@ -26,6 +26,8 @@ function main() {
   }
   const roots = [...values('--base-path'), ...values('--include-path')];
   if (roots.length === 0) roots.push('.');
+  // ape compiles a copy of the project that holds the contracts and not node_modules.
+  roots.push(path.join(__dirname, '..', '..'));
   const readImport = (name) => {
     const found = roots.map((root) => path.resolve(root, name)).find((file) => fs.existsSync(file));
     return found ? { contents: fs.readFileSync(found, 'utf8') } : { error: 'not found: ' + name };
