@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {Authorised} from "../access/Authorised.sol";
@@ -12,7 +11,9 @@ import {ClusterFigures} from "../types/ClusterFigures.sol";
 import {ClusterId} from "../types/ClusterId.sol";
 import {MeterReading, PackedReading} from "../types/MeterReading.sol";
 import {IMetricsOracle, ReportRecord} from "./interfaces/IMetricsOracle.sol";
-import {ReporterSet} from "./ReporterSet.sol";
+import {PendingQueue, PendingQueues} from "./PendingQueue.sol";
+import {Quorum} from "./Quorum.sol";
+import {ReporterSet, members} from "./ReporterSet.sol";
 
 /// @dev What every report reads, in one slot.
 /// @param reporterSet Where the reporters are kept; zero before the first are set.
@@ -20,37 +21,26 @@ import {ReporterSet} from "./ReporterSet.sol";
 /// @param disputeWindowSeconds What later reports wait before they count.
 /// @param pendingCount Epochs of all clusters that wait in a queue. While it is zero no report looks for queues.
 struct Settings {
-    address reporterSet;
+    ReporterSet reporterSet;
     uint32 reporterSetId;
     uint32 disputeWindowSeconds;
     uint32 pendingCount;
 }
 
-/// @dev A cluster's Posted epochs, in order: those after its last Final epoch, up to `lastEpoch`. Empty if that is
-///      not the higher of the two; then the rest of the slot is of the past.
-/// @param lastEpoch The last epoch that was queued.
-/// @param lastFinalAt When it may be counted; a later one never may sooner.
-/// @param firstTimely The first queued epoch that was posted within its grace; 0 if there is none.
-/// @param lastTimely The last one, if there is one.
-struct PendingQueue {
-    uint32 lastEpoch;
-    uint40 lastFinalAt;
-    uint32 firstTimely;
-    uint32 lastTimely;
+/// @dev A struct, so that the slot's place is computed once where it is read and written.
+struct Meter {
+    PackedReading reading;
 }
 
-/// @dev One Posted epoch of one cluster.
-/// @param values The figures without their cluster.
-/// @param finalAt Unix second from which it may be counted.
-/// @param nextTimely The next queued epoch that was posted within its grace; 0 if there is none.
-struct PendingFigures {
-    uint160 values;
-    uint40 finalAt;
-    uint32 nextTimely;
-}
+/// @dev A ReportRecord in one word, written at once: the compiler would write each field by itself.
+///      From bit 144 down: epoch (32), reporterSetId (32), postedAt (40), finalAt (40).
+type PackedRecord is uint256;
 
 /// @notice See IMetricsOracle.
 contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
+    using PendingQueues for PendingQueue;
+    using {members} for ReporterSet;
+
     /// @notice Age above which a cluster's reading is stale, in seconds.
     uint256 public constant STALE_SECONDS = 3 * Epochs.EPOCH_SECONDS;
 
@@ -66,13 +56,10 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
     bytes32 private constant REPORT_TYPEHASH =
         keccak256("Report(uint32 reporterSetId,uint32 epoch,bytes32 root,bytes32 figuresHash)");
 
-    uint256 private constant SIGNATURE_BYTES = 65;
-
     Settings private _settings;
-    mapping(ClusterId clusterId => PackedReading) private _readings;
+    mapping(ClusterId clusterId => Meter) private _meters;
     mapping(ClusterId clusterId => PendingQueue) private _queues;
-    mapping(ClusterId clusterId => mapping(uint32 epoch => PendingFigures)) private _pending;
-    mapping(bytes32 root => ReportRecord) private _reports;
+    mapping(bytes32 root => PackedRecord) private _records;
 
     constructor(IAuthority authority_, IClusterRegistry registry_)
         Authorised(authority_)
@@ -98,10 +85,10 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
         if (block.timestamp < Epochs.endOf(epoch)) {
             revert MetricsOracle_EpochNotOver(epoch, Epochs.endOf(epoch));
         }
-        if (_reports[root].postedAt != 0) revert MetricsOracle_Replayed(root);
+        if (PackedRecord.unwrap(_records[root]) != 0) revert MetricsOracle_Replayed(root);
         _checkFigures(figures);
-        _checkQuorum(
-            _digest(reporterSetId_, epoch, root, figures), signatures, _reportersOf(settings.reporterSet)
+        Quorum.check(
+            _digest(reporterSetId_, epoch, root, figures), signatures, settings.reporterSet.members()
         );
 
         // Lapsed in the very second in which `resolvedEpoch` passes it: energy that came later could change what
@@ -118,38 +105,31 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
         // A record of a report that changed nothing would spend its root, and with it the only bytes that honest
         // reporters ever sign for its epoch: whoever posts it before its turn could stop a cluster's meters.
         if (!accepted) return;
-        _reports[root] = ReportRecord({
-            epoch: epoch,
-            reporterSetId: reporterSetId_,
-            postedAt: uint40(block.timestamp),
-            finalAt: uint40(finalAt)
-        });
+        _records[root] = PackedRecord.wrap(
+            uint256(epoch) << 112 | uint256(reporterSetId_) << 80 | block.timestamp << 40 | finalAt
+        );
         emit ReportPosted(root, epoch, msg.sender, reporterSetId_, uint40(finalAt));
     }
 
     /// @inheritdoc IMetricsOracle
     function finalize(ClusterId clusterId, uint256 limit) external returns (uint256 count) {
-        PackedReading meter = _readings[clusterId];
-        PendingQueue memory queue = _queues[clusterId];
-        if (queue.lastEpoch <= meter.epoch()) return 0;
+        Meter storage meter = _meters[clusterId];
+        PendingQueue storage queue = _queues[clusterId];
+        PackedReading counters = meter.reading;
+        uint32 lastEpoch = queue.lastEpoch;
+        if (lastEpoch <= counters.epoch()) return 0;
 
-        uint32 epoch = _epochAfter(clusterId, meter.epoch());
-        for (; count < limit && epoch <= queue.lastEpoch; ++epoch) {
-            PendingFigures memory pending = _pending[clusterId][epoch];
-            if (block.timestamp < pending.finalAt) break;
-            delete _pending[clusterId][epoch];
-            if (epoch == queue.firstTimely) queue.firstTimely = pending.nextTimely;
-
-            ClusterFigures figures =
-                ClusterFigures.wrap(uint256(ClusterId.unwrap(clusterId)) << 160 | pending.values);
-            meter = meter.plus(figures, epoch);
-            emit FiguresFinal(clusterId, epoch, figures, meter);
+        uint32 epoch = _epochAfter(clusterId, counters.epoch());
+        for (; count < limit && epoch <= lastEpoch; ++epoch) {
+            (bool over, ClusterFigures figures) = queue.pop(clusterId, epoch);
+            if (!over) break;
+            counters = counters.plus(figures, epoch);
+            emit FiguresFinal(clusterId, epoch, figures, counters);
             ++count;
         }
         if (count == 0) return 0;
-        _readings[clusterId] = meter;
-        _queues[clusterId] = queue;
-        // Every one of the `count` was added to it when it was queued.
+        meter.reading = counters;
+        // Each of the `count` was added when it was queued.
         _settings.pendingCount -= uint32(count);
     }
 
@@ -165,9 +145,9 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
                 if (reporters_[j] == reporter) revert MetricsOracle_BadReporter(reporter);
             }
         }
-        _settings.reporterSet = address(new ReporterSet(reporters_));
+        _settings.reporterSet = new ReporterSet(reporters_);
         uint32 setId = ++_settings.reporterSetId;
-        emit ReportersChanged(setId, reporters_, _quorumOf(reporters_.length));
+        emit ReportersChanged(setId, reporters_, Quorum.size(reporters_.length));
     }
 
     /// @inheritdoc IMetricsOracle
@@ -181,13 +161,15 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
 
     /// @inheritdoc IMetricsOracle
     function reading(ClusterId clusterId) external view returns (MeterReading memory) {
-        return _readings[clusterId].unpack();
+        return _meters[clusterId].reading.unpack();
     }
 
     /// @inheritdoc IMetricsOracle
     function nextEpoch(ClusterId clusterId) external view returns (uint32) {
         (uint32 firstEpoch, uint32 lastEpoch) = REGISTRY.epochRange(clusterId);
-        uint32 posted = _lastPosted(clusterId);
+        uint32 posted = _meters[clusterId].reading.epoch();
+        uint32 lastQueued = _queues[clusterId].lastEpoch;
+        if (lastQueued > posted) posted = lastQueued;
         uint32 next = posted == 0 ? firstEpoch : posted + 1;
         return lastEpoch != 0 && next > lastEpoch ? 0 : next;
     }
@@ -199,7 +181,7 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
 
         uint256 resolved = Epochs.lastLapsedAt(block.timestamp);
         if (resolved < firstEpoch - 1) resolved = firstEpoch - 1;
-        uint32 lastFinal = _readings[clusterId].epoch();
+        uint32 lastFinal = _meters[clusterId].reading.epoch();
         if (resolved < lastFinal) resolved = lastFinal;
 
         // Energy that came in time and waits will count, however late its window ends.
@@ -214,7 +196,7 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
     function ageSeconds(ClusterId clusterId) public view returns (uint256) {
         (uint32 firstEpoch, uint32 lastEpoch) = REGISTRY.epochRange(clusterId);
         if (firstEpoch == 0) return 0;
-        uint32 lastFinal = _readings[clusterId].epoch();
+        uint32 lastFinal = _meters[clusterId].reading.epoch();
         uint256 measuredUntil = lastFinal == 0 ? Epochs.startOf(firstEpoch) : Epochs.endOf(lastFinal);
         bool complete = lastEpoch != 0 && measuredUntil >= Epochs.endOf(lastEpoch);
         return complete || block.timestamp < measuredUntil ? 0 : block.timestamp - measuredUntil;
@@ -227,7 +209,7 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
 
     /// @inheritdoc IMetricsOracle
     function report(bytes32 root) external view returns (ReportRecord memory) {
-        return _reports[root];
+        return _record(root);
     }
 
     /// @inheritdoc IMetricsOracle
@@ -238,7 +220,7 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
         bytes32 sampleRoot,
         bytes32[] calldata proof
     ) external view returns (bool) {
-        ReportRecord memory record = _reports[root];
+        ReportRecord memory record = _record(root);
         if (record.postedAt == 0 || record.epoch != epoch) return false;
         bytes32 leaf =
             keccak256(bytes.concat(keccak256(abi.encode(figures.clusterId(), epoch, figures, sampleRoot))));
@@ -257,13 +239,13 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
 
     /// @inheritdoc IMetricsOracle
     function reporters() external view returns (address[] memory) {
-        return _reportersOf(_settings.reporterSet);
+        return _settings.reporterSet.members();
     }
 
     /// @inheritdoc IMetricsOracle
     function isReporter(address account) external view returns (bool) {
-        address[] memory members = _reportersOf(_settings.reporterSet);
-        return _indexOf(members, account) != members.length;
+        address[] memory present = _settings.reporterSet.members();
+        return Quorum.indexOf(present, account, 0) != present.length;
     }
 
     /// @inheritdoc IMetricsOracle
@@ -273,7 +255,7 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
 
     /// @inheritdoc IMetricsOracle
     function quorum() external view returns (uint256) {
-        return _quorumOf(_reportersOf(_settings.reporterSet).length);
+        return Quorum.size(_settings.reporterSet.members().length);
     }
 
     /// @inheritdoc IMetricsOracle
@@ -281,86 +263,96 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
         return _settings.disputeWindowSeconds;
     }
 
-    /// @dev Count the figures of every cluster whose turn it is; no queue exists.
+    /// @dev Count the figures of every cluster whose turn it is, at once. Only while nothing waits in a queue.
     function _count(ClusterFigures[] calldata figures, uint32 epoch, bool late)
         private
         returns (bool accepted)
     {
         for (uint256 i; i < figures.length; ++i) {
-            ClusterFigures measured = figures[i];
+            ClusterFigures measured = _at(figures, i);
             ClusterId clusterId = measured.clusterId();
-            PackedReading meter = _readings[clusterId];
-            uint32 expected = _epochAfter(clusterId, meter.epoch());
+            Meter storage meter = _meters[clusterId];
+            PackedReading counters = meter.reading;
+            // As `_epochAfter`, whose call would cost a hundredth of a report. Final epochs are of the past.
+            uint32 expected;
+            unchecked {
+                expected = counters.epoch() + 1;
+            }
+            if (expected == 1) expected = _firstEpoch(clusterId);
             if (expected != epoch) {
                 emit FiguresSkipped(clusterId, epoch, expected);
                 continue;
             }
             accepted = true;
-            if (late) measured = _withoutEnergy(measured, clusterId, epoch);
-            meter = meter.plus(measured, epoch);
-            _readings[clusterId] = meter;
-            emit FiguresFinal(clusterId, epoch, measured, meter);
+            if (late) measured = _lapseEnergy(measured, clusterId, epoch);
+            counters = counters.plus(measured, epoch);
+            meter.reading = counters;
+            emit FiguresFinal(clusterId, epoch, measured, counters);
         }
     }
 
     /// @dev As `_count`, but figures wait if there is a window, or if earlier ones of their cluster wait.
+    /// @return accepted Whether it was any cluster's turn.
+    /// @return lastFinalAt When the last of the accepted may be counted.
     function _queueOrCount(
         ClusterFigures[] calldata figures,
         uint32 epoch,
         bool late,
         Settings memory settings
     ) private returns (bool accepted, uint256 lastFinalAt) {
-        uint256 earliest = block.timestamp + settings.disputeWindowSeconds;
         uint32 queued;
         for (uint256 i; i < figures.length; ++i) {
-            ClusterFigures measured = figures[i];
-            ClusterId clusterId = measured.clusterId();
-            uint32 expected = _epochAfter(clusterId, _lastPosted(clusterId));
-            if (expected != epoch) {
-                emit FiguresSkipped(clusterId, epoch, expected);
-                continue;
-            }
-            accepted = true;
-            if (late) measured = _withoutEnergy(measured, clusterId, epoch);
-
-            PackedReading meter = _readings[clusterId];
-            uint256 finalAt = block.timestamp;
-            if (settings.disputeWindowSeconds == 0 && _queues[clusterId].lastEpoch <= meter.epoch()) {
-                meter = meter.plus(measured, epoch);
-                _readings[clusterId] = meter;
-                emit FiguresFinal(clusterId, epoch, measured, meter);
-            } else {
-                finalAt = _enqueue(clusterId, epoch, measured, late, earliest);
-                ++queued;
-            }
+            (bool waits, uint256 finalAt) =
+                _queueOrCount(_at(figures, i), epoch, late, settings.disputeWindowSeconds);
+            if (waits) ++queued;
             if (finalAt > lastFinalAt) lastFinalAt = finalAt;
         }
         if (queued != 0) _settings.pendingCount = settings.pendingCount + queued;
+        accepted = lastFinalAt != 0;
     }
 
-    /// @dev Put figures at the end of their cluster's queue, to be counted at `earliest` or, if that is later, when
-    ///      those before them are.
-    function _enqueue(ClusterId clusterId, uint32 epoch, ClusterFigures figures, bool late, uint256 earliest)
+    /// @dev One cluster's part of it.
+    /// @return waits Whether the figures were queued.
+    /// @return finalAt When they may be counted; 0 if they were skipped.
+    function _queueOrCount(ClusterFigures measured, uint32 epoch, bool late, uint256 windowSeconds)
         private
-        returns (uint256 finalAt)
+        returns (bool waits, uint256 finalAt)
     {
-        PendingQueue memory queue = _queues[clusterId];
-        finalAt = earliest > queue.lastFinalAt ? earliest : queue.lastFinalAt;
-        queue.lastEpoch = epoch;
-        queue.lastFinalAt = uint40(finalAt);
-        if (!late) {
-            if (queue.firstTimely == 0) queue.firstTimely = epoch;
-            else _pending[clusterId][queue.lastTimely].nextTimely = epoch;
-            queue.lastTimely = epoch;
+        ClusterId clusterId = measured.clusterId();
+        PendingQueue storage queue = _queues[clusterId];
+        PackedReading counters = _meters[clusterId].reading;
+        uint32 posted = counters.epoch();
+        waits = windowSeconds != 0;
+        if (queue.lastEpoch > posted) (waits, posted) = (true, queue.lastEpoch);
+
+        uint32 expected = _epochAfter(clusterId, posted);
+        if (expected != epoch) {
+            emit FiguresSkipped(clusterId, epoch, expected);
+            return (false, 0);
         }
-        _queues[clusterId] = queue;
-        _pending[clusterId][epoch] = PendingFigures({
-            values: uint160(ClusterFigures.unwrap(figures)), finalAt: uint40(finalAt), nextTimely: 0
-        });
-        emit FiguresPosted(clusterId, epoch, figures, uint40(finalAt));
+        if (late) measured = _lapseEnergy(measured, clusterId, epoch);
+        if (waits) {
+            finalAt = queue.push(measured, epoch, late, block.timestamp + windowSeconds);
+            emit FiguresPosted(clusterId, epoch, measured, uint40(finalAt));
+        } else {
+            finalAt = block.timestamp;
+            counters = counters.plus(measured, epoch);
+            _meters[clusterId].reading = counters;
+            emit FiguresFinal(clusterId, epoch, measured, counters);
+        }
     }
 
-    function _withoutEnergy(ClusterFigures figures, ClusterId clusterId, uint32 epoch)
+    function _record(bytes32 root) private view returns (ReportRecord memory) {
+        uint256 word = PackedRecord.unwrap(_records[root]);
+        return ReportRecord({
+            epoch: uint32(word >> 112),
+            reporterSetId: uint32(word >> 80),
+            postedAt: uint40(word >> 40),
+            finalAt: uint40(word)
+        });
+    }
+
+    function _lapseEnergy(ClusterFigures figures, ClusterId clusterId, uint32 epoch)
         private
         returns (ClusterFigures)
     {
@@ -371,61 +363,34 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
     /// @dev The epoch after `epoch`, or the cluster's first one if that is zero; 0 if it is not measured. The registry
     ///      is asked for a first epoch only: asking it whether a cluster has retired would cost a third of a report.
     function _epochAfter(ClusterId clusterId, uint32 epoch) private view returns (uint32) {
-        if (epoch != 0) return epoch + 1;
-        (uint32 firstEpoch, uint32 lastEpoch) = REGISTRY.epochRange(clusterId);
-        return lastEpoch != 0 && firstEpoch > lastEpoch ? 0 : firstEpoch;
+        return epoch == 0 ? _firstEpoch(clusterId) : epoch + 1;
     }
 
-    /// @dev The last epoch that is Final or Posted; 0 if there is none.
-    function _lastPosted(ClusterId clusterId) private view returns (uint32) {
-        uint32 lastFinal = _readings[clusterId].epoch();
-        uint32 lastQueued = _queues[clusterId].lastEpoch;
-        return lastQueued > lastFinal ? lastQueued : lastFinal;
+    function _firstEpoch(ClusterId clusterId) private view returns (uint32 firstEpoch) {
+        (firstEpoch,) = REGISTRY.epochRange(clusterId);
+    }
+
+    /// @dev `figures[i]` for an `i` below their number, without checking that again.
+    function _at(ClusterFigures[] calldata figures, uint256 i)
+        private
+        pure
+        returns (ClusterFigures measured)
+    {
+        assembly ("memory-safe") {
+            measured := calldataload(add(figures.offset, shl(5, i)))
+        }
     }
 
     function _checkFigures(ClusterFigures[] calldata figures) private pure {
-        uint32 previous;
+        uint256 previous;
         for (uint256 i; i < figures.length; ++i) {
-            ClusterFigures measured = figures[i];
+            ClusterFigures measured = _at(figures, i);
             if (!measured.isCoherent()) revert MetricsOracle_Incoherent(i, measured);
-            uint32 id = ClusterId.unwrap(measured.clusterId());
+            // Coherent figures are zero above their cluster.
+            uint256 id = ClusterFigures.unwrap(measured) >> 160;
             if (id <= previous) revert MetricsOracle_NotAscending(i, measured.clusterId());
             previous = id;
         }
-    }
-
-    /// @dev Every signature must be good, so that those who post are told of a bad one, and by its number.
-    function _checkQuorum(bytes32 digest, bytes calldata signatures, address[] memory members) private pure {
-        if (signatures.length % SIGNATURE_BYTES != 0) {
-            revert MetricsOracle_SignaturesMalformed(signatures.length);
-        }
-        uint256 count = signatures.length / SIGNATURE_BYTES;
-        uint256 needed = _quorumOf(members.length);
-        if (count < needed) revert MetricsOracle_NoQuorum(count, needed);
-
-        uint256 seen;
-        for (uint256 i; i < count; ++i) {
-            uint256 start = i * SIGNATURE_BYTES;
-            // The error is told by the zero address, which is no reporter.
-            (address signer,,) = ECDSA.tryRecoverCalldata(digest, signatures[start:start + SIGNATURE_BYTES]);
-            uint256 index = _indexOf(members, signer);
-            if (index == members.length) revert MetricsOracle_NotAReporter(i, signer);
-            if (seen >> index & 1 != 0) revert MetricsOracle_DuplicateSigner(signer);
-            seen |= 1 << index;
-        }
-    }
-
-    /// @dev Where `account` is among `members`; their number if it is not.
-    function _indexOf(address[] memory members, address account) private pure returns (uint256 index) {
-        while (index < members.length && members[index] != account) ++index;
-    }
-
-    function _reportersOf(address reporterSet) private view returns (address[] memory) {
-        return reporterSet == address(0) ? new address[](0) : abi.decode(reporterSet.code, (address[]));
-    }
-
-    function _quorumOf(uint256 count) private pure returns (uint256) {
-        return 2 * count / 3 + 1;
     }
 
     function _digest(uint32 setId, uint32 epoch, bytes32 root, ClusterFigures[] calldata figures)
@@ -433,7 +398,14 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
         view
         returns (bytes32)
     {
-        bytes32 figuresHash = keccak256(abi.encodePacked(figures));
+        bytes32 figuresHash;
+        // As `keccak256(abi.encodePacked(figures))`, which would copy word by word.
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            let size := shl(5, figures.length)
+            calldatacopy(words, figures.offset, size)
+            figuresHash := keccak256(words, size)
+        }
         return _hashTypedDataV4(keccak256(abi.encode(REPORT_TYPEHASH, setId, epoch, root, figuresHash)));
     }
 }

@@ -49,10 +49,18 @@ library ClusterFiguresLib {
     /// @notice Whether the figures can be true of any cluster: billable ≤ busy ≤ available ≤ contracted, a
     ///         cluster is named and the unused bits are zero.
     function isCoherent(ClusterFigures figures) internal pure returns (bool) {
-        return ClusterFigures.unwrap(figures) >> 192 == 0 && ClusterId.unwrap(clusterId(figures)) != 0
-            && billableGpuSeconds(figures) <= busyGpuSeconds(figures)
-            && busyGpuSeconds(figures) <= availableGpuSeconds(figures)
-            && availableGpuSeconds(figures) <= contractedGpuSeconds(figures);
+        uint256 word = ClusterFigures.unwrap(figures);
+        uint256 id = word >> 160;
+        uint256 contracted = uint32(word >> 96);
+        uint256 available = uint32(word >> 64);
+        uint256 busy = uint32(word >> 32);
+        uint256 billable = uint32(word);
+        // A difference of 32-bit numbers that is negative, and nothing else, reaches above bit 31; so does an
+        // id of more than 32 bits, and 0 − 1.
+        unchecked {
+            return
+                ((contracted - available) | (available - busy) | (busy - billable) | id | (id - 1)) >> 32 == 0;
+        }
     }
 
     /// @notice The same figures with no energy.
