@@ -168,8 +168,10 @@ contract ClusterShare is
 
     /// @dev Settles and moves. Calls the identity registry for the receiver and nobody else; moves no stablecoin.
     function _update(address from, address to, uint256 value) internal override {
-        if (from == address(0)) _setStreamSupply(totalSupply() + value);
+        // Read before the supply changes: what then moves the index is the carried remainder, and belongs to those who
+        // hold after the change.
         uint256 index = _currentIndex();
+        if (from == address(0)) _setStreamSupply(totalSupply() + value);
         uint256 flags;
         if (from != address(0)) {
             Holding storage sender = _holdings[from];
