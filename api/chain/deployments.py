@@ -7,15 +7,15 @@
                "constructorArguments": {"authority_": "0x…"},
                "sourceHash": "0x…", "codeHash": "0x…"}},
  "shares": {"1": {…the same…}},
- "pending": {"name": "Waterfall", "address": "0x…", "deployer": "0x…", "nonce": 9, "fromBlock": 8,
-             "constructorArguments": {…}, "sourceHash": "0x…"}}
+ "pending": {"deployer": "0x…", "nonce": 9, "fromBlock": 8}}
 ```
 
 - `sourceHash`: keccak256 of the creation code, whose metadata commits to every source file and
   setting that the compiler read.
 - `codeHash`: keccak256 of the code at the address when it was deployed, immutables included.
-- `pending`: a contract whose deployment was about to be sent. It is there only if the deployment
-  died between that moment and its record; whoever continues looks on chain what became of it.
+- `pending`: a deployment is under way; every contract that `deployer` created with a nonce below
+  `nonce` is recorded. It stays only if the deployment died, and then tells whoever continues where
+  to look for a contract that was created and not recorded.
 
 A file is replaced as a whole or not at all, so that a reader never sees half of one.
 """
@@ -26,7 +26,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +51,11 @@ class ContractRecord:
 
 @dataclass(frozen=True, slots=True)
 class PendingRecord:
-    """A deployment about to be sent: nonce `nonce` of `deployer`, after block `from_block`."""
+    """A deployment under way: look at `deployer`'s transactions from `nonce`, after `from_block`."""
 
-    name: str
-    address: Address
     deployer: Address
     nonce: int
     from_block: int
-    constructor_arguments: Mapping[str, Argument]
-    source_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +81,6 @@ class Deployment:
         if record is None:
             raise DeploymentMissing(self.chain_id, f"ClusterShare of cluster {cluster_id}")
         return record.address
-
-    def with_contract(self, name: str, record: ContractRecord) -> Deployment:
-        return replace(self, contracts={**self.contracts, name: record}, pending=None)
-
-    def with_share(self, cluster_id: int, record: ContractRecord) -> Deployment:
-        return replace(self, shares={**self.shares, cluster_id: record}, pending=None)
 
 
 def path_of(directory: Path, chain_id: int) -> Path:
@@ -159,15 +149,7 @@ def _contract(entry: Mapping[str, Any]) -> ContractRecord:
 
 
 def _pending(entry: Mapping[str, Any]) -> PendingRecord:
-    return PendingRecord(
-        entry["name"],
-        _address(entry["address"]),
-        _address(entry["deployer"]),
-        int(entry["nonce"]),
-        int(entry["fromBlock"]),
-        _arguments(entry["constructorArguments"]),
-        entry["sourceHash"],
-    )
+    return PendingRecord(_address(entry["deployer"]), int(entry["nonce"]), int(entry["fromBlock"]))
 
 
 def _address(text: object) -> Address:
@@ -191,13 +173,9 @@ def _document(deployment: Deployment) -> dict[str, Any]:
     pending = deployment.pending
     if pending is not None:
         document["pending"] = {
-            "name": pending.name,
-            "address": pending.address,
             "deployer": pending.deployer,
             "nonce": pending.nonce,
             "fromBlock": pending.from_block,
-            "constructorArguments": _plain(pending.constructor_arguments),
-            "sourceHash": pending.source_hash,
         }
     return document
 

@@ -12,7 +12,7 @@ from api.types import Address
 
 # IClusterShare.StreamState: what a unit of index and of earned income, and of a rate, is worth.
 EARNED_SCALE = 2**72
-RATE_SCALE = 2**20
+RATE_SCALE = 2**52
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,57 @@
+"""Dollars and shares as people write them, and back. Both have six decimals; nothing is a float."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+UNIT = 10**6
+SECONDS_A_DAY = 86_400
+
+
+def parse_six_decimals(text: str) -> int:
+    """`text` ("1,234.5") in millionths, exactly.
+
+    Raises ValueError if it is no number, negative, or has more than six decimals.
+    """
+    try:
+        value = Decimal(text.replace(",", "").replace("_", "").removeprefix("$")) * UNIT
+    except InvalidOperation:
+        raise ValueError(f"{text!r} is not a number") from None
+    if not value.is_finite() or value < 0:
+        raise ValueError(f"{text!r} is not a number of 0 or more")
+    if value != value.to_integral_value():
+        raise ValueError(f"{text!r} has more than six decimals")
+    return int(value)
+
+
+def dollars(usd6: int, *, decimals: int = 2) -> str:
+    """An amount in dollars, rounded down (towards less) to the decimals that are shown."""
+    step = 10 ** (6 - decimals)
+    sign = "-" if usd6 < 0 else ""
+    whole, part = divmod(abs(usd6) // step, 10**decimals)
+    return f"{sign}${whole:,}.{part:0{decimals}d}" if decimals else f"{sign}${whole:,}"
+
+
+def exact_dollars(usd6: int) -> str:
+    """An amount in dollars with all its six decimals."""
+    return dollars(usd6, decimals=6)
+
+
+def units(amount: int) -> str:
+    """An amount in its smallest unit, with thousands set apart."""
+    return f"{amount:,}"
+
+
+def shares(amount: int) -> str:
+    """A number of shares, without trailing zeros."""
+    whole, part = divmod(amount, UNIT)
+    return f"{whole:,}" + (f".{part:06d}".rstrip("0") if part else "")
+
+
+def percent(part: int, whole: int, *, decimals: int = 2) -> str:
+    """A ratio in per cent, rounded down; a dash where there is nothing to compare with."""
+    if whole == 0:
+        return "–"
+    scaled = part * 100 * 10**decimals // whole
+    number, fraction = divmod(scaled, 10**decimals)
+    return f"{number}.{fraction:0{decimals}d} %"
