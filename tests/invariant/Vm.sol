@@ -5,8 +5,7 @@ pragma solidity 0.8.37;
 interface Vm {
     function warp(uint256 timestamp) external;
     function prank(address caller) external;
-    function expectRevert(bytes4 selector) external;
-    function assume(bool condition) external pure;
+    function expectRevert(bytes calldata data) external;
 }
 
 Vm constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
