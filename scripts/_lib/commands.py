@@ -24,14 +24,17 @@ Function = Callable[..., None]
 ROOT = str(Path(__file__).resolve().parents[2])
 
 
-class NetworkCommand(ConnectedProviderCommand):
-    """A command on a network (`--network`, the local one if none is named). What goes wrong on
-    purpose is said in one line and ends with status 1; anything else keeps its trace."""
+class PlainCommand(click.Command):
+    """A command that says what goes wrong on purpose in a few words, with status 1; anything else
+    keeps its trace."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         # ape has the project on sys.path only while it imports a script, not while it runs it.
         if ROOT not in sys.path:
             sys.path.append(ROOT)
+        return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
         from scripts._lib.failures import in_words
 
         try:
@@ -43,6 +46,10 @@ class NetworkCommand(ConnectedProviderCommand):
             if words is None:
                 raise
             raise click.ClickException(words) from error
+
+
+class NetworkCommand(PlainCommand, ConnectedProviderCommand):
+    """The same on a network: `--network`, the local one if none is named."""
 
 
 class SixDecimals(click.ParamType):

@@ -227,7 +227,7 @@ def claim(share: ContractInstance, owner: str, sender: AccountAPI) -> int:
         receipt = share.claim(sender=sender)
     else:
         receipt = share.claimFor(owner, sender=sender)
-    return sum(int(event.amountUsd6) for event in receipt.events.filter(share.IncomeClaimed))
+    return sum(int(event.amountUsd6) for event in events_of(share, receipt, "IncomeClaimed"))
 
 
 def events_of(contract: ContractInstance, receipt: ReceiptAPI, name: str) -> Sequence[Any]:
@@ -240,6 +240,26 @@ def distribute(system: System, cluster_id: int, sender: AccountAPI) -> Any:
     require_cluster(system, cluster_id)
     receipt = system.waterfall.distribute(cluster_id, sender=sender)
     return events_of(system.waterfall, receipt, "IncomeDistributed")[0]
+
+
+def withdraw_operating_cost(
+    system: System, cluster_id: int, payee: str, operator: AccountAPI
+) -> int:
+    """Pay the operator what is final and covered, in 10⁻⁶ dollars; 0 if there is nothing."""
+    require_cluster(system, cluster_id)
+    state = system.waterfall.state(cluster_id)
+    if int(state.operatorEarned) == int(state.operatorPaid):
+        return 0
+    receipt = system.waterfall.withdrawOperatingCost(cluster_id, payee, sender=operator)
+    events = events_of(system.waterfall, receipt, "OperatingCostWithdrawn")
+    return sum(int(event.amountUsd6) for event in events)
+
+
+def apply_spec(system: System, cluster_id: int, sender: AccountAPI) -> Any:
+    """Count costs by the specification in force; its SpecApplied event."""
+    require_cluster(system, cluster_id)
+    receipt = system.waterfall.applySpec(cluster_id, sender=sender)
+    return events_of(system.waterfall, receipt, "SpecApplied")[0]
 
 
 def newest_time() -> int:
