@@ -68,6 +68,11 @@ class ClockKind(StrEnum):
     CHAIN = "chain"
 
 
+class BillableKind(StrEnum):
+    BUSY = "busy"
+    NONE = "none"
+
+
 class SourceKind(StrEnum):
     NVML = "nvml"
     DCGM = "dcgm"
@@ -142,6 +147,8 @@ class AgentSettings(KeySettings):
         data_dir: Holds the outbox; must survive restarts and belong to this agent alone.
         clock, rpc_url: `chain` takes the time of the newest block of the node at `rpc_url`.
         sample_interval_ms: Of live sources; what the GPU set says.
+        gpus: UUIDs of the GPUs of a live source that are registered to this agent, separated by
+            commas; without it all that are found.
         dcgm_url: The dcgm-exporter's endpoint, with its path.
         trace: Path of the recorded trace (CSV or CSV.gz).
         anchor_ms: The instant on which the trace's first sample falls; without it the recorded
@@ -176,6 +183,7 @@ class AgentSettings(KeySettings):
     clock: ClockKind = Field(ClockKind.SYSTEM, validation_alias=_shared("CLOCK", _AGENT))
     rpc_url: str | None = Field(None, validation_alias=_shared("RPC_URL", _AGENT))
     sample_interval_ms: int = Field(60_000, ge=MIN_SAMPLE_INTERVAL_MS, le=MAX_SAMPLE_INTERVAL_MS)
+    gpus: Annotated[tuple[str, ...], NoDecode] = ()
     dcgm_url: str = "http://127.0.0.1:9400/metrics"
     trace: Path | None = None
     anchor_ms: int | None = Field(None, ge=0, le=2**53 - 1)
@@ -184,7 +192,7 @@ class AgentSettings(KeySettings):
     partitions: int = Field(1, ge=1, le=100_000)
     idle_watts: int = Field(100, ge=0, le=100_000)
     peak_watts: int = Field(700, ge=1, le=100_000)
-    billable: str | None = Field(None, pattern="^(busy|none)$")
+    billable: BillableKind | None = None
     max_batch_samples: int = Field(5_000, ge=1, le=MAX_BATCH_SAMPLES)
     flush_ms: int = Field(1_000, ge=0, le=60_000)
     poll_ms: int = Field(100, ge=10, le=60_000)
@@ -193,7 +201,7 @@ class AgentSettings(KeySettings):
     retention_hours: int = Field(168, ge=24, le=24 * 365)
     first_sequence: int = Field(1, ge=1, le=2**53 - 1)
 
-    @field_validator("reporters", mode="before")
+    @field_validator("reporters", "gpus", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         parts = value.split(",") if isinstance(value, str) else value

@@ -53,6 +53,14 @@ class _Playback:
             series.until_ms - series.from_ms + series.interval_ms if is_repeated else 0
         )
 
+    def next_after(self, after_ms: int) -> int | None:
+        """When its first sample with at > after is; None if there is none."""
+        turn = max(after_ms - self._at_ms[0], 0) // self._period_ms if self._period_ms else 0
+        index = bisect_right(self._at_ms, after_ms - turn * self._period_ms)
+        if index < len(self._at_ms):
+            return self._at_ms[index] + turn * self._period_ms
+        return self._at_ms[0] + (turn + 1) * self._period_ms if self._period_ms else None
+
     def between(self, after_ms: int, until_ms: int, is_billable: bool) -> Iterator[Sample]:
         """Its samples with after < at ≤ until."""
         start = self._at_ms[0]
@@ -130,6 +138,11 @@ class Replay:
             )
             for one in series
         ]
+
+    def next_after(self, after_ms: int) -> int | None:
+        """When the first sample with at > after is; None if there is none."""
+        following = (playback.next_after(after_ms) for playback in self._playbacks)
+        return min((at for at in following if at is not None), default=None)
 
     def between(self, after_ms: int, until_ms: int) -> list[Sample]:
         """All samples with after < at ≤ until, ascending by (at, gpu)."""
