@@ -92,6 +92,18 @@ class Function:
     def encode(self, arguments: Sequence[object]) -> bytes:
         return self.selector + encode(self.inputs, arguments)
 
+    def decode_arguments(self, calldata: bytes) -> tuple[Any, ...] | None:
+        """The arguments in a call of this function; None if it is a call of another one.
+
+        Raises UndecodableAnswer if the bytes are not of the declared types.
+        """
+        if calldata[:4] != self.selector:
+            return None
+        try:
+            return decode(self.inputs, calldata[4:])
+        except DecodingError as error:
+            raise UndecodableAnswer(self.signature, calldata) from error
+
     def decode(self, answer: bytes) -> tuple[Any, ...]:
         """The returned values; UndecodableAnswer if the bytes are not of the declared types."""
         try:

@@ -166,6 +166,11 @@ class ChainClient:
             tuple(_log(entry) for entry in answer["logs"]),
         )
 
+    async def calldata(self, tx_hash: bytes) -> bytes | None:
+        """What a transaction called its target with; None if the node does not hold it."""
+        answer = await self.request("eth_getTransactionByHash", ["0x" + tx_hash.hex()])
+        return None if answer is None else _bytes(answer["input"])
+
     async def is_known(self, tx_hash: bytes) -> bool:
         """Whether the node holds the transaction, mined or waiting."""
         return await self.request("eth_getTransactionByHash", [to_hex(tx_hash)]) is not None

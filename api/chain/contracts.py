@@ -21,6 +21,7 @@ from api.chain.views import (
     ClusterStatus,
     Log,
     MeterReading,
+    PostedCall,
     ReportRecord,
     StreamState,
     TrancheState,
@@ -190,6 +191,18 @@ class MetricsOracle(Contract):
     ) -> bytes:
         """Calldata of `postReport`."""
         return self.encode("postReport", reporter_set_id, epoch, root, list(figures), signatures)
+
+
+    async def posted_call(self, tx_hash: bytes) -> PostedCall | None:
+        """What `postReport` was called with in a transaction; None if that called something else,
+        such as a contract that posts reports.
+        """
+        calldata = await self.client.calldata(tx_hash)
+        arguments = calldata and self.abi.functions["postReport"].decode_arguments(calldata)
+        if not arguments:
+            return None
+        reporter_set_id, epoch, root, figures, signatures = arguments
+        return PostedCall(reporter_set_id, epoch, root, tuple(figures), signatures)
 
 
 class ClusterShare(Contract):

@@ -134,6 +134,19 @@ class ReportRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class PostedCall:
+    """The arguments of `IMetricsOracle.postReport` as they were sent: 32-byte words as integers,
+    65 bytes a signature.
+    """
+
+    reporter_set_id: int
+    epoch: int
+    root: bytes
+    figures: tuple[int, ...]
+    signatures: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class StreamState:
     """IClusterShare.StreamState: amounts in 2⁻⁷² × 10⁻⁶ dollars except `funded_usd6`."""
 
