@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import Row, and_, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.store.database import Database
 from api.store.tables import agreed, proposals, settlements, signatures
@@ -47,7 +46,19 @@ class AgreementStore:
     async def add_signature(self, signed: SignedRoot, at_ms: int) -> None:
         """Keep a signature and its proposal durably; no effect if it is kept."""
         async with self._database.writing() as connection:
-            await _add_proposal(connection, signed.root, signed.epoch, signed.content, at_ms)
+            # Different batches can give the same root; the ones that were verified last are kept.
+            await connection.execute(
+                insert(proposals)
+                .values(
+                    root=signed.root,
+                    epoch=signed.epoch,
+                    content=signed.content,
+                    received_at_ms=at_ms,
+                )
+                .on_conflict_do_update(
+                    index_elements=[proposals.c.root], set_={"content": signed.content}
+                )
+            )
             await connection.execute(
                 insert(signatures)
                 .values(
@@ -88,7 +99,11 @@ class AgreementStore:
     ) -> None:
         """Keep the content of a report that others agreed on; no effect if it is kept."""
         async with self._database.writing() as connection:
-            await _add_proposal(connection, root, epoch, content, received_at_ms)
+            await connection.execute(
+                insert(proposals)
+                .values(root=root, epoch=epoch, content=content, received_at_ms=received_at_ms)
+                .on_conflict_do_nothing()
+            )
 
     async def proposal(self, root: Digest) -> bytes | None:
         """The content of the proposal with this root."""
@@ -130,16 +145,6 @@ class AgreementStore:
         )
         async with self._database.reading() as connection:
             return [_agreed(row) for row in await connection.execute(query)]
-
-
-async def _add_proposal(
-    connection: AsyncConnection, root: Digest, epoch: Epoch, content: bytes, at_ms: int
-) -> None:
-    await connection.execute(
-        insert(proposals)
-        .values(root=root, epoch=epoch, content=content, received_at_ms=at_ms)
-        .on_conflict_do_nothing()
-    )
 
 
 def pack_words(words: Sequence[int]) -> bytes:

@@ -18,6 +18,14 @@ from api.types import Address, ClusterId, Digest
 # Level 1 shrinks JSON samples about tenfold at 100 MB/s; higher levels gain little and cost much.
 _COMPRESSION_LEVEL: Final = 1
 
+MAX_SPAN_MS: Final = 48 * 3_600_000
+"""Most time between the first and the last sample of a batch. It bounds what a query for a window
+has to look at; whoever adds batches has to see to it."""
+
+# How far before a window an agent's last batch is looked for, and after it the one that declares it
+# complete. Beyond, nobody waits for it.
+_NEAR_MS: Final = 4 * 3_600_000
+
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
@@ -90,14 +98,25 @@ class BatchStore:
             ).one()
             return _record(row)
 
-    async def under_sequence(
-        self, cluster_id: ClusterId, agent: Address, sequence: int
+    async def up_to_sequence(
+        self, cluster_id: ClusterId, agent: Address, sequence: int, limit: int
     ) -> list[BatchRecord]:
-        """What is kept of an agent under `sequence`: nothing, one batch, or more (see `add`)."""
-        return await self._many(
-            cluster_id,
-            and_(batches.c.agent == address_bytes(agent), batches.c.sequence == sequence),
+        """The last `limit` batches of an agent up to and with `sequence`, newest sequence first.
+
+        One sequence can be there more than once; see `add`.
+        """
+        query = (
+            select(*_RECORD)
+            .where(
+                batches.c.cluster_id == cluster_id,
+                batches.c.agent == address_bytes(agent),
+                batches.c.sequence <= sequence,
+            )
+            .order_by(batches.c.sequence.desc(), batches.c.position)
+            .limit(limit)
         )
+        async with self._database.reading() as connection:
+            return [_record(row) for row in await connection.execute(query)]
 
     async def bodies(self, ids: Collection[Digest]) -> dict[Digest, bytes]:
         """The signed JSON of those of the batches that are kept."""
@@ -133,7 +152,11 @@ class BatchStore:
         """
         closing = (
             select(batches.c.agent, func.min(batches.c.sequence).label("sequence"))
-            .where(batches.c.cluster_id == cluster_id, batches.c.through_ms >= until_ms)
+            .where(
+                batches.c.cluster_id == cluster_id,
+                batches.c.through_ms >= until_ms,
+                batches.c.through_ms < until_ms + _NEAR_MS,
+            )
             .group_by(batches.c.agent)
             .subquery()
         )
@@ -148,13 +171,17 @@ class BatchStore:
         """How far each agent has come, counting from its last batch that ends before `from_ms`.
 
         Counting stops at the first missing sequence: batches may arrive out of order, and what is
-        declared complete is complete only with all before it. An agent of which nothing is kept is
-        not in the answer.
+        declared complete is complete only with all before it. An agent that was silent for hours
+        counts from its next batch; one of which nothing is kept is not in the answer.
         """
         agent, sequence, through = batches.c.agent, batches.c.sequence, batches.c.through_ms
         earlier = (
             select(agent, func.max(sequence).label("sequence"))
-            .where(batches.c.cluster_id == cluster_id, through < from_ms)
+            .where(
+                batches.c.cluster_id == cluster_id,
+                through < from_ms,
+                through >= from_ms - _NEAR_MS,
+            )
             .group_by(agent)
             .subquery()
         )
@@ -163,6 +190,7 @@ class BatchStore:
             .outerjoin(earlier, earlier.c.agent == agent)
             .where(
                 batches.c.cluster_id == cluster_id,
+                through >= from_ms - _NEAR_MS,
                 or_(through >= from_ms, sequence == earlier.c.sequence),
                 or_(earlier.c.sequence.is_(None), sequence >= earlier.c.sequence),
             )
@@ -172,16 +200,19 @@ class BatchStore:
             rows = (await connection.execute(query)).all()
         return _without_gaps((to_address(row[0]), row[1], row[2]) for row in rows)
 
-    async def agents(self, cluster_id: ClusterId) -> dict[Address, Progress]:
-        """The highest sequence and the latest declaration of each agent, gaps or not."""
+    async def declared(self, cluster_id: ClusterId, at_ms: int) -> frozenset[Address]:
+        """The agents that have declared to have sent all up to `at_ms`, gaps or not."""
         query = (
-            select(batches.c.agent, func.max(batches.c.sequence), func.max(batches.c.through_ms))
-            .where(batches.c.cluster_id == cluster_id)
-            .group_by(batches.c.agent)
+            select(batches.c.agent)
+            .where(
+                batches.c.cluster_id == cluster_id,
+                batches.c.through_ms >= at_ms,
+                batches.c.through_ms < at_ms + _NEAR_MS,
+            )
+            .distinct()
         )
         async with self._database.reading() as connection:
-            rows = (await connection.execute(query)).all()
-        return {to_address(row[0]): Progress(row[1], row[2]) for row in rows}
+            return frozenset(to_address(row[0]) for row in await connection.execute(query))
 
     async def _many(
         self, cluster_id: ClusterId, condition: ColumnElement[bool]
@@ -196,7 +227,11 @@ class BatchStore:
 
 
 def _overlaps(from_ms: int, until_ms: int) -> ColumnElement[bool]:
-    return and_(batches.c.last_at_ms >= from_ms, batches.c.first_at_ms < until_ms)
+    return and_(
+        batches.c.last_at_ms >= from_ms,
+        batches.c.last_at_ms < until_ms + MAX_SPAN_MS,
+        batches.c.first_at_ms < until_ms,
+    )
 
 
 def _without_gaps(rows: Iterable[tuple[Address, int, int]]) -> dict[Address, Progress]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from api.store.database import Database
@@ -114,6 +114,15 @@ class TransactionStore:
                     settled_at_ms=at_ms,
                 )
                 .on_conflict_do_nothing()
+            )
+
+    async def reopen(self, reporter_set_id: int, root: Digest) -> None:
+        """Take back what was recorded by `settle`: the chain took back the report."""
+        async with self._database.writing() as connection:
+            await connection.execute(
+                delete(settlements).where(
+                    settlements.c.reporter_set_id == reporter_set_id, settlements.c.root == root
+                )
             )
 
     async def counts(self) -> dict[str, int]:

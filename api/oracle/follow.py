@@ -1,0 +1,222 @@
+"""Reading back from the chain: which reports it took, for whoever asks for them later.
+
+1. Read the oracle's events from the last block read to the newest one that has its confirmations.
+2. Of every report take figures and signatures from the transaction that brought it.
+3. Write reports, what was counted from them, and the position, all at once.
+4. If the block at the position is not the chain's any more, forget everything and read anew.
+5. Of reports that this reporter did not sign, ask peers which batches they rest on, get those, and
+   believe it if the root comes out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import structlog
+
+from api.chain.contracts import DecodedEvent
+from api.clock import Clock
+from api.domain.codec import to_hex
+from api.errors import ChainError, InvalidInput, NodeRefused, RackstreamError, Unavailable
+from api.oracle.chain_watch import ChainSnapshot, ChainWatch
+from api.oracle.collecting import Collecting
+from api.oracle.measuring import Measuring
+from api.oracle.metrics import Metrics
+from api.oracle.peers import Peer
+from api.oracle.proposals import Proposal, restore
+from api.store.agreements import AgreementStore
+from api.store.reports import CountedEpoch, Position, PostedReport, ReportStore
+from api.types import Address, ClusterId, Digest, Epoch
+
+_log = structlog.get_logger(__name__)
+
+# What public nodes answer in one go.
+_MAX_BLOCKS: Final = 2_000
+
+_EVENTS: Final = ("ReportPosted", "FiguresPosted", "FiguresFinal")
+
+# Reports whose batches are asked for in one go, and how long to wait after peers had none.
+_MAX_LACKING: Final = 8
+_LACKING_SECONDS: Final = 30.0
+
+
+class Follower:
+    """The only writer of what the chain counted. `run` is its loop."""
+
+    def __init__(
+        self,
+        *,
+        watch: ChainWatch,
+        clock: Clock,
+        store: ReportStore,
+        agreements: AgreementStore,
+        collecting: Collecting,
+        measuring: Measuring,
+        peers: Callable[[], Sequence[Peer]],
+        metrics: Metrics,
+        confirmations: int,
+        first_block: int,
+    ) -> None:
+        """`first_block` is the one in which the oracle was deployed."""
+        self._watch = watch
+        self._clock = clock
+        self._store = store
+        self._agreements = agreements
+        self._collecting = collecting
+        self._measuring = measuring
+        self._peers = peers
+        self._metrics = metrics
+        self._confirmations = confirmations
+        self._first_block = first_block
+        self._wake = asyncio.Event()
+        self._ask_again_at = 0.0
+
+    def wake(self) -> None:
+        """There is a new block."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work without end."""
+        while True:
+            self._wake.clear()
+            try:
+                await self.work()
+            except (Unavailable, ChainError) as error:
+                _log.warning("reading the chain waits", reason=error.message)
+                await asyncio.sleep(1.0)
+            try:
+                await asyncio.wait_for(self._wake.wait(), timeout=1.0)
+            except TimeoutError:
+                continue
+
+    async def work(self) -> None:
+        """Read up to the newest block."""
+        snapshot = self._watch.current()
+        target = snapshot.block.number - self._confirmations
+        position = await self._store.position()
+        if position is not None and not await self._is_on_chain(position, snapshot):
+            _log.warning("the chain took back blocks", from_block=position.block_number)
+            await self._store.forget()
+            position = None
+        at = self._first_block if position is None else position.block_number + 1
+        while at <= target:
+            until = min(target, at + _MAX_BLOCKS - 1)
+            await self._read(at, until, snapshot)
+            at = until + 1
+        await self._complete_proposals()
+
+    async def _is_on_chain(self, position: Position, snapshot: ChainSnapshot) -> bool:
+        if position.block_number == snapshot.block.number:
+            return position.block_hash == snapshot.block.hash
+        if position.block_number > snapshot.block.number:
+            return False
+        try:
+            block = await self._watch.client.block(position.block_number)
+        except NodeRefused:
+            return False
+        return block.hash == position.block_hash
+
+    async def _read(self, from_block: int, until_block: int, snapshot: ChainSnapshot) -> None:
+        if until_block == snapshot.block.number:
+            last = snapshot.block
+        else:
+            last = await self._watch.client.block(until_block)
+        events = await self._watch.oracle.events(
+            _EVENTS, from_block=from_block, to_block=until_block
+        )
+        posted: list[PostedReport] = []
+        taken: list[CountedEpoch] = []
+        for event in events:
+            if event.name == "ReportPosted":
+                posted.append(await self._posted(event))
+            else:
+                taken.append(await self._taken(event, posted, taken))
+        await self._store.advance(Position(last.number, Digest(last.hash)), posted, taken)
+        for entry in taken:
+            self._metrics.counted(entry.cluster_id, entry.epoch)
+
+    async def _posted(self, event: DecodedEvent) -> PostedReport:
+        fields, log = event.fields, event.log
+        call = await self._watch.oracle.posted_call(log.tx_hash)
+        root = Digest(fields["root"])
+        if call is not None and call.root != root:
+            # A transaction with several reports inside some other contract's call.
+            call = None
+        return PostedReport(
+            root,
+            Epoch(fields["epoch"]),
+            fields["reporterSetId"],
+            Address(fields["transmitter"]),
+            None if call is None else call.figures,
+            None if call is None else call.signatures,
+            fields["finalAt"],
+            Digest(log.tx_hash),
+            log.block_number,
+            Digest(log.block_hash),
+        )
+
+    async def _taken(
+        self, event: DecodedEvent, posted: Sequence[PostedReport], taken: Sequence[CountedEpoch]
+    ) -> CountedEpoch:
+        cluster_id = ClusterId(event.fields["clusterId"])
+        epoch = Epoch(event.fields["epoch"])
+        is_final = event.name == "FiguresFinal"
+        for report in reversed(posted):
+            if report.tx_hash == event.log.tx_hash and report.epoch == epoch:
+                root = report.root
+                break
+        else:
+            # Final in a later transaction than the report's.
+            earlier = next(
+                (e for e in taken if (e.cluster_id, e.epoch) == (cluster_id, epoch)), None
+            ) or await self._store.counted(cluster_id, epoch)
+            if earlier is None:
+                raise ChainError(
+                    f"epoch {epoch} of cluster {cluster_id} became final without a report",
+                    value=epoch,
+                )
+            root = earlier.root
+        return CountedEpoch(cluster_id, epoch, root, event.fields["figures"], is_final)
+
+    async def _complete_proposals(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now < self._ask_again_at:
+            return
+        lacking = await self._store.without_proposal(_MAX_LACKING)
+        complete = [await self._complete_one(root, epoch) for root, epoch in lacking]
+        if not all(complete):
+            self._ask_again_at = now + _LACKING_SECONDS
+
+    async def _complete_one(self, root: Digest, epoch: Epoch) -> bool:
+        for peer in self._peers():
+            try:
+                proposal = restore(0, epoch, 0, await peer.proposal(root))
+                if proposal.root == root and await self._is_proven(proposal, peer):
+                    await self._agreements.add_proposal(
+                        root, epoch, proposal.content, self._clock.now_ms()
+                    )
+                    return True
+            except (Unavailable, InvalidInput) as error:
+                _log.debug("proposal not completed", root=to_hex(root), why=error.message)
+        return False
+
+    async def _is_proven(self, proposal: Proposal, peer: Peer) -> bool:
+        for cluster in proposal.clusters:
+            try:
+                await self._collecting.fetch(cluster.batch_ids, [peer])
+                evidence = await self._measuring.evidence(
+                    cluster.cluster_id, proposal.epoch, cluster.batch_ids
+                )
+            except RackstreamError as error:
+                _log.info(
+                    "samples of a report are not to be had",
+                    epoch=proposal.epoch,
+                    cluster=cluster.cluster_id,
+                    why=error.message,
+                )
+                return False
+            if evidence.samples.root != cluster.report.sample_root:
+                return False
+        return True

@@ -1,0 +1,227 @@
+"""The answer to a proposal: a signature, or the reason why not.
+
+A reporter signs what another one proposed only if all of this holds. In parentheses the reason that
+it gives otherwise; those marked * may pass, and the proposer asks again.
+
+1. The proposal is for the set of reporters that the chain has now (`wrong-set`*), it is signed by
+   one of them (`not-a-reporter`), and it is that one's turn (`not-proposer`).
+2. The epoch is over by this reporter's clock (`not-over`*), and the round is its own or a neighbour
+   of it: clocks differ a little (`wrong-round`*).
+3. The chain waits for this epoch of every cluster in it (`not-next`).
+4. No batch with samples of the epoch that this reporter received in time is left out (`omitted`).
+5. It has every batch that is listed, or gets it from the proposer, and each is valid
+   (`unknown-batch`*).
+6. Every agent has declared the epoch complete, or the time for it is over (`not-closed`*).
+7. Sample root and figures, computed anew, are the proposed ones (`differs`).
+8. It has signed no other report of these clusters in this epoch and round (`signed-another`).
+"""
+
+from __future__ import annotations
+
+from api.clock import Clock
+from api.domain.codec import to_hex
+from api.domain.eip712 import Eip712Domain
+from api.domain.epochs import epoch_end
+from api.domain.figures import ClusterFigures
+from api.errors import GpuSetUnknown, ProposalRefused
+from api.oracle.chain_watch import ChainSnapshot, ChainWatch
+from api.oracle.collecting import Collecting
+from api.oracle.measuring import Measuring
+from api.oracle.metrics import Metrics
+from api.oracle.peers import Peer
+from api.oracle.promises import Promises
+from api.oracle.proposals import ClusterProposal, Proposal, parse_proposal
+from api.types import ROUND_SECONDS, Address, Epoch, Signature
+
+
+def proposer_of(reporters: tuple[Address, ...], epoch: Epoch, round_: int) -> Address:
+    """Whose turn it is: the chain's order, one further with every epoch and every round."""
+    return reporters[(epoch + round_) % len(reporters)]
+
+
+def round_at(now: int, epoch: Epoch) -> int:
+    """The round of an epoch that is over, at the Unix second `now`; negative before its end."""
+    return (now - epoch_end(epoch)) // ROUND_SECONDS
+
+
+class Witness:
+    """Checks what others propose."""
+
+    def __init__(
+        self,
+        *,
+        watch: ChainWatch,
+        clock: Clock,
+        collecting: Collecting,
+        measuring: Measuring,
+        promises: Promises,
+        peers: dict[Address, Peer],
+        domain: Eip712Domain,
+        metrics: Metrics,
+    ) -> None:
+        """`domain` is `reporter_domain`'s."""
+        self._watch = watch
+        self._clock = clock
+        self._collecting = collecting
+        self._measuring = measuring
+        self._promises = promises
+        self._peers = peers
+        self._domain = domain
+        self._metrics = metrics
+
+    async def answer(self, body: bytes) -> Signature:
+        """This reporter's signature under a proposed report.
+
+        Raises ProposalRefused with a reason of the module's list, InvalidInput for a body that is
+        no proposal, BadSignature, or Unavailable.
+        """
+        signed = parse_proposal(body)
+        proposal = signed.proposal
+        proposer = signed.proposer(self._domain)
+        try:
+            self._check_turn(proposal, proposer, await self._snapshot_for(proposal))
+            for cluster in proposal.clusters:
+                await self._check_cluster(proposal.epoch, cluster, proposer)
+            signature = await self._promises.sign(proposal)
+        except ProposalRefused as refusal:
+            self._metrics.refused(refusal.reason)
+            raise
+        self._metrics.signed()
+        return signature
+
+    async def _snapshot_for(self, proposal: Proposal) -> ChainSnapshot:
+        """The newest state; read again if the one at hand would lead to a refusal."""
+        snapshot = self._watch.current()
+        if (
+            snapshot.reporter_set_id != proposal.reporter_set_id
+            or round_at(self._clock.now(), proposal.epoch) < proposal.round
+            or any(
+                snapshot.next_epochs.get(cluster.cluster_id) != proposal.epoch
+                for cluster in proposal.clusters
+            )
+        ):
+            snapshot = await self._watch.refresh()
+        return snapshot
+
+    def _check_turn(self, proposal: Proposal, proposer: Address, snapshot: ChainSnapshot) -> None:
+        epoch, round_ = proposal.epoch, proposal.round
+        if proposal.reporter_set_id != snapshot.reporter_set_id:
+            raise ProposalRefused(
+                "wrong-set",
+                f"the proposal is for reporter set {proposal.reporter_set_id}, the chain has "
+                f"{snapshot.reporter_set_id}",
+                value=proposal.reporter_set_id,
+                limit=snapshot.reporter_set_id,
+                is_passing=True,
+            )
+        if proposer not in snapshot.reporters:
+            raise ProposalRefused("not-a-reporter", f"{proposer} is no reporter", value=proposer)
+        expected = proposer_of(snapshot.reporters, epoch, round_)
+        if proposer != expected:
+            raise ProposalRefused(
+                "not-proposer",
+                f"round {round_} of epoch {epoch} is {expected}'s, not {proposer}'s",
+                value=proposer,
+                limit=expected,
+            )
+        now = self._clock.now()
+        if now < epoch_end(epoch):
+            raise ProposalRefused(
+                "not-over",
+                f"epoch {epoch} ends at {epoch_end(epoch)}, it is {now}",
+                value=now,
+                limit=epoch_end(epoch),
+                is_passing=True,
+            )
+        own_round = round_at(now, epoch)
+        if abs(own_round - round_) > 1:
+            raise ProposalRefused(
+                "wrong-round",
+                f"the proposal is of round {round_}, it is round {own_round}",
+                value=round_,
+                limit=own_round,
+                is_passing=True,
+            )
+        for cluster in proposal.clusters:
+            next_epoch = snapshot.next_epochs.get(cluster.cluster_id)
+            if next_epoch != epoch:
+                raise ProposalRefused(
+                    "not-next",
+                    f"of cluster {cluster.cluster_id} the chain waits for epoch {next_epoch}",
+                    value=epoch,
+                    limit=next_epoch,
+                )
+
+    async def _check_cluster(
+        self, epoch: Epoch, cluster: ClusterProposal, proposer: Address
+    ) -> None:
+        cluster_id = cluster.cluster_id
+        peers = [self._peers[proposer]] if proposer in self._peers else []
+        left_out = await self._collecting.omitted(cluster_id, epoch, cluster.batch_ids)
+        if left_out:
+            raise ProposalRefused(
+                "omitted",
+                f"cluster {cluster_id}: {len(left_out)} batches are left out, "
+                f"the first is {to_hex(left_out[0])}",
+                value=[to_hex(batch_id) for batch_id in left_out[:100]],
+                limit=len(cluster.batch_ids),
+            )
+        try:
+            absent = await self._collecting.fetch(cluster.batch_ids, peers)
+            if absent:
+                raise ProposalRefused(
+                    "unknown-batch",
+                    f"cluster {cluster_id}: {len(absent)} batches are not to be had, "
+                    f"the first is {to_hex(absent[0])}",
+                    value=[to_hex(batch_id) for batch_id in absent[:100]],
+                    is_passing=True,
+                )
+            await self._check_closed(epoch, cluster)
+            evidence = await self._measuring.evidence(cluster_id, epoch, cluster.batch_ids)
+        except GpuSetUnknown as unknown:
+            if not await self._collecting.fetch_manifest(unknown, peers):
+                raise
+            await self._check_cluster(epoch, cluster, proposer)
+            return
+        own, proposed = evidence.report, cluster.report
+        if own.sample_root != proposed.sample_root:
+            raise ProposalRefused(
+                "differs",
+                f"cluster {cluster_id}: sampleRoot is {to_hex(proposed.sample_root)}, "
+                f"computed is {to_hex(own.sample_root)}",
+                value=to_hex(proposed.sample_root),
+                limit=to_hex(own.sample_root),
+            )
+        if own.figures != proposed.figures:
+            raise ProposalRefused(
+                "differs",
+                f"cluster {cluster_id}: " + _difference(proposed.figures, own.figures),
+                value=str(proposed.figures.pack()),
+                limit=str(own.figures.pack()),
+            )
+
+    async def _check_closed(self, epoch: Epoch, cluster: ClusterProposal) -> None:
+        if self._collecting.is_time_over(epoch):
+            return
+        if not await self._collecting.is_declared(cluster.cluster_id, epoch):
+            raise ProposalRefused(
+                "not-closed",
+                f"cluster {cluster.cluster_id}: an agent has not declared epoch {epoch} complete",
+                value=epoch,
+                is_passing=True,
+            )
+
+
+def _difference(proposed: ClusterFigures, own: ClusterFigures) -> str:
+    fields = (
+        "energy_wh",
+        "contracted_gpu_seconds",
+        "available_gpu_seconds",
+        "busy_gpu_seconds",
+        "billable_gpu_seconds",
+    )
+    return ", ".join(
+        f"{field} is {getattr(proposed, field)}, computed is {getattr(own, field)}"
+        for field in fields
+        if getattr(proposed, field) != getattr(own, field)
+    )
