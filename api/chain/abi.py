@@ -1,4 +1,4 @@
-"""The contracts' ABIs as this package needs them: calls encoded, answers, events and errors decoded.
+"""The contracts' ABIs as services need them: encode calls, decode answers, events and errors.
 
 `abis.json` is generated from the compiled contracts (`ape run export_abis`) and committed, so that
 services need no compiler. A revert can carry the error of any contract that the call went through,
@@ -60,7 +60,7 @@ decode, encode = _CODEC.decode, _CODEC.encode
 
 
 def type_of(parameter: AbiEntry) -> str:
-    """The canonical ABI type of a parameter: user-defined types are what they wrap, structs tuples."""
+    """The canonical ABI type of a parameter: what user-defined types wrap, tuples for structs."""
     kind: str = parameter["type"]
     if not kind.startswith("tuple"):
         return kind
@@ -172,7 +172,7 @@ def raw_abis() -> Mapping[str, Sequence[AbiEntry]]:
 
 @cache
 def contract_abi(name: str) -> ContractAbi:
-    """The ABI of the contract called `name`. Of overloaded functions only the signature is a key."""
+    """The ABI of the contract called `name`. Overloaded functions are known by signature only."""
     entries = raw_abis()[name]
     functions: dict[str, Function] = {}
     seen: set[str] = set()
@@ -206,7 +206,7 @@ def _errors() -> Mapping[bytes, tuple[str, tuple[str, ...], tuple[str, ...]]]:
 
 
 def decode_revert(data: bytes) -> ContractReverted:
-    """The exception for a revert's data: a custom error with its values, a panic or a reason string.
+    """The exception for a revert's data: a custom error with its values, a panic or a reason text.
 
     Data of no known error is kept as hexadecimal: nothing is lost by not knowing it.
     """

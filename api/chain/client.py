@@ -28,7 +28,7 @@ ATTEMPTS = 3
 PAUSE_SECONDS = 0.2
 DEFAULT_TIMEOUT_SECONDS = 10.0
 
-# What nodes answer when they already hold the transaction that is sent: anvil, geth, erigon, nethermind.
+# What anvil, geth, erigon and nethermind answer to a transaction that they hold already.
 _ALREADY_KNOWN = ("already known", "already imported", "alreadyknown", "known transaction")
 
 
@@ -138,10 +138,10 @@ class ChainClient:
     # -- writing ----------------------------------------------------------------------------------
 
     async def send_raw(self, raw: bytes) -> bytes:
-        """Hand in a signed transaction; returns its hash. Handing in the same one again is harmless.
+        """Hand in a signed transaction; returns its hash. Repeating it is harmless.
 
-        Raises NodeRefused, with the node's own words, if it is not accepted (a nonce that is already
-        used, too little to pay for gas): whether it was mined before is for `receipt` to say.
+        Raises NodeRefused, with the node's own words, if it is not accepted (a nonce that is used,
+        too little to pay for gas): whether it was mined before is for `receipt` to say.
         """
         try:
             return _bytes(await self.request("eth_sendRawTransaction", [to_hex(raw)]))
@@ -212,7 +212,7 @@ class ChainClient:
 def _answer(method: str, response: dict[str, Any]) -> Any:
     """The result of a response, or the error that it carries.
 
-    Raises ContractReverted if a contract said no, NodeRefused for everything else a node can object to.
+    Raises ContractReverted if a contract said no, NodeRefused for any other objection of the node.
     """
     error = response.get("error")
     if error is None:

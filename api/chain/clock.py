@@ -30,8 +30,8 @@ class ChainClock:
     """Time of the newest block of the node at `url`, read at most once in CACHE_SECONDS.
 
     While the node is away the clock stands still: no block, no time. Only before its first reading,
-    when there is no time to give, is that an error (ChainUnavailable). It never runs backwards, save
-    when the node itself is of a chain that was taken back to an earlier block.
+    when there is no time to give, is that an error (ChainUnavailable). It runs backwards only where
+    the chain itself was taken back to an earlier block.
     """
 
     def __init__(self, url: str, *, cache_seconds: float = CACHE_SECONDS) -> None:

@@ -1,7 +1,7 @@
 """One typed wrapper a contract: what services read from the chain and hand to it.
 
 Each method is one `eth_call` (or, where it says so, the calldata of a transaction), named as the
-contract's function. Reverts arrive as ContractReverted with the contract's own error name and values.
+contract's function. Reverts arrive as ContractReverted with the contract's own error and values.
 `block` lets several reads see one state; it is a block number or `latest`.
 """
 
@@ -26,7 +26,7 @@ from api.chain.views import (
     StreamState,
     TrancheState,
     WaterfallState,
-    text_of,
+    cluster_spec,
 )
 from api.types import Address
 
@@ -78,7 +78,7 @@ class Contract:
         to_block: At = "latest",
         first_indexed: Sequence[bytes] = (),
     ) -> list[DecodedEvent]:
-        """Events of these names, oldest first; `first_indexed` narrows their first indexed field."""
+        """Events of these names, oldest first; `first_indexed` narrows the first indexed field."""
         by_topic = {self.abi.events[name].topic: self.abi.events[name] for name in names}
         topics: list[bytes | Sequence[bytes] | None] = [list(by_topic)]
         if first_indexed:
@@ -134,7 +134,7 @@ class ClusterRegistry(Contract):
     async def scheduled_spec(
         self, cluster_id: int, *, block: At = "latest"
     ) -> tuple[ClusterSpec, int] | None:
-        """The scheduled specification and the epoch from which it will act; None if there is none."""
+        """The scheduled specification and the epoch from which it acts; None if there is none."""
         spec, from_epoch = await self.read_all("scheduledSpec", cluster_id, block=block)
         return (cluster_spec(spec), from_epoch) if from_epoch else None
 
@@ -191,7 +191,6 @@ class MetricsOracle(Contract):
     ) -> bytes:
         """Calldata of `postReport`."""
         return self.encode("postReport", reporter_set_id, epoch, root, list(figures), signatures)
-
 
     async def posted_call(self, tx_hash: bytes) -> PostedCall | None:
         """What `postReport` was called with in a transaction; None if that called something else,
@@ -294,9 +293,3 @@ class Stablecoin(Contract):
 
     async def allowance(self, owner: Address, spender: Address, *, block: At = "latest") -> int:
         return int(await self.read("allowance", owner, spender, block=block))
-
-
-def cluster_spec(values: Sequence[Any]) -> ClusterSpec:
-    """A ClusterSpec from the struct's decoded fields, texts read from their words."""
-    model, region, *rest = values
-    return ClusterSpec(text_of(model), text_of(region), *rest)

@@ -39,7 +39,7 @@ Argument = str | int
 
 @dataclass(frozen=True, slots=True)
 class ContractRecord:
-    """One deployed contract. Hashes are 0x-hexadecimal of 32 bytes; `block` is where it was mined."""
+    """One deployed contract, mined in `block`. Hashes are 0x and 64 hexadecimal digits."""
 
     address: Address
     block: int
@@ -51,7 +51,7 @@ class ContractRecord:
 
 @dataclass(frozen=True, slots=True)
 class PendingRecord:
-    """A deployment under way: look at `deployer`'s transactions from `nonce`, after `from_block`."""
+    """A deployment under way: see `deployer`'s transactions from `nonce`, after `from_block`."""
 
     deployer: Address
     nonce: int

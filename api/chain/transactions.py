@@ -38,7 +38,7 @@ class SignedTransaction:
 
 
 def sign_transaction(signer: Signer, transaction: Transaction) -> SignedTransaction:
-    """Sign as EIP-1559 lays it down; deterministic, so the same transaction gives the same bytes."""
+    """Sign as EIP-1559 lays it down. The same transaction always gives the same bytes."""
     fields = [
         transaction.chain_id,
         transaction.nonce,

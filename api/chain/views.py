@@ -1,12 +1,14 @@
-"""What the node and the contracts answer, as frozen records. Structs keep their Solidity field order.
+"""What the node and the contracts answer, as frozen records; structs in Solidity's field order.
 
 Amounts end in their unit: `usd6` is 10⁻⁶ dollars, shares are in the share's smallest unit (10⁻⁶).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 from api.types import Address
 
@@ -114,7 +116,7 @@ class ClusterSpec:
 
 @dataclass(frozen=True, slots=True)
 class MeterReading:
-    """IMetricsOracle.MeterReading: totals since the cluster went live; `epoch` 0 if nothing is Final."""
+    """IMetricsOracle.MeterReading: totals since going live; `epoch` is 0 if nothing is Final."""
 
     epoch: int
     energy_wh: int
@@ -221,3 +223,15 @@ def word_of(text: str) -> bytes:
     if len(encoded) > 31:
         raise ValueError(f"{text!r} takes {len(encoded)} bytes, at most 31 fit")
     return encoded.ljust(32, b"\0")
+
+
+def cluster_spec(values: Sequence[Any]) -> ClusterSpec:
+    """A ClusterSpec from the struct's decoded fields, texts read from their words."""
+    model, region, gpu_set_root, documents_root, *numbers = values
+    return ClusterSpec(
+        text_of(bytes(model)),
+        text_of(bytes(region)),
+        bytes(gpu_set_root),
+        bytes(documents_root),
+        *(int(number) for number in numbers),
+    )

@@ -101,6 +101,7 @@ def command(function: Function) -> click.Command:
         "--deployments",
         type=click.Path(file_okay=False, path_type=Path),
         default=None,
+        envvar="RACKSTREAM_DEPLOYMENTS",
         help="Folder of the deployment records (default: deployments/).",
     )(function)
     return click.command(cls=NetworkCommand)(function)

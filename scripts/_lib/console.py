@@ -1,0 +1,321 @@
+"""The investors' console: clusters(), cluster(id), portfolio(who), claim(who), uptime(id), help().
+
+Each verb prints a table and returns nothing. What goes wrong is said in words with what to do about
+it, never as a trace. The record is read and held against the chain at every verb, so that a verb
+never speaks of a deployment that is not there.
+"""
+
+from __future__ import annotations
+
+import builtins
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import wraps
+from itertools import islice
+from pathlib import Path
+from typing import ParamSpec
+
+import click
+from ape import accounts, chain
+from ape.api import AccountAPI
+from rich.console import Console
+from rich.table import Table
+
+from api.chain.views import ClusterStatus
+from api.domain.codec import parse_address
+from api.errors import InvalidInput, NotFound, UnknownCluster
+from api.types import LOCAL_CHAIN_ID
+from scripts._lib import views
+from scripts._lib.commands import load_account, open_record, signer
+from scripts._lib.failures import in_words
+from scripts._lib.money import dollars, percent, shares, units
+from scripts._lib.operations import claim as claim_on_chain
+from scripts._lib.operations import share_of
+
+DEPLOYMENTS_VARIABLE = "RACKSTREAM_DEPLOYMENTS"
+EPOCHS_SHOWN = 12
+
+Arguments = ParamSpec("Arguments")
+
+
+class NothingToClaim(NotFound):
+    """The account has earned less than a unit since its last claim, everywhere."""
+
+    code = "nothing-to-claim"
+
+
+class InvestorConsole:
+    """The verbs, over the record in one folder, printing to one console."""
+
+    def __init__(self, directory: Path | None = None, output: Console | None = None) -> None:
+        named = os.environ.get(DEPLOYMENTS_VARIABLE)
+        self._directory = directory or (Path(named) if named else None)
+        self._output = output or Console()
+
+    def verbs(self) -> Mapping[str, Callable[..., None]]:
+        """The console's names for what it can do."""
+        return {
+            "clusters": self._verb(self.clusters),
+            "cluster": self._verb(self.cluster),
+            "portfolio": self._verb(self.portfolio),
+            "claim": self._verb(self.claim),
+            "uptime": self._verb(self.uptime),
+            "help": self._verb(self.help),
+        }
+
+    def clusters(self) -> None:
+        """Every cluster: what it is, what it streams to its holders, how available it was."""
+        table = _table("Clusters", "id", "share", "GPUs", "region", "status")
+        _numbers(table, "shares issued", "to holders a day", "availability")
+        for view in views.read_clusters(open_record(self._directory)):
+            table.add_row(
+                str(view.cluster_id),
+                f"{view.name}\n[dim]{view.symbol}[/dim]" if view.share else "–",
+                f"{view.gpu_count:,} × {view.gpu_model}",
+                view.region,
+                view.status.name.capitalize(),
+                shares(view.supply),
+                _money(view.usd6_per_day),
+                percent(view.meters.available, view.meters.contracted),
+            )
+        self._output.print(table)
+        if not table.row_count:
+            self._output.print("No cluster is registered yet: `ape run register_cluster`.")
+
+    def cluster(self, cluster_id: int) -> None:
+        """One cluster: its specification, its income by level of the waterfall, its stream."""
+        record = open_record(self._directory)
+        view = views.read_cluster(record, cluster_id)
+        spec = views.spec_of(record, cluster_id)
+        facts = _table(f"Cluster {cluster_id}: {view.name or 'no share yet'}", "what", "is")
+        for name, value in (
+            ("status", view.status.name.capitalize()),
+            ("GPUs", f"{view.gpu_count:,} × {view.gpu_model}, {view.region}"),
+            ("power", f"at most {spec.gpu_max_power_watts} W a GPU, PUE {_pue(spec.pue_bps)}"),
+            ("energy", f"{_plain(spec.tariff_usd6_per_kwh)} a kWh"),
+            ("other cost", f"{_plain(spec.contracted_rate_usd6_per_gpu_hour)} a GPU-hour"),
+            ("price paid", _plain(spec.price_paid_usd6)),
+            ("reserve target", _plain(spec.reserve_target_usd6)),
+            ("shares", f"{shares(view.supply)} issued of {shares(view.authorised)} authorised"),
+            ("share contract", view.share or "–"),
+            ("to holders a day", _plain(view.usd6_per_day)),
+        ):
+            facts.add_row(name, value)
+        self._output.print(facts)
+        income = views.read_income(record, cluster_id)
+        money = _table("Income", "level")
+        _numbers(money, "dollars", "units")
+        for name, amount in (
+            ("received from customers", income.received),
+            ("not yet distributed", income.undistributed),
+            ("operator: running cost", income.operator),
+            ("  of that in escrow", income.escrowed),
+            ("  not yet covered", income.shortfall),
+            ("tranches", income.tranches),
+            ("replacement reserve", income.reserve),
+            ("holders", income.holders),
+        ):
+            money.add_row(name, dollars(amount), units(amount))
+        self._output.print(money)
+
+    def portfolio(self, who: object = None) -> None:
+        """What `who` (an address, an alias or an account) holds, earned and can claim."""
+        owner = _address_of(who)
+        holdings = views.read_portfolio(open_record(self._directory), owner)
+        if not holdings:
+            self._output.print(f"{owner} holds no shares and has earned nothing on this chain.")
+            return
+        table = _table(f"Portfolio of {owner}", "cluster", "share")
+        _numbers(table, "shares", "of supply", "earned", "claimed", "claimable", "a day")
+        for holding in holdings:
+            table.add_row(
+                str(holding.cluster_id),
+                holding.symbol,
+                shares(holding.shares),
+                percent(holding.shares, holding.supply),
+                _money(holding.earned),
+                _money(holding.claimed),
+                _money(holding.claimable),
+                _money(holding.usd6_per_day),
+            )
+        if len(holdings) > 1:
+            table.add_section()
+            table.add_row(
+                "all",
+                "",
+                "",
+                "",
+                _money(sum(holding.earned for holding in holdings)),
+                _money(sum(holding.claimed for holding in holdings)),
+                _money(sum(holding.claimable for holding in holdings)),
+                _money(sum(holding.usd6_per_day for holding in holdings)),
+            )
+        self._output.print(table)
+
+    def claim(self, who: object = None, sender: object = None) -> None:
+        """Pay out what `who` has earned, in every cluster, to them or the payee they set.
+
+        `who`'s own account sends it if ape holds it, else `sender` (on the local chain TEST::0).
+        """
+        owner = _address_of(who)
+        record = open_record(self._directory)
+        account = _sender_for(who, owner, sender)
+        table = _table(f"Claimed for {owner}", "cluster", "share", "paid to")
+        _numbers(table, "dollars", "units")
+        for holding in views.read_portfolio(record, owner):
+            share = share_of(record.system(), holding.cluster_id)
+            paid = claim_on_chain(share, owner, account)
+            if paid:
+                payee = str(share.payeeOf(owner))
+                row = (str(holding.cluster_id), holding.symbol, payee, dollars(paid), units(paid))
+                table.add_row(*row)
+        if not table.row_count:
+            raise NothingToClaim(f"{owner} has nothing to claim now", value=owner)
+        self._output.print(table)
+
+    def uptime(self, cluster_id: int, epochs: int = EPOCHS_SHOWN) -> None:
+        """How available and how busy a cluster was, in all and in its last hours."""
+        record = open_record(self._directory)
+        view = views.read_cluster(record, cluster_id)
+        meters = view.meters
+        total = _table(f"Uptime of cluster {cluster_id}", "what")
+        _numbers(total, "is")
+        total.add_row("availability", percent(meters.available, meters.contracted))
+        total.add_row("billable utilisation", percent(meters.billable, meters.contracted))
+        total.add_row("energy, before PUE", _kwh(meters.energy_wh))
+        total.add_row("last final hour", _hour(meters.epoch * 3_600) if meters.epoch else "none")
+        age = f"{meters.age_seconds:,} s" + (" [red]stale[/red]" if meters.is_stale else "")
+        total.add_row("age of the reading", age)
+        self._output.print(total)
+        rows = list(islice(views.read_epochs(record, cluster_id), max(0, epochs)))
+        if not rows:
+            self._output.print(_why_no_hours(view))
+            return
+        table = _table(f"Last {len(rows)} measured hours", "hour from (UTC)", "epoch")
+        _numbers(table, "availability", "busy", "billable", "busy, not billed", "energy")
+        for row in rows:
+            table.add_row(
+                _hour(row.start),
+                str(row.epoch),
+                percent(row.available, row.contracted),
+                percent(row.busy, row.contracted),
+                percent(row.billable, row.contracted),
+                _gpu_hours(row.busy - row.billable),
+                _kwh(row.energy_wh),
+            )
+        self._output.print(table)
+
+    def help(self, thing: object = None) -> None:
+        """These verbs; `help(thing)` is Python's own."""
+        if thing is not None and getattr(thing, "__name__", None) not in self.verbs():
+            builtins.help(thing)
+            return
+        table = _table("What you can ask", "verb", "for")
+        for usage, text in (
+            ("clusters()", self.clusters),
+            ("cluster(1)", self.cluster),
+            ("portfolio('0x…')", self.portfolio),
+            ("claim('0x…')", self.claim),
+            ("uptime(1)", self.uptime),
+            ("help()", self.help),
+        ):
+            table.add_row(usage, (text.__doc__ or "").partition("\n")[0])
+        self._output.print(table)
+        self._output.print("Amounts are in dollars, and below them in units of $0.000001.")
+
+    def _verb(self, function: Callable[Arguments, None]) -> Callable[Arguments, None]:
+        @wraps(function)
+        def guarded(*arguments: Arguments.args, **options: Arguments.kwargs) -> None:
+            try:
+                function(*arguments, **options)
+            except UnknownCluster as error:
+                self._fail(f"{error.message}: clusters() lists those there are")
+            except click.ClickException as error:
+                self._fail(error.format_message())
+            except Exception as error:
+                words = in_words(error)
+                if words is None:
+                    raise
+                self._fail(words)
+
+        return guarded
+
+    def _fail(self, words: str) -> None:
+        # Never markup: words may quote what somebody typed.
+        self._output.print(words, style="red", markup=False, highlight=False)
+
+
+def _address_of(who: object) -> str:
+    """The address of whoever is meant. Raises InvalidInput saying how to name somebody."""
+    if who is None:
+        raise InvalidInput("Whose? An address or an alias, e.g. portfolio('0x…')", value=who)
+    address = getattr(who, "address", None)
+    if address is not None:
+        return str(address)
+    if isinstance(who, str) and not who.startswith("0x"):
+        return str(load_account(who).address)
+    return str(parse_address(who, "who"))
+
+
+def _sender_for(who: object, owner: str, sender: object) -> AccountAPI:
+    """The account that sends a claim for `owner`."""
+    if isinstance(sender, AccountAPI):
+        return sender
+    if isinstance(sender, str):
+        return signer(sender)
+    if isinstance(who, AccountAPI):
+        return who
+    if owner in accounts:
+        return accounts[owner]
+    if int(chain.chain_id) != LOCAL_CHAIN_ID:
+        raise InvalidInput(
+            f"ape holds no account {owner}; name one that pays the gas: claim('{owner}',"
+            " sender='alias'). It goes to the holder or their payee whoever sends it.",
+            value=owner,
+        )
+    return signer(None)
+
+
+def _why_no_hours(view: views.ClusterView) -> str:
+    if view.status in (ClusterStatus.PROPOSED, ClusterStatus.FUNDING):
+        return "The cluster is not live yet: nothing is measured before."
+    return f"No report yet; the first measured hour begins {_hour(view.first_epoch * 3_600)} UTC."
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column)
+    return table
+
+
+def _numbers(table: Table, *columns: str) -> None:
+    for column in columns:
+        table.add_column(column, justify="right")
+
+
+def _money(usd6: int) -> str:
+    """Dollars, and below them the same in units."""
+    return f"{dollars(usd6)}\n[dim]{units(usd6)}[/dim]"
+
+
+def _plain(usd6: int) -> str:
+    return f"{dollars(usd6, decimals=2 if usd6 % 10_000 == 0 else 6)} ({units(usd6)} units)"
+
+
+def _pue(bps: int) -> str:
+    return f"{bps // 10_000}.{bps % 10_000:04d}"
+
+
+def _gpu_hours(gpu_seconds: int) -> str:
+    hundredths = gpu_seconds // 36
+    return f"{hundredths // 100:,}.{hundredths % 100:02d} GPU-h"
+
+
+def _kwh(watt_hours: int) -> str:
+    return f"{watt_hours // 1_000:,}.{watt_hours % 1_000:03d} kWh"
+
+
+def _hour(timestamp: int) -> str:
+    return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M}"
