@@ -82,6 +82,8 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
         }
         if (figures.length == 0) revert MetricsOracle_NoFigures();
         if (root == 0) revert MetricsOracle_ZeroRoot();
+        // A cluster that is not measured expects epoch 0.
+        if (epoch == 0) revert MetricsOracle_ZeroEpoch();
         if (block.timestamp < Epochs.endOf(epoch)) {
             revert MetricsOracle_EpochNotOver(epoch, Epochs.endOf(epoch));
         }

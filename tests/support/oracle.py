@@ -1,26 +1,29 @@
 """Reports as reporters sign them, built from the words of `IMetricsOracle` and not from its code.
 
-Digests come from eth_account's own EIP-712 encoder, leaves and roots from the description of OpenZeppelin's
-standard tree, figures from the table in `ClusterFigures`. Whatever the contract gets wrong, it gets wrong alone.
+Digests come from eth_account's own EIP-712 encoder, leaves and roots from the description of
+OpenZeppelin's standard tree, figures from the table in `ClusterFigures`. Whatever the contract gets
+wrong, it gets wrong alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Any
 
-from eth_abi import encode
+from ape import chain
+from ape.api import AccountAPI, ReceiptAPI
+from ape.contracts import ContractInstance
+from eth_abi.abi import encode
 from eth_account import Account
-from eth_account.messages import _hash_eip191_message, encode_typed_data
-from eth_utils import keccak
+from eth_account.messages import SignableMessage, encode_typed_data
+from eth_account.signers.local import LocalAccount
+from eth_utils.crypto import keccak
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from tests.support.scenario import EPOCH_SECONDS
 
-    from eth_account.signers.local import LocalAccount
-
-EPOCH_SECONDS = 3_600
 GRACE_SECONDS = 86_400
+DAY_SECONDS = 86_400
 SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 UINT32_MAX = 2**32 - 1
 
@@ -83,9 +86,9 @@ class Reading:
         return word
 
     @classmethod
-    def of(cls, struct: Sequence[int]) -> Reading:
+    def of(cls, struct: Any) -> Reading:
         """The struct that a call returned."""
-        return cls(*struct)
+        return cls(*(int(value) for value in struct))
 
 
 def reporter_keys(count: int) -> list[LocalAccount]:
@@ -169,10 +172,14 @@ class Report:
 
     @property
     def digest(self) -> bytes:
-        return _hash_eip191_message(self._message)
+        return self.digest_over(self.root)
 
-    @property
-    def _message(self):  # type: ignore[no-untyped-def]
+    def digest_over(self, root: bytes) -> bytes:
+        """The digest with another root than that of the figures."""
+        message = self._message(root)
+        return keccak(b"\x19" + message.version + message.header + message.body)
+
+    def _message(self, root: bytes) -> SignableMessage:
         return encode_typed_data(
             domain_data={
                 "name": "Rackstream MetricsOracle",
@@ -191,13 +198,13 @@ class Report:
             message_data={
                 "reporterSetId": self.set_id,
                 "epoch": self.epoch,
-                "root": self.root,
+                "root": root,
                 "figuresHash": keccak(b"".join(word.to_bytes(32) for word in self.words)),
             },
         )
 
     def signature(self, signer: LocalAccount) -> bytes:
-        return bytes(signer.sign_message(self._message).signature)
+        return bytes(signer.sign_message(self._message(self.root)).signature)
 
     def signatures(self, signers: Sequence[LocalAccount]) -> bytes:
         return b"".join(self.signature(signer) for signer in signers)
@@ -205,6 +212,57 @@ class Report:
     def args(self, signatures: bytes) -> tuple[int, int, bytes, list[int], bytes]:
         """The arguments of `postReport`."""
         return self.set_id, self.epoch, self.root, self.words, signatures
+
+
+def end_of(epoch: int) -> int:
+    """The first second after `epoch`."""
+    return (epoch + 1) * EPOCH_SECONDS
+
+
+@dataclass(frozen=True)
+class Newsdesk:
+    """Reporters with their oracle: writes reports, has them signed and posts them."""
+
+    oracle: ContractInstance
+    keys: tuple[LocalAccount, ...]
+    transmitter: AccountAPI
+
+    @property
+    def quorum(self) -> tuple[LocalAccount, ...]:
+        return self.keys[: quorum_of(len(self.keys))]
+
+    def report(self, epoch: int, *figures: Figures | int, salt: int = 0) -> Report:
+        """A report of `epoch`; a bare cluster id stands for the default figures."""
+        return Report(
+            chain_id=int(chain.chain_id),
+            oracle=str(self.oracle.address),
+            set_id=int(self.oracle.reporterSetId()),
+            epoch=epoch,
+            figures=tuple(f if isinstance(f, Figures) else Figures(f) for f in figures),
+            salt=salt,
+        )
+
+    def post(self, report: Report, signers: Sequence[LocalAccount] | None = None) -> ReceiptAPI:
+        """Post `report` with a quorum's signatures, or those of `signers`."""
+        signatures = report.signatures(self.quorum if signers is None else signers)
+        receipt: ReceiptAPI = self.oracle.postReport(
+            *report.args(signatures), sender=self.transmitter
+        )
+        return receipt
+
+    def post_at(self, timestamp: int, report: Report) -> ReceiptAPI:
+        """Post `report` in a block of that second."""
+        chain.pending_timestamp = timestamp
+        return self.post(report)
+
+    def reading(self, cluster_id: int) -> Reading:
+        return Reading.of(self.oracle.reading(cluster_id))
+
+    def events(self, receipt: ReceiptAPI, name: str) -> list[dict[str, Any]]:
+        """The arguments of the oracle's events of that name, in order."""
+        return [
+            dict(log.event_arguments) for log in receipt.decode_logs(getattr(self.oracle, name))
+        ]
 
 
 def malleated(signature: bytes) -> bytes:

@@ -68,6 +68,8 @@ interface IMetricsOracle {
     error MetricsOracle_Replayed(bytes32 root);
     error MetricsOracle_NoFigures();
     error MetricsOracle_ZeroRoot();
+    /// @notice Epoch 0 stands for none: no cluster is ever measured in it.
+    error MetricsOracle_ZeroEpoch();
     /// @notice Figures contradict themselves: see ClusterFigures.isCoherent.
     error MetricsOracle_Incoherent(uint256 index, ClusterFigures figures);
     /// @notice Figures must come in ascending order of cluster, each once.

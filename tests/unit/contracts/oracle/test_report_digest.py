@@ -1,0 +1,44 @@
+"""MetricsOracle.reportDigest: the bytes that reporters sign, against eth_account's encoder."""
+
+from __future__ import annotations
+
+import random
+
+from ape import chain
+from ape.contracts import ContractInstance
+
+from tests.support.oracle import Figures, Newsdesk, Report
+
+
+def test_report_digest__random_reports__as_eip_712_says(
+    desk: Newsdesk, oracle: ContractInstance
+) -> None:
+    draw = random.Random(712)
+    for size in (1, 2, 3, 17, 100):
+        report = Report(
+            chain_id=int(chain.chain_id),
+            oracle=str(oracle.address),
+            set_id=draw.randrange(2**32),
+            epoch=draw.randrange(2**32),
+            figures=tuple(
+                Figures(draw.randrange(2**32), *(draw.randrange(2**32) for _ in range(5)))
+                for _ in range(size)
+            ),
+        )
+        digest = oracle.reportDigest(report.set_id, report.epoch, report.root, report.words)
+        assert bytes(digest) == report.digest
+
+
+def test_report_digest__no_figures__hash_of_no_bytes(
+    desk: Newsdesk, oracle: ContractInstance
+) -> None:
+    empty, one = desk.report(1), desk.report(1, 1)
+    root = one.root
+    assert bytes(oracle.reportDigest(empty.set_id, 1, root, [])) == empty.digest_over(root)
+    assert bytes(oracle.reportDigest(one.set_id, 1, root, one.words)) == one.digest_over(root)
+
+
+def test_eip712_domain__as_documented(oracle: ContractInstance) -> None:
+    domain = oracle.eip712Domain()
+    assert (domain.name, domain.version) == ("Rackstream MetricsOracle", "1")
+    assert (domain.chainId, domain.verifyingContract) == (chain.chain_id, oracle.address)
