@@ -60,10 +60,29 @@ class Finding:
 class RecordMismatch(DeploymentError):
     """The record, the sources and the chain do not agree; `findings` says where."""
 
-    def __init__(self, path: Path, findings: list[Finding], advice: str) -> None:
+    def __init__(self, path: Path, findings: list[Finding]) -> None:
+        if all(finding.what == "source" for finding in findings):
+            advice = (
+                "Check out the release that was deployed, or deploy the new one with a record of"
+                " its own (--deployments)."
+            )
+        else:
+            advice = "Nothing was sent. Find out which of them is right before going on."
         lines = "\n".join(f"  - {finding}" for finding in findings)
         super().__init__(f"{path} does not agree with the chain or the sources:\n{lines}\n{advice}")
         self.findings = findings
+
+
+class OtherLocalChain(DeploymentError):
+    """The record is of a local chain that is gone, or of another one than is connected."""
+
+    def __init__(self, path: Path, count: int) -> None:
+        super().__init__(
+            f"None of the {count} contracts in {path} is on this chain: it is the record of another"
+            " local chain.\nIf that one still runs, name it: --network"
+            " ethereum:local:http://127.0.0.1:8545\nIf it is gone, forget it: `ape run deploy"
+            " --discard-record`"
+        )
 
 
 def share_key(cluster_id: int) -> str:
@@ -98,6 +117,8 @@ class Record:
     def system(self) -> System:
         """The recorded contracts. Raises DeploymentMissing naming the first that is not there."""
         at = self.deployment.address_of
+        if not self.deployment.contracts:
+            raise DeploymentMissing(self.chain_id, f"there is no {self.path}")
         if self.deployment.stablecoin is None:
             raise DeploymentMissing(self.chain_id, "stablecoin")
         return System(
@@ -127,10 +148,12 @@ class Record:
         return found
 
     def verify(self, *, sources: bool = True) -> None:
-        """Raises RecordMismatch if anything is not as recorded."""
+        """Raises RecordMismatch if anything is not as recorded, OtherLocalChain if nothing is."""
+        if self.is_of_another_local_chain():
+            raise OtherLocalChain(self.path, len(self.contracts()))
         findings = self.findings(sources=sources)
         if findings:
-            raise RecordMismatch(self.path, findings, self._advice(findings))
+            raise RecordMismatch(self.path, findings)
 
     def is_of_another_local_chain(self) -> bool:
         """Whether nothing that is recorded is there: a local chain that was started anew."""
@@ -149,19 +172,6 @@ class Record:
             )
         self.path.unlink()
         self.deployment = Deployment(self.chain_id)
-
-    def _advice(self, findings: list[Finding]) -> str:
-        if self.is_of_another_local_chain():
-            return (
-                "None of it is on this chain: the local chain was started anew. `ape run deploy"
-                " --discard-record` forgets the old one."
-            )
-        if all(finding.what == "source" for finding in findings):
-            return (
-                "Check out the release that was deployed, or deploy the new one with a record of"
-                " its own (--deployments)."
-            )
-        return "Nothing was sent. Find out which of the two is right before going on."
 
     def _code_findings(self, key: str, record: ContractRecord) -> list[Finding]:
         code = bytes(chain.provider.get_code(record.address))
@@ -227,9 +237,7 @@ class Record:
     def on_deployed(self, key: str, instance: ContractInstance, arguments: tuple[Any, ...]) -> None:
         """Write down a contract just deployed: `deploy_system` and `deploy_share` call it."""
         receipt = chain.get_receipt(instance.txn_hash)
-        names = [
-            parameter.name or f"arg{i}" for i, parameter in enumerate(_constructor_inputs(key))
-        ]
+        names = [parameter.name for parameter in _constructor_inputs(key)]
         values = [_plain(argument) for argument in arguments]
         self._add(
             key,
@@ -271,9 +279,8 @@ class Record:
                 continue
             inputs = _constructor_inputs(name)
             values = decode(_constructor_types(name), sent[len(creation) :])
-            arguments = {
-                parameter.name: value for parameter, value in zip(inputs, values, strict=True)
-            }
+            names = [parameter.name for parameter in inputs]
+            arguments = dict(zip(names, values, strict=True))
             # The third argument of a share is its cluster.
             key = share_key(int(values[2])) if name == SHARE else name
             if key not in self.contracts():
