@@ -1,0 +1,163 @@
+"""The demo's hand on its own chain: it sends transactions, moves the clock, and loses nothing.
+
+The chain may die and come back as it was at its newest checkpoint. Everything sent since then is
+kept here, signed, and sent again in its order before anything else is done; nonces see to it that
+nothing happens twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from api.chain.client import ChainClient
+from api.chain.transactions import SignedTransaction, Transaction, sign_transaction
+from api.chain.views import Fees, Receipt
+from api.domain.signing import Signer
+from api.errors import ContractReverted, NodeRefused, Unavailable
+from api.types import Address
+from scripts._lib.anvil import Anvil, NodeGone
+from scripts._lib.processes import ProcessFailure, Supervisor
+
+# A chain of one's own: gas costs nothing, and no estimate has to be asked for.
+_GAS_LIMIT = 3_000_000
+_FEES = Fees(max_fee=200 * 10**9, max_priority_fee=10**9)
+
+_POLL_SECONDS = 0.01
+_PATIENCE_SECONDS = 60.0
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A transaction that no checkpoint holds yet, and the time of the block that it was mined in."""
+
+    signed: SignedTransaction
+    sender: Address
+    to: Address
+    data: bytes
+    at: int
+
+
+class LocalChain:
+    """One anvil, watched by `supervisor`, through `client`."""
+
+    def __init__(self, client: ChainClient, anvil: Anvil, supervisor: Supervisor) -> None:
+        self.client = client
+        self.anvil = anvil
+        self._supervisor = supervisor
+        self._generation = anvil.generation
+        self._nonces: dict[Address, int] = {}
+        self._unsaved: list[_Sent] = []
+
+    async def now(self) -> int:
+        """Time of the newest block, Unix seconds."""
+        return (await self.patiently(self.client.block)).time
+
+    async def move_to(self, at: int) -> None:
+        """Let the chain's time be at least `at`."""
+
+        async def move() -> None:
+            if (await self.client.block()).time >= at:
+                return
+            try:
+                await self.client.request("evm_setNextBlockTimestamp", [at])
+            except NodeRefused:
+                # A service's transaction was mined in between: the block says what time it is now.
+                if (await self.client.block()).time < at:
+                    raise
+            await self.client.request("evm_mine", [])
+
+        await self.patiently(move)
+
+    async def send(self, signer: Signer, to: Address, data: bytes) -> Receipt:
+        """Send a transaction and wait until it is mined. Raises ContractReverted if it failed."""
+
+        async def attempt() -> Receipt:
+            nonce = await self._next_nonce(signer.address)
+            signed = sign_transaction(
+                signer, Transaction(self.client.chain_id, nonce, to, data, _GAS_LIMIT, _FEES)
+            )
+            receipt = await self._mined(signed)
+            await self._require_success(receipt, signer.address, to, data)
+            self._nonces[signer.address] = nonce + 1
+            at = (await self.client.block(receipt.block_number)).time
+            self._unsaved.append(_Sent(signed, signer.address, to, data, at))
+            return receipt
+
+        return await self.patiently(attempt)
+
+    async def checkpoint(self) -> None:
+        """Keep everything so far, whatever happens to the node."""
+
+        async def keep() -> None:
+            unsaved = list(self._unsaved)
+            try:
+                await asyncio.to_thread(self.anvil.checkpoint)
+            except NodeGone:
+                # The next request notices, waits and sends again what was lost.
+                await self.client.connect()
+                return
+            if self.anvil.generation == self._generation:
+                del self._unsaved[: len(unsaved)]
+
+        await self.patiently(keep)
+
+    async def patiently(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """The answer to `ask`, which may be asked again while the node is away and coming back."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            self._supervisor.check()
+            try:
+                if self.anvil.generation != self._generation:
+                    await self._restore()
+                return await ask()
+            except Unavailable as error:
+                if time.monotonic() > deadline:
+                    raise ProcessFailure(f"the chain did not come back: {error}") from error
+                await asyncio.sleep(0.1)
+
+    async def _restore(self) -> None:
+        """Send again, in order and not before their time, the transactions that the node forgot."""
+        generation = self.anvil.generation
+        for sent in self._unsaved:
+            if await self.client.receipt(sent.signed.hash) is not None:
+                continue
+            if (await self.client.block()).time < sent.at:
+                await self.client.request("evm_setNextBlockTimestamp", [sent.at])
+            receipt = await self._mined(sent.signed)
+            await self._require_success(receipt, sent.sender, sent.to, sent.data)
+        self._generation = generation
+
+    async def _mined(self, signed: SignedTransaction) -> Receipt:
+        await self.client.send_raw(signed.raw)
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            receipt = await self.client.receipt(signed.hash)
+            if receipt is not None:
+                return receipt
+            if self.anvil.generation != self._generation or time.monotonic() > deadline:
+                # It was handed to a node that is no more: nobody will mine it but who sends it
+                # again.
+                await self.client.send_raw(signed.raw)
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _require_success(
+        self, receipt: Receipt, sender: Address, to: Address, data: bytes
+    ) -> None:
+        if receipt.succeeded:
+            return
+        before = receipt.block_number - 1
+        await self.client.call(to, data, sender=sender, block=before)
+        # The call says why it reverts, unless it was for a reason that the block before did not
+        # have.
+        raise ContractReverted("Unknown", {"transaction": "0x" + receipt.tx_hash.hex()})
+
+    async def _next_nonce(self, sender: Address) -> int:
+        if sender not in self._nonces:
+            self._nonces[sender] = await self.client.nonce_of(sender)
+        return self._nonces[sender]

@@ -1,0 +1,212 @@
+"""Set a cluster up on a local chain, from nothing to Live, as the `ape run` scripts do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from api.chain.views import word_of
+from api.domain.gpu_set import GpuSet
+from api.domain.replay import gpu_set_of_trace
+from api.domain.trace import Trace
+from api.types import Address, ClusterId
+from scripts._lib import cast
+from scripts._lib.cast import Account
+from scripts._lib.cluster_file import ClusterFile
+
+USD = 10**6
+SHARE = 10**6
+YEAR_SECONDS = 365 * 86_400
+
+PRICE_PER_GPU_USD6 = 25_000 * USD
+"""What one used H100 cost in 2026, installed."""
+
+AUTHORISED_SHARES = 1_000_000 * SHARE
+ALLOCATIONS = (400_000 * SHARE, 250_000 * SHARE, 200_000 * SHARE, 100_000 * SHARE, 50_000 * SHARE)
+"""Of the first five holders; the sixth is admitted and buys from the others."""
+
+CUSTOMER_FUNDS_USD6 = 10**9 * USD
+
+STEPS = 7
+OnStep = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A Live cluster: its contracts, its share, its registered GPUs and its terms."""
+
+    chain_id: int
+    cluster_id: ClusterId
+    first_epoch: int
+    start_block: int
+    registry: Address
+    oracle: Address
+    waterfall: Address
+    stablecoin: Address
+    share: Address
+    gpus: GpuSet
+    spec: ClusterFile
+
+    def term(self, field: str) -> int:
+        """A number of the specification."""
+        value = self.spec.spec[field]
+        assert isinstance(value, int)
+        return value
+
+
+def cluster_of(trace: Trace, gpus: GpuSet, *, max_watts: int, idle_watts: int) -> ClusterFile:
+    """A cluster of the trace's GPUs: H100s at 700 W, PUE 1.3, $0.0929 a kilowatt-hour, $0.25 a
+    GPU-hour of other cost, a twentieth of what is left to the reserve until it holds a fifth of the
+    price paid.
+    """
+    price = PRICE_PER_GPU_USD6 * len(gpus)
+    spec: dict[str, bytes | int] = {
+        "gpuModel": word_of("H100-SXM5-80GB"),
+        "region": word_of("eu-north-1"),
+        "gpuSetRoot": bytes(gpus.root),
+        "documentsRoot": bytes(32),
+        "gpuCount": len(gpus),
+        "gpuMaxPowerWatts": max_watts,
+        "gpuIdlePowerWatts": idle_watts,
+        "pueBps": 13_000,
+        "tariffUsd6PerKwh": 92_900,
+        "contractedRateUsd6PerGpuHour": 250_000,
+        "reserveShareBps": 500,
+        "depreciationLifeSeconds": 5 * YEAR_SECONDS,
+        "pricePaidUsd6": price,
+        "reserveTargetUsd6": price // 5,
+    }
+    name = f"Rackstream {trace.name}"[:60]
+    return ClusterFile(name, "RACK1", None, AUTHORISED_SHARES, spec, gpus)
+
+
+@contextmanager
+def connected(url: str) -> Iterator[None]:
+    """Ape connected to the anvil at `url`, saying nothing of its own."""
+    from ape import networks
+    from ape.logging import LogLevel, logger
+
+    logger.set_level(LogLevel.ERROR)
+    with networks.ethereum.local.use_provider("foundry", provider_settings={"host": url}):
+        yield
+
+
+def open_cluster(
+    trace: Trace,
+    agents: Sequence[Account],
+    deployments: Path,
+    *,
+    anchor_ms: int,
+    is_repeated: bool,
+    idle_watts: int,
+    max_watts: int,
+    on_step: OnStep,
+) -> Opened:
+    """Deploy, register a cluster of the trace's GPUs, admit and issue, appoint, go live, fund
+    customers.
+
+    Ape must be connected, to a chain whose time is within the hour before `anchor_ms`.
+    Raises what the scripts raise: DeploymentError, RackstreamError, ape's errors for a refusal.
+    """
+    from ape import accounts, chain
+
+    from scripts._lib import attestations, operations, roles, rollout
+    from scripts._lib.deployment import set_reporters
+    from scripts._lib.record import Record
+
+    actors = accounts.test_accounts
+
+    on_step("deploying the contracts")
+    deployer = actors[cast.DEPLOYER]
+    named = {
+        "admin": cast.ADMIN,
+        "registrar": cast.REGISTRAR,
+        "guardian": cast.GUARDIAN,
+        "compliance": cast.COMPLIANCE,
+        "oracle_admin": cast.ORACLE_ADMIN,
+    }
+    holders = rollout.holders_of(
+        deployer,
+        {role: str(actors[index].address) for role, index in named.items()},
+        (str(actors[cast.KYC_PROVIDER].address),),
+    )
+    for _ in rollout.roll_out(deployer, holders, None, deployments):
+        pass
+    record = Record(deployments)
+    system = record.system()
+
+    on_step("naming the reporters")
+    set_reporters(
+        system, [account.address for account in cast.REPORTERS], actors[cast.ORACLE_ADMIN]
+    )
+
+    on_step(f"registering a cluster of {len(trace.series)} GPUs")
+    cluster_id = ClusterId(int(system.registry.clusterCount()) + 1)
+    gpus = gpu_set_of_trace(
+        cluster_id,
+        trace,
+        [agent.address for agent in agents],
+        anchor_ms=anchor_ms,
+        is_repeated=is_repeated,
+    )
+    cluster = cluster_of(trace, gpus, max_watts=max_watts, idle_watts=idle_watts)
+    issuer, operator = actors[cast.ISSUER], actors[cast.OPERATOR]
+    registered = operations.register_cluster(
+        record, system, cluster, str(issuer.address), actors[cast.REGISTRAR]
+    )
+    operations.appoint(system, roles.OPERATOR, cluster_id, str(operator.address), issuer)
+    operations.appoint(
+        system,
+        roles.TRUSTEE,
+        cluster_id,
+        str(actors[cast.TRUSTEE].address),
+        actors[cast.REGISTRAR],
+    )
+
+    on_step(f"admitting {len(cast.HOLDERS)} investors")
+    now = operations.newest_time()
+    for number, holder in enumerate(cast.HOLDERS):
+        admission = attestations.Admission(
+            holder.address,
+            attestations.investor_id_of(holder.name, "a demo keeps no secrets"),
+            528,
+            attestations.InvestorClass.PROFESSIONAL
+            if number
+            else attestations.InvestorClass.INSTITUTION,
+            now,
+            now + 10 * YEAR_SECONDS,
+        )
+        attestations.admit(system, admission, actors[cast.KYC_PROVIDER])
+
+    on_step("issuing their shares")
+    allocations = {
+        str(holder.address): units for holder, units in zip(cast.HOLDERS, ALLOCATIONS, strict=False)
+    }
+    operations.issue_shares(record, system, cluster_id, allocations, issuer)
+
+    on_step("going live")
+    operations.go_live(system, cluster_id, issuer)
+
+    on_step("giving the customers stablecoin")
+    for customer in cast.CUSTOMERS:
+        system.stablecoin.mint(customer.address, CUSTOMER_FUNDS_USD6, sender=deployer)
+        system.stablecoin.approve(
+            system.waterfall, CUSTOMER_FUNDS_USD6, sender=actors[customer.index]
+        )
+    state = system.registry.cluster(cluster_id)
+    contracts = record.deployment
+    return Opened(
+        chain_id=int(chain.chain_id),
+        cluster_id=cluster_id,
+        first_epoch=int(state.firstEpoch),
+        start_block=min(one.block for one in record.contracts().values()),
+        registry=contracts.address_of("ClusterRegistry"),
+        oracle=contracts.address_of("MetricsOracle"),
+        waterfall=contracts.address_of("Waterfall"),
+        stablecoin=Address(str(system.stablecoin.address)),
+        share=Address(registered.share),
+        gpus=gpus,
+        spec=replace(cluster, issuer=Address(str(issuer.address))),
+    )
