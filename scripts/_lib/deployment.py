@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from ape import chain, project
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
+from eth_utils.address import is_address, to_checksum_address
 from eth_utils.crypto import keccak
 
 from scripts._lib import roles
@@ -32,7 +33,10 @@ class DeploymentError(Exception):
 
 @dataclass(frozen=True)
 class RoleHolders:
-    """Addresses of the accounts that hold the powers over the system."""
+    """Addresses of the accounts that hold the powers over the system, kept with their checksums.
+
+    Raises DeploymentError if one is no address or the zero address, whose power would be lost.
+    """
 
     admin: str
     registrar: str
@@ -40,6 +44,12 @@ class RoleHolders:
     compliance: str
     oracle_admin: str
     kyc_providers: Sequence[str]
+
+    def __post_init__(self) -> None:
+        for field in ("admin", "registrar", "guardian", "compliance", "oracle_admin"):
+            object.__setattr__(self, field, _checked_address(field, getattr(self, field)))
+        providers = tuple(_checked_address("kyc_providers", one) for one in self.kyc_providers)
+        object.__setattr__(self, "kyc_providers", providers)
 
     @classmethod
     def all_to(cls, address: str) -> RoleHolders:
@@ -94,7 +104,11 @@ def deploy_system(
     """
     known = dict(recorded or {})
     if stablecoin is not None:
-        known["TestUsd"] = stablecoin
+        stablecoin = _checked_address("stablecoin", stablecoin)
+        if known.setdefault("TestUsd", stablecoin) != stablecoin:
+            raise DeploymentError(
+                f"stablecoin {stablecoin} was named, but {known['TestUsd']} is recorded"
+            )
     elif "TestUsd" not in known and chain.chain_id != LOCAL_CHAIN_ID:
         raise DeploymentError(f"chain {chain.chain_id} is not local: name its stablecoin")
 
@@ -164,8 +178,9 @@ def deploy_share(
 
 def set_reporters(system: System, reporters: Sequence[str], oracle_admin: AccountAPI) -> None:
     """Make `reporters` the oracle's reporters, in this order, unless they are."""
-    if list(system.oracle.reporters()) != list(reporters):
-        system.oracle.setReporters(list(reporters), sender=oracle_admin)
+    wanted = [_checked_address("reporters", reporter) for reporter in reporters]
+    if list(system.oracle.reporters()) != wanted:
+        system.oracle.setReporters(wanted, sender=oracle_admin)
 
 
 def selector(contract: ContractInstance, function: str) -> bytes:
@@ -176,6 +191,13 @@ def selector(contract: ContractInstance, function: str) -> bytes:
             f"{contract.contract_type.name} has {len(found)} functions named {function}, not 1"
         )
     return keccak(text=found[0].selector)[:4]
+
+
+def _checked_address(what: str, address: str) -> str:
+    """`address` with its checksum."""
+    if not is_address(address) or int(address, 16) == 0:
+        raise DeploymentError(f"{what}: {address!r} is not the address of an account")
+    return str(to_checksum_address(address))
 
 
 def _place(
