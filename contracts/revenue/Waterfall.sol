@@ -134,23 +134,29 @@ contract Waterfall is IWaterfall, InflowPausable, ReentrancyGuardTransient {
     function _takeSpec(ClusterId clusterId, uint256 epoch) private {
         (ClusterSpec memory spec, uint32 specEpoch) = REGISTRY.specAt(clusterId, epoch);
         Costs storage costs = _costs[clusterId];
-        costs.terms = OperatingCost.Terms({
-            gpuCount: spec.gpuCount,
-            gpuMaxPowerWatts: spec.gpuMaxPowerWatts,
-            pueBps: spec.pueBps,
-            tariffUsd6PerKwh: spec.tariffUsd6PerKwh,
-            contractedRateUsd6PerGpuHour: spec.contractedRateUsd6PerGpuHour
-        });
+        costs.terms = _termsOf(spec);
         costs.reserveShareBps = spec.reserveShareBps;
         costs.reserveTargetUsd6 = spec.reserveTargetUsd6;
         costs.specEpoch = specEpoch;
         emit SpecApplied(clusterId, specEpoch, costs.baseEpoch);
     }
 
+    function _termsOf(ClusterSpec memory spec) private pure returns (OperatingCost.Terms memory) {
+        return OperatingCost.Terms({
+            gpuCount: spec.gpuCount,
+            gpuMaxPowerWatts: spec.gpuMaxPowerWatts,
+            pueBps: spec.pueBps,
+            tariffUsd6PerKwh: spec.tariffUsd6PerKwh,
+            contractedRateUsd6PerGpuHour: spec.contractedRateUsd6PerGpuHour
+        });
+    }
+
     /// @inheritdoc IWaterfall
-    function applySpec(ClusterId clusterId) external {
+    function applySpec(ClusterId clusterId) external nonReentrant {
+        // What came in before is split as if it had been at once, so that the moment of a distribution does not
+        // decide which reserve share it meets.
+        _distribute(clusterId);
         Costs storage costs = _costs[clusterId];
-        if (costs.terms.gpuCount == 0) _open(clusterId);
         uint256 epoch = Epochs.epochAt(block.timestamp);
         uint32 specEpoch = REGISTRY.specEpochAt(clusterId, epoch);
         (uint256 cost, uint256 resolved, uint256 energyWh) = _finalCost(clusterId, costs);
@@ -167,49 +173,45 @@ contract Waterfall is IWaterfall, InflowPausable, ReentrancyGuardTransient {
 
     /// @inheritdoc IWaterfall
     function distribute(ClusterId clusterId) external nonReentrant returns (uint256 holdersUsd6) {
+        return _distribute(clusterId);
+    }
+
+    function _distribute(ClusterId clusterId) private returns (uint256 holdersUsd6) {
         Costs storage costs = _costs[clusterId];
         if (costs.terms.gpuCount == 0) _open(clusterId);
         Totals memory totals = _totals[clusterId];
         uint256 left = _undistributed(totals);
-        uint256 shortfall;
-        int256 operatorUsd6;
-        bool ended;
-        {
-            uint256 due;
-            (, due, ended) = _operatorDue(clusterId, costs);
-            uint256 assigned = totals.operatorAssigned;
-            if (due < assigned) {
-                left += assigned - due;
-                totals.operatorAssigned = uint64(due);
-            } else {
-                uint256 taken = Math.min(left, due - assigned);
-                left -= taken;
-                shortfall = due - assigned - taken;
-                totals.operatorAssigned = uint64(assigned + taken);
-            }
-            operatorUsd6 = int256(uint256(totals.operatorAssigned)) - int256(assigned);
-        }
-        uint256 tranchesUsd6 = _assignTranches(clusterId, left);
-        left -= tranchesUsd6;
-        totals.tranchesAssigned += uint64(tranchesUsd6);
-
+        (, uint256 due, bool ended) = _operatorDue(clusterId, costs);
         int256 reserveUsd6;
         if (ended) {
-            // Nothing is left to replace: what the reserve holds goes to those who paid for it.
+            // Nothing is left to replace: what the reserve holds runs down the waterfall like income.
             uint256 released = totals.reserveAssigned - totals.reserveDrawn;
             left += released;
             totals.reserveAssigned = totals.reserveDrawn;
             reserveUsd6 = -int256(released);
-        } else {
-            uint256 taken = _reserveShare(costs, totals, left);
-            left -= taken;
-            totals.reserveAssigned += uint64(taken);
-            reserveUsd6 = int256(taken);
+        }
+
+        uint256 assigned = totals.operatorAssigned;
+        // With what was assigned before back in hand, the due is taken anew: it falls where a report released escrow.
+        left += assigned;
+        uint256 taken = Math.min(left, due);
+        left -= taken;
+        totals.operatorAssigned = uint64(taken);
+        int256 operatorUsd6 = int256(taken) - int256(assigned);
+
+        uint256 tranchesUsd6 = _assignTranches(clusterId, left);
+        left -= tranchesUsd6;
+        totals.tranchesAssigned += uint64(tranchesUsd6);
+        if (!ended) {
+            uint256 kept = _reserveShare(costs, totals, left);
+            left -= kept;
+            totals.reserveAssigned += uint64(kept);
+            reserveUsd6 = int256(kept);
         }
         holdersUsd6 = left;
         totals.holdersAssigned += uint64(left);
         _totals[clusterId] = totals;
-        emit IncomeDistributed(clusterId, operatorUsd6, tranchesUsd6, reserveUsd6, holdersUsd6, shortfall);
+        emit IncomeDistributed(clusterId, operatorUsd6, tranchesUsd6, reserveUsd6, holdersUsd6, due - taken);
         _stream(clusterId, costs.share, totals);
     }
 
@@ -296,9 +298,12 @@ contract Waterfall is IWaterfall, InflowPausable, ReentrancyGuardTransient {
         nonReentrant
         onlyPower(Powers.TRUSTEE, clusterId)
     {
+        if (amountUsd6 == 0) revert Waterfall_ZeroAmount();
+        // What came in before the draw is split before it, so that the moment of a distribution does not decide
+        // whether it fills the reserve again.
+        _distribute(clusterId);
         Totals storage totals = _totals[clusterId];
         uint256 held = totals.reserveAssigned - totals.reserveDrawn;
-        if (amountUsd6 == 0) revert Waterfall_ZeroAmount();
         if (amountUsd6 > held) revert Waterfall_ReserveTooSmall(amountUsd6, held);
         totals.reserveDrawn += uint64(amountUsd6);
         emit ReserveDrawn(clusterId, msg.sender, payee, amountUsd6, documentHash, totals.reserveDrawn);
@@ -355,7 +360,7 @@ contract Waterfall is IWaterfall, InflowPausable, ReentrancyGuardTransient {
     }
 
     /// @return finalDown Cost of the resolved epochs, rounded down.
-    /// @return dueUp With the maximum for the time since, rounded up.
+    /// @return dueUp With the maximum for the time since, rounded up; once ended, no more than is final.
     /// @return ended Whether the cluster is retired and its last epoch resolved: no cost will come any more.
     function _operatorDue(ClusterId clusterId, Costs memory costs)
         private
@@ -363,16 +368,32 @@ contract Waterfall is IWaterfall, InflowPausable, ReentrancyGuardTransient {
         returns (uint256 finalDown, uint256 dueUp, bool ended)
     {
         (uint256 cost, uint256 resolved,) = _finalCost(clusterId, costs);
-        (, uint256 lastEpoch) = REGISTRY.epochRange(clusterId);
-        uint256 accruesTo = block.timestamp;
-        if (lastEpoch != 0) {
-            ended = resolved >= lastEpoch;
-            accruesTo = Math.min(accruesTo, Epochs.endOf(lastEpoch));
-        }
-        uint256 since = Epochs.endOf(resolved);
         finalDown = cost / OperatingCost.SCALE;
-        if (accruesTo > since) cost += OperatingCost.maximum(costs.terms, accruesTo - since);
+        (, uint256 lastEpoch) = REGISTRY.epochRange(clusterId);
+        if (lastEpoch != 0 && resolved >= lastEpoch) return (finalDown, finalDown, true);
+        uint256 accruesTo = block.timestamp;
+        if (lastEpoch != 0) accruesTo = Math.min(accruesTo, Epochs.endOf(lastEpoch));
+        uint256 since = Epochs.endOf(resolved);
+        if (accruesTo > since) cost += _maximumCost(clusterId, costs, since, accruesTo);
         dueUp = Math.ceilDiv(cost, OperatingCost.SCALE);
+    }
+
+    /// @dev The most that the time from `since` to `until` can cost, in 1/OperatingCost.SCALE. Where a specification is
+    ///      in force and not applied, its epochs may come to be counted by either, so the dearer one is escrowed.
+    function _maximumCost(ClusterId clusterId, Costs memory costs, uint256 since, uint256 until)
+        private
+        view
+        returns (uint256)
+    {
+        uint32 specEpoch = REGISTRY.specEpochAt(clusterId, Epochs.epochAt(until - 1));
+        if (specEpoch == costs.specEpoch) return OperatingCost.maximum(costs.terms, until - since);
+        (ClusterSpec memory spec,) = REGISTRY.specAt(clusterId, specEpoch);
+        uint256 from = Math.max(since, Epochs.startOf(specEpoch));
+        return OperatingCost.maximum(costs.terms, from - since)
+            + Math.max(
+            OperatingCost.maximum(costs.terms, until - from),
+            OperatingCost.maximum(_termsOf(spec), until - from)
+        );
     }
 
     function _operatorEarned(ClusterId clusterId) private view returns (uint256) {

@@ -5,6 +5,8 @@ pragma solidity 0.8.37;
 interface Vm {
     function warp(uint256 timestamp) external;
     function prank(address caller) external;
+    function snapshotState() external returns (uint256 id);
+    function revertToState(uint256 id) external returns (bool);
     function expectRevert(bytes calldata data) external;
 }
 

@@ -16,7 +16,7 @@ import {IRevenueSink} from "./IRevenueSink.sol";
 /// @param escrowed operatorAssigned − operatorEarned.
 /// @param tranchesAssigned Assigned to all tranches, paid or not.
 /// @param tranchesPaid Withdrawn to the tranches.
-/// @param reserveAssigned Assigned to the replacement reserve, less what it released to the holders at the end.
+/// @param reserveAssigned Assigned to the replacement reserve, less what it released at the end.
 /// @param reserveDrawn Of that, drawn for replacements.
 /// @param holdersAssigned Ever assigned to the holders.
 /// @param holdersStreamed Of that, passed on to the share's stream.
@@ -44,10 +44,12 @@ struct WaterfallState {
 ///         *assigned*. A distribution at second t raises each level's assigned to its due, in order, as far as income
 ///         reaches, and passes the rest on. The operator's due is its actual cost for the epochs that are resolved
 ///         (Final, or past their grace) plus the maximum for the time since: that maximum is the escrow, and a report
-///         that shows less releases the difference to the next distribution.
+///         that shows less releases the difference to the next distribution. While a specification is in force and not
+///         applied, the maximum of its time is the dearer of it and the one before.
 ///
 ///         Hence a junior is never paid before the senior is known, and the totals after a distribution that leaves
-///         no shortfall do not depend on how many distributions there were before it, or when.
+///         no shortfall do not depend on how many distributions there were before it, or when. A draw from the reserve
+///         and a new specification, which change what a later distribution does, distribute first.
 ///
 ///         Cost of an epoch = min(metered energy, GPUs × maximum power × time) × PUE × tariff
 ///         + GPUs × contracted rate × time. The minimum is taken over all resolved epochs of one specification
@@ -125,7 +127,8 @@ interface IWaterfall is IRevenueSink {
     /// @notice Pay a tranche what was assigned to it. Open to all; it goes to the tranche.
     function withdrawTranche(ClusterId clusterId, address tranche) external returns (uint256 amountUsd6);
 
-    /// @notice Draw from the replacement reserve for hardware. For the cluster's TRUSTEE.
+    /// @notice Distribute, then draw from the replacement reserve for hardware. For the cluster's TRUSTEE. Once a retired
+    ///         cluster's last epoch is resolved there is nothing left to draw.
     /// @param documentHash SHA-256 of the purchase document.
     function drawReserve(ClusterId clusterId, uint256 amountUsd6, address payee, bytes32 documentHash)
         external;
@@ -134,8 +137,9 @@ interface IWaterfall is IRevenueSink {
     ///         what ranks before them. For the cluster's ISSUER. At most MAX_TRANCHES.
     function appendTranche(ClusterId clusterId, address tranche) external;
 
-    /// @notice Count costs by the specification now in force, from the last resolved epoch on. Open to all, as soon as
-    ///         the epoch before its first one is resolved.
+    /// @notice Distribute, then count costs by the specification now in force, from the last resolved epoch on. Open to
+    ///         all, as soon as the epoch before its first one is resolved. Epochs of it that are resolved by then are
+    ///         counted by the specification before.
     function applySpec(ClusterId clusterId) external;
 
     function state(ClusterId clusterId) external view returns (WaterfallState memory);
