@@ -66,12 +66,10 @@ class GpuRecord:
 
     def __post_init__(self) -> None:
         """Raises Malformed, OutOfRange or Incoherent."""
-        if not 0 < len(self.uuid) <= _UUID_MAX_CHARS:
-            raise Malformed("uuid", self.uuid, f"1 to {_UUID_MAX_CHARS} characters")
-        try:
-            object.__setattr__(self, "gpu_id", gpu_id_of(self.uuid))
-        except UnicodeEncodeError:
-            raise Malformed("uuid", self.uuid, "text that UTF-8 can hold") from None
+        # Printable: neither lone surrogates, which UTF-8, nor NUL, which PostgreSQL cannot hold.
+        if not 0 < len(self.uuid) <= _UUID_MAX_CHARS or not self.uuid.isprintable():
+            raise Malformed("uuid", self.uuid, f"1 to {_UUID_MAX_CHARS} printable characters")
+        object.__setattr__(self, "gpu_id", gpu_id_of(self.uuid))
         for name, value in (("fromMs", self.from_ms), ("untilMs", self.until_ms)):
             if not 0 <= value <= UINT64_MAX:
                 raise OutOfRange(name, value, 0, UINT64_MAX)

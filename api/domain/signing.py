@@ -53,7 +53,8 @@ class Signer:
 
         try:
             key: Any = Account.decrypt(keystore, password)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            # eth_account reads the file's structure without checking it.
             raise KeyRefused(f"the keystore cannot be opened: {error}") from None
         return cls(bytes(key))
 

@@ -184,14 +184,7 @@ def read_trace(lines: Iterable[str], name: str) -> Trace:
     for row, at_ms, busy_bps, identity in _parsed(lines):
         known = by_identity.get(identity)
         if known is None:
-            if not identity or len(identity) > MAX_IDENTITY_CHARS:
-                raise TraceRefused(
-                    f"container_ip has {len(identity)} characters, allowed are 1 to"
-                    f" {MAX_IDENTITY_CHARS}",
-                    row=row,
-                    value=_shown(identity),
-                    limit=MAX_IDENTITY_CHARS,
-                )
+            _check_identity(identity, row)
             known = by_identity[identity] = _Rows()
         elif at_ms <= known.at_ms[-1]:
             known.is_ordered = False
@@ -273,6 +266,22 @@ def _parsed(lines: Iterable[str]) -> Iterator[tuple[int, int, int, str]]:
             )
     except csv.Error as error:
         raise TraceRefused(f"not CSV: {error}", row=reader.line_num) from None
+
+
+def _check_identity(identity: str, row: int) -> None:
+    if not 0 < len(identity) <= MAX_IDENTITY_CHARS:
+        raise TraceRefused(
+            f"container_ip has {len(identity)} characters, allowed are 1 to {MAX_IDENTITY_CHARS}",
+            row=row,
+            value=_shown(identity),
+            limit=MAX_IDENTITY_CHARS,
+        )
+    if not identity.isprintable():
+        raise TraceRefused(
+            f"container_ip {_shown(identity)} has characters that cannot be printed",
+            row=row,
+            value=_shown(identity),
+        )
 
 
 def _put_in_order(identity: str, one: _Rows) -> int:
