@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from eth_abi.codec import ABICodec
-from eth_abi.decoding import AddressDecoder
+from eth_abi.decoding import AddressDecoder, UnsignedIntegerDecoder
 from eth_abi.exceptions import DecodingError
 from eth_abi.registry import BaseEquals
 from eth_abi.registry import registry as standard_registry
@@ -52,6 +52,10 @@ def _codec() -> ABICodec:
     registry.unregister_decoder("address")
     is_address = BaseEquals("address")  # type: ignore[no-untyped-call]
     registry.register_decoder(is_address, _ChecksumAddressDecoder, label="address")
+    # ape, where it runs in the same process, replaces this one by another that pads what is short.
+    registry.unregister_decoder("uint")
+    is_uint = BaseEquals("uint")  # type: ignore[no-untyped-call]
+    registry.register_decoder(is_uint, UnsignedIntegerDecoder, label="uint")
     return ABICodec(registry)
 
 
