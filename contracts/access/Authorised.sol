@@ -21,6 +21,8 @@ abstract contract Authorised is AccessManaged {
     }
 
     function _checkPower(uint32 power, ClusterId clusterId) internal view {
+        // The Authority grants powers over a cluster without delay only.
+        // slither-disable-next-line unused-return
         (bool isMember,) = IAuthority(authority()).hasRole(Powers.over(power, clusterId), msg.sender);
         if (!isMember) revert Authorised_MissingPower(msg.sender, power, clusterId);
     }

@@ -47,6 +47,8 @@ contract IdentityRegistry is IIdentityRegistry, Authorised, EIP712 {
         Record storage record = _records[attestation.wallet];
         Record memory cached = record;
         _checkNewer(attestation, cached);
+        // A delay of the role is one of calls; a signature has none.
+        // slither-disable-next-line unused-return
         (bool isProvider,) = IAuthority(authority()).hasRole(Powers.KYC_PROVIDER_ROLE, provider);
         if (!isProvider) revert IdentityRegistry_NotAProvider(provider);
         // Last: the dearest check. A provider that is a contract is asked by a static call, which can change nothing.
@@ -187,12 +189,12 @@ contract IdentityRegistry is IIdentityRegistry, Authorised, EIP712 {
     }
 
     function _list(bytes16 investorId, address wallet) private returns (uint8 place) {
-        address[] storage wallets = _wallets[investorId];
-        if (wallets.length == MAX_WALLETS_PER_INVESTOR) {
+        uint256 count = _wallets[investorId].length;
+        if (count == MAX_WALLETS_PER_INVESTOR) {
             revert IdentityRegistry_TooManyWallets(investorId, MAX_WALLETS_PER_INVESTOR);
         }
-        wallets.push(wallet);
-        return uint8(wallets.length);
+        _wallets[investorId].push(wallet);
+        return uint8(count + 1);
     }
 
     /// @dev The last wallet of the list takes the place that falls free.

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
 /// @notice A contract account for tests: what its owner signs counts as signed by it, and it forwards its owner's
 ///         calls.
@@ -17,8 +17,7 @@ contract ERC1271Wallet is IERC1271 {
 
     /// @inheritdoc IERC1271
     function isValidSignature(bytes32 hash, bytes calldata signature) external view returns (bytes4) {
-        (address signer, ECDSA.RecoverError error_,) = ECDSA.tryRecoverCalldata(hash, signature);
-        bool isValid = error_ == ECDSA.RecoverError.NoError && signer == OWNER;
+        bool isValid = SignatureChecker.isValidSignatureNowCalldata(OWNER, hash, signature);
         return isValid ? IERC1271.isValidSignature.selector : bytes4(0xffffffff);
     }
 
