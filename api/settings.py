@@ -240,6 +240,78 @@ class AgentSettings(KeySettings):
         return self
 
 
+_ORACLE: Final = "RACKSTREAM_ORACLE_"
+
+
+class OracleSettings(KeySettings):
+    """Of `python -m api.oracle`, one process a reporter; prefix RACKSTREAM_ORACLE_.
+
+    Attributes:
+        key, keystore, keystore_password_file: The account registered as reporter.
+        chain_id, rpc_url: The chain, and a node of it.
+        deployments_dir: Holds `<chain-id>.json`, which says where the contracts are.
+        database_url: An SQLAlchemy address (`postgresql+psycopg://…`) of a database of this
+            reporter's own; without it PostgreSQL is started from its wheel in `data_dir`.
+        data_dir: Of the started PostgreSQL; belongs to this reporter alone.
+        host, port: Where to listen; port 0 takes a free one and logs it.
+        peers: The other reporters, `0xAddress=http://host:port` separated by commas.
+        clock: `chain` takes the time of the newest block of the node.
+        poll_ms: Pause between two looks at the chain. About a tenth of its block time.
+        peer_timeout_s: For one request to a peer.
+        confirmations: Blocks on top of the one with a report before it counts as there. Without it
+            0 on the local chain and 12 on every other.
+        max_fee_gwei: Most that is offered a gas; a report waits while the chain asks for more.
+        log_level: debug, info, warning or error.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=_ORACLE, frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    chain_id: int = Field(ge=1, le=UINT64_MAX, validation_alias=_shared("CHAIN_ID", _ORACLE))
+    rpc_url: str = Field(validation_alias=_shared("RPC_URL", _ORACLE))
+    deployments_dir: Path = Field(
+        Path("deployments"), validation_alias=_shared("DEPLOYMENTS_DIR", _ORACLE)
+    )
+    database_url: str | None = None
+    data_dir: Path = Path("var/oracle")
+    host: str = "127.0.0.1"
+    port: int = Field(8_080, ge=0, le=65_535)
+    peers: Annotated[dict[Address, str], NoDecode] = Field(default_factory=dict, max_length=31)
+    clock: ClockKind = Field(ClockKind.SYSTEM, validation_alias=_shared("CLOCK", _ORACLE))
+    poll_ms: int = Field(500, ge=10, le=60_000)
+    peer_timeout_s: float = Field(10.0, gt=0, le=300)
+    confirmations: int | None = Field(None, ge=0, le=1_000)
+    max_fee_gwei: int = Field(200, ge=1, le=100_000)
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+
+    @field_validator("peers", mode="before")
+    @classmethod
+    def _pairs(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs: dict[Address, str] = {}
+        for part in filter(None, map(str.strip, value.split(","))):
+            account, separator, url = part.partition("=")
+            if not separator or not url.startswith(("http://", "https://")):
+                raise ValueError(f"{part} is not 0xAddress=http://host:port")
+            try:
+                address = parse_address(account.strip(), "peers")
+            except Malformed as error:
+                raise ValueError(error.message) from None
+            if address in pairs:
+                raise ValueError(f"{address} is there twice")
+            pairs[address] = url.rstrip("/")
+        return pairs
+
+    @field_validator("database_url")
+    @classmethod
+    def _dialect(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith("postgresql+psycopg://"):
+            raise ValueError("a database's address starts with postgresql+psycopg://")
+        return value
+
+
 _Settings = TypeVar("_Settings", bound=BaseSettings)
 
 

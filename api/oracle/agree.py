@@ -293,9 +293,9 @@ class Proposer:
         for promise in await self._promises.of_epoch(snapshot.reporter_set_id, epoch):
             claims[promise.root][self._signer.address] = promise.signature
         others = self._others(snapshot)
-        for peer, entries in zip(
-            others, await asyncio.gather(*(self._signed(p, epoch) for p in others)), strict=True
-        ):
+        set_id = snapshot.reporter_set_id
+        told = await asyncio.gather(*(self._signed(peer, set_id, epoch) for peer in others))
+        for peer, entries in zip(others, told, strict=True):
             for root, signature in entries:
                 claims[root][peer.address] = signature
         for root, signatures in claims.items():
@@ -314,14 +314,16 @@ class Proposer:
                 return report, valid
         return None
 
-    async def _signed(self, peer: Peer, epoch: Epoch) -> list[tuple[Digest, Signature]]:
+    async def _signed(
+        self, peer: Peer, reporter_set_id: int, epoch: Epoch
+    ) -> list[tuple[Digest, Signature]]:
         try:
             return [
                 (
                     parse_digest(entry.get("root"), "root"),
                     Signature(parse_hex(entry.get("signature"), "signature", 65)),
                 )
-                for entry in await peer.signed(epoch)
+                for entry in await peer.signed(reporter_set_id, epoch)
             ]
         except (Unavailable, InvalidInput) as error:
             _log.info("peer tells no signatures", peer=peer.address, reason=error.message)

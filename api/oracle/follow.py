@@ -126,14 +126,16 @@ class Follower:
         events = await self._watch.oracle.events(
             _EVENTS, from_block=from_block, to_block=until_block
         )
-        posted: list[PostedReport] = []
+        reports = [event for event in events if event.name == "ReportPosted"]
         taken: list[CountedEpoch] = []
         for event in events:
-            if event.name == "ReportPosted":
-                posted.append(await self._posted(event))
-            else:
-                taken.append(await self._taken(event, posted, taken))
-        await self._store.advance(Position(last.number, Digest(last.hash)), posted, taken)
+            if event.name != "ReportPosted":
+                taken.append(await self._taken(event, reports, taken))
+        await self._store.advance(
+            Position(last.number, Digest(last.hash)),
+            [await self._posted(report) for report in reports],
+            taken,
+        )
         for entry in taken:
             self._metrics.counted(entry.cluster_id, entry.epoch)
 
@@ -158,14 +160,19 @@ class Follower:
         )
 
     async def _taken(
-        self, event: DecodedEvent, posted: Sequence[PostedReport], taken: Sequence[CountedEpoch]
+        self, event: DecodedEvent, reports: Sequence[DecodedEvent], taken: Sequence[CountedEpoch]
     ) -> CountedEpoch:
         cluster_id = ClusterId(event.fields["clusterId"])
         epoch = Epoch(event.fields["epoch"])
         is_final = event.name == "FiguresFinal"
-        for report in reversed(posted):
-            if report.tx_hash == event.log.tx_hash and report.epoch == epoch:
-                root = report.root
+        for report in reports:
+            # The contract tells of a report after what it took from it.
+            if (
+                report.log.tx_hash == event.log.tx_hash
+                and report.log.index > event.log.index
+                and report.fields["epoch"] == epoch
+            ):
+                root = Digest(report.fields["root"])
                 break
         else:
             # Final in a later transaction than the report's.

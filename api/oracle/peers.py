@@ -42,9 +42,12 @@ class Peer:
         """The manifest of a GPU set."""
         return await self._get(f"/v1/clusters/{cluster_id}/gpus", {"root": to_hex(root)})
 
-    async def signed(self, epoch: Epoch) -> list[Mapping[str, Any]]:
+    async def signed(self, reporter_set_id: int, epoch: Epoch) -> list[Mapping[str, Any]]:
         """What the peer signed for an epoch, as it tells it: to be checked."""
-        entries = (await self._json(f"/v1/peer/epochs/{epoch}/signatures")).get("signatures")
+        answer = await self._json(
+            f"/v1/peer/epochs/{epoch}/signatures", {"reporterSetId": str(reporter_set_id)}
+        )
+        entries = answer.get("signatures")
         if not isinstance(entries, list) or not all(isinstance(e, Mapping) for e in entries):
             raise Malformed("signatures", entries, "a list of objects")
         return entries

@@ -155,6 +155,13 @@ class Transmitter:
         )
         return True
 
+    async def _is_due(self, report: AgreedReport) -> bool:
+        """Whether the chain waits for the report now: it takes any other without effect."""
+        epochs = (await self._watch.refresh()).next_epochs
+        return any(
+            epochs.get(ClusterId(figures >> 160)) == report.epoch for figures in report.figures
+        )
+
     async def _is_superseded(self, report: AgreedReport, block: int) -> bool:
         if await self._oracle.reporter_set_id(block=block) != report.reporter_set_id:
             return True
@@ -178,6 +185,8 @@ class Transmitter:
                 # The last one with this nonce pays most.
                 waiting = transaction
         if waiting is None:
+            if not await self._is_due(report):
+                return
             fees = await self._affordable(report)
             if fees is not None:
                 await self._sign_and_send(report, nonce, fees)

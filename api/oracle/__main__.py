@@ -1,0 +1,148 @@
+"""`python -m api.oracle`: one reporter, configured by RACKSTREAM_ORACLE_…
+
+1. Read the settings, open the key, look up the contracts, take the port.
+2. Start PostgreSQL from its wheel, unless an address of one is given.
+3. Serve. The reporter's own start waits for database and node in the background.
+4. On SIGTERM or SIGINT finish what is being answered and stop.
+
+Exit status: 0 stopped as told, 1 a fault, 2 the settings do not allow a start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Coroutine
+
+import structlog
+import uvicorn
+
+from api.chain import deployments
+from api.errors import ConfigurationError, PortTaken, RackstreamError
+from api.oracle import logs
+from api.oracle.app import create_app
+from api.oracle.service import Reporter, ReporterConfig
+from api.settings import ClockKind, OracleSettings, load
+from api.store.embedded import EmbeddedPostgres
+from api.types import LOCAL_CHAIN_ID
+
+_log = structlog.get_logger("api.oracle")
+
+_GWEI = 10**9
+_CONFIRMATIONS = 12
+
+
+def main() -> int:
+    logs.configure("info")
+    try:
+        return _serve(load(OracleSettings))
+    except ConfigurationError as error:
+        _log.error("cannot start", code=error.code, error=error.message)
+        return 2
+
+
+def _serve(settings: OracleSettings) -> int:
+    signer = settings.signer(settings.chain_id)
+    logs.configure(settings.log_level, reporter=signer.address)
+    deployment = deployments.load(settings.deployments_dir, settings.chain_id)
+    oracle, registry = (
+        deployment.address_of("MetricsOracle"),
+        deployment.address_of("ClusterRegistry"),
+    )
+    confirmations = settings.confirmations
+    if confirmations is None:
+        confirmations = 0 if settings.chain_id == LOCAL_CHAIN_ID else _CONFIRMATIONS
+    listening = _listen(settings.host, settings.port)
+    postgres: EmbeddedPostgres | None = None
+    database_url = settings.database_url
+    try:
+        if database_url is None:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+            postgres = EmbeddedPostgres(settings.data_dir / "postgres").start()
+            database_url = postgres.url(f"reporter_{signer.address[2:].lower()}")
+        config = ReporterConfig(
+            signer=signer,
+            rpc_url=settings.rpc_url,
+            chain_id=settings.chain_id,
+            oracle=oracle,
+            registry=registry,
+            first_block=deployment.contracts["MetricsOracle"].block,
+            database_url=database_url,
+            peers=settings.peers,
+            uses_chain_clock=settings.clock is ClockKind.CHAIN,
+            poll_seconds=settings.poll_ms / 1_000,
+            peer_timeout_seconds=settings.peer_timeout_s,
+            confirmations=confirmations,
+            max_fee_per_gas=settings.max_fee_gwei * _GWEI,
+        )
+        return _run(config, listening)
+    finally:
+        listening.close()
+        if postgres is not None:
+            postgres.stop()
+
+
+def _run(config: ReporterConfig, listening: socket.socket) -> int:
+    failures: list[BaseException] = []
+
+    async def work() -> None:
+        def failed(error: BaseException) -> None:
+            failures.append(error)
+            server.should_exit = True
+
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(Reporter(config), failed),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=5,
+            )
+        )
+        host, port = listening.getsockname()[:2]
+        _log.info("listening", host=host, port=port)
+        await server.serve(sockets=[listening])
+
+    # The server raises a signal again when it has stopped, which would skip what is left to do.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    _run_loop(work())
+    for error in failures:
+        if isinstance(error, ConfigurationError):
+            raise error
+        if isinstance(error, RackstreamError):
+            _log.error("ended", code=error.code, error=error.message)
+        else:
+            _log.error("ended", exc_info=error)
+        return 1
+    _log.info("stopped")
+    return 0
+
+
+def _run_loop(work: Coroutine[None, None, None]) -> None:
+    if sys.platform == "win32":
+        asyncio.run(work)
+    else:
+        import uvloop
+
+        uvloop.run(work)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises PortTaken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(1_024)
+    except OSError as error:
+        listening.close()
+        raise PortTaken(host, port, error.strerror or str(error)) from None
+    return listening
+
+
+if __name__ == "__main__":
+    sys.exit(main())

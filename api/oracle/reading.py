@@ -1,0 +1,234 @@
+"""What a reporter tells about clusters and reports, from the chain and its own store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from api.chain.views import Cluster, ClusterSpec, ClusterStatus, MeterReading
+from api.clock import Clock
+from api.domain.codec import gpu_id_of, parse_hex, to_hex
+from api.domain.eip712 import Eip712Domain
+from api.domain.epochs import epoch_at
+from api.domain.figures import ClusterFigures
+from api.domain.gpu_set import GpuSet
+from api.domain.reports import Report
+from api.domain.samples import Sample
+from api.domain.signing import recover
+from api.errors import BadSignature, GpuSetUnknown, NotFound, ReportNotFound
+from api.oracle.chain_watch import IS_MEASURED, ChainWatch
+from api.oracle.manifests import Manifests
+from api.oracle.measuring import Measuring
+from api.oracle.proposals import Proposal, restore
+from api.store.agreements import AgreementStore
+from api.store.batches import BatchStore, Progress
+from api.store.reports import CountedEpoch, PostedReport, ReportStore
+from api.types import Address, ClusterId, Digest, Epoch, GpuId, Signature
+
+_SIGNATURE_BYTES = 65
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterOverview:
+    """A cluster as of the newest block. `next_epoch` is None while it is not measured."""
+
+    cluster_id: ClusterId
+    cluster: Cluster
+    spec: ClusterSpec
+    next_epoch: Epoch | None
+    last_counted: CountedEpoch | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterDetail:
+    """An overview, the meters, and what this reporter knows: its GPUs and how far agents are."""
+
+    overview: ClusterOverview
+    reading: MeterReading
+    is_stale: bool
+    gpus: GpuSet | None
+    agents: dict[Address, Progress]
+
+
+@dataclass(frozen=True, slots=True)
+class SampleProof:
+    """That a sample is in the set behind a cluster's figures."""
+
+    sample: Sample
+    root: Digest
+    proof: Sequence[Digest]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterReportDetail:
+    """A report on chain as it concerns one cluster.
+
+    `proposal` and `leaf_proof` are None if this reporter did not sign the report and no peer has
+    told it the batches yet; `signatures` are None if the report came by another contract's call.
+    """
+
+    counted: CountedEpoch
+    posted: PostedReport
+    figures: ClusterFigures
+    signatures: list[tuple[Address | None, Signature]] | None
+    proposal: Proposal | None
+    leaf_proof: Sequence[Digest] | None
+
+
+class Reading:
+    """Answers questions; changes nothing."""
+
+    def __init__(
+        self,
+        *,
+        watch: ChainWatch,
+        clock: Clock,
+        manifests: Manifests,
+        measuring: Measuring,
+        batches: BatchStore,
+        agreements: AgreementStore,
+        reports: ReportStore,
+        report_domain: Eip712Domain,
+    ) -> None:
+        """`report_domain` is `oracle_domain`'s."""
+        self._watch = watch
+        self._clock = clock
+        self._manifests = manifests
+        self._measuring = measuring
+        self._batches = batches
+        self._agreements = agreements
+        self._reports = reports
+        self._report_domain = report_domain
+
+    async def clusters(self, offset: int, limit: int) -> tuple[int, list[ClusterOverview]]:
+        """The number of clusters, and `limit` of them from number `offset` on."""
+        count = self._watch.snapshot.cluster_count
+        ids = [ClusterId(i) for i in range(offset + 1, min(offset + limit, count) + 1)]
+        last = await self._reports.last_counted()
+        return count, list(
+            await asyncio.gather(*(self._overview(cluster_id, last) for cluster_id in ids))
+        )
+
+    async def cluster(self, cluster_id: ClusterId) -> ClusterDetail:
+        """Raises UnknownCluster or Unavailable."""
+        overview = await self._overview(cluster_id, await self._reports.last_counted())
+        oracle = self._watch.oracle
+        reading = await self._watch.once_a_block(
+            ("reading", cluster_id), lambda: oracle.reading(cluster_id)
+        )
+        is_stale = overview.cluster.status in IS_MEASURED and await self._watch.once_a_block(
+            ("stale", cluster_id), lambda: oracle.is_stale(cluster_id)
+        )
+        try:
+            gpus = await self._manifests.current(cluster_id)
+        except GpuSetUnknown:
+            gpus = None
+        agents = await self._batches.progress(cluster_id, self._clock.now_ms())
+        return ClusterDetail(overview, reading, is_stale, gpus, agents)
+
+    async def gpus(self, cluster_id: ClusterId, root: Digest | None) -> GpuSet:
+        """The GPU set with `root`, or else the present one.
+
+        Raises UnknownCluster, GpuSetUnknown or Unavailable.
+        """
+        if root is None:
+            return await self._manifests.current(cluster_id)
+        return await self._manifests.with_root(cluster_id, root)
+
+    async def report(self, cluster_id: ClusterId, epoch: Epoch) -> ClusterReportDetail:
+        """The report that an epoch of a cluster was counted from.
+
+        Raises UnknownCluster, ReportNotFound or Unavailable.
+        """
+        await self._watch.cluster(cluster_id)
+        counted = await self._reports.counted(cluster_id, epoch)
+        posted = None if counted is None else await self._reports.report(counted.root)
+        if counted is None or posted is None:
+            raise ReportNotFound(cluster_id, epoch)
+        proposal = await self._proposal(posted)
+        report = None if proposal is None else proposal.report
+        return ClusterReportDetail(
+            counted,
+            posted,
+            ClusterFigures.unpack(counted.figures),
+            self._signers(posted, report),
+            proposal,
+            None if report is None else report.proof(cluster_id),
+        )
+
+    async def sample_proof(
+        self, cluster_id: ClusterId, epoch: Epoch, gpu: str, at_ms: int
+    ) -> SampleProof:
+        """The proof that a sample is behind a cluster's figures.
+
+        `gpu` is an id (0x and 64 hex digits) or a UUID. Raises NotFound's subclasses, Malformed or
+        Unavailable.
+        """
+        gpu_id = GpuId(parse_hex(gpu, "gpu", 32)) if gpu.startswith("0x") else gpu_id_of(gpu)
+        counted = await self._reports.counted(cluster_id, epoch)
+        posted = None if counted is None else await self._reports.report(counted.root)
+        proposal = None if posted is None else await self._proposal(posted)
+        if proposal is None:
+            raise ReportNotFound(cluster_id, epoch)
+        part = next(c for c in proposal.clusters if c.cluster_id == cluster_id)
+        evidence = await self._measuring.evidence(cluster_id, epoch, part.batch_ids)
+        for sample in evidence.samples.samples:
+            if sample.gpu == gpu_id and sample.at_ms == at_ms:
+                return SampleProof(sample, evidence.samples.root, evidence.samples.proof(sample))
+        raise NotFound(
+            f"no sample of GPU {gpu} at {at_ms} in epoch {epoch} of cluster {cluster_id}",
+            value=at_ms,
+        )
+
+    async def _overview(
+        self, cluster_id: ClusterId, last: dict[ClusterId, Epoch]
+    ) -> ClusterOverview:
+        cluster = await self._watch.cluster(cluster_id)
+        spec = await self._watch.spec(cluster_id, epoch_at(self._clock.now()))
+        newest = last.get(cluster_id)
+        return ClusterOverview(
+            cluster_id,
+            cluster,
+            spec,
+            self._watch.snapshot.next_epochs.get(cluster_id),
+            None if newest is None else await self._reports.counted(cluster_id, newest),
+        )
+
+    async def _proposal(self, posted: PostedReport) -> Proposal | None:
+        content = await self._agreements.proposal(posted.root)
+        if content is None:
+            return None
+        return restore(posted.reporter_set_id, posted.epoch, 0, content)
+
+    def _signers(
+        self, posted: PostedReport, report: Report | None
+    ) -> list[tuple[Address | None, Signature]] | None:
+        """The signatures, each with its signer if the signed bytes are known."""
+        if posted.signatures is None:
+            return None
+        signatures = [
+            Signature(posted.signatures[at : at + _SIGNATURE_BYTES])
+            for at in range(0, len(posted.signatures), _SIGNATURE_BYTES)
+        ]
+        if report is None:
+            return [(None, signature) for signature in signatures]
+        digest = report.digest(self._report_domain)
+        return [(_signer(digest, signature), signature) for signature in signatures]
+
+
+def _signer(digest: Digest, signature: Signature) -> Address | None:
+    try:
+        return recover(digest, signature)
+    except BadSignature:
+        return None
+
+
+def status_word(status: ClusterStatus) -> str:
+    """A cluster's status as it stands in JSON."""
+    return status.name.lower()
+
+
+def hexes(digests: Sequence[Digest]) -> list[str]:
+    """Digests as they stand in JSON."""
+    return [to_hex(digest) for digest in digests]

@@ -1,0 +1,353 @@
+"""A reporter's parts, put together; its start, its loops and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from api.chain.client import ChainClient
+from api.chain.contracts import ClusterRegistry, MetricsOracle
+from api.clock import Clock, SystemClock
+from api.domain.eip712 import agent_domain, oracle_domain
+from api.domain.signing import Signer
+from api.errors import (
+    ConfigurationError,
+    DatabaseBusy,
+    NotStarted,
+    RackstreamError,
+    StoreUnavailable,
+    Unavailable,
+)
+from api.oracle.agree import Proposer
+from api.oracle.chain_watch import ChainWatch, NewestBlockClock
+from api.oracle.collecting import Collecting
+from api.oracle.follow import Follower
+from api.oracle.ingest import Ingest
+from api.oracle.loops import supervise
+from api.oracle.manifests import Manifests
+from api.oracle.measuring import Measuring
+from api.oracle.metrics import Metrics
+from api.oracle.peers import among, connect
+from api.oracle.promises import Promises
+from api.oracle.proposals import reporter_domain
+from api.oracle.reading import Reading
+from api.oracle.series import Series
+from api.oracle.transmit import Transmitter
+from api.oracle.witness import Witness
+from api.store.agreements import AgreementStore
+from api.store.batches import BatchStore
+from api.store.database import Database, DatabaseIdentity
+from api.store.gpu_sets import GpuSetStore
+from api.store.reports import ReportStore
+from api.store.transactions import TransactionStore
+from api.types import Address, Digest
+
+_log = structlog.get_logger(__name__)
+
+# Between two tries to start while the database or the node is away.
+_START_PAUSE_SECONDS: Final = 0.5
+
+# Between two looks whether the database is still there and still this process's.
+_LEASE_SECONDS: Final = 1.0
+
+# The server may take a moment to see that a process was killed; another one stays.
+_LEASE_TRIES: Final = 5
+
+# Between two looks at the account's balance.
+_BALANCE_SECONDS: Final = 30.0
+
+MAX_CLOCK_LAG_SECONDS: Final = 60
+"""A system clock that is further behind the newest block is wrong: agents would be refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReporterConfig:
+    """What a reporter needs to know. `uses_chain_clock`: time is the newest block's."""
+
+    signer: Signer
+    rpc_url: str
+    chain_id: int
+    oracle: Address
+    registry: Address
+    first_block: int
+    database_url: str
+    peers: Mapping[Address, str]
+    uses_chain_clock: bool
+    poll_seconds: float
+    peer_timeout_seconds: float
+    confirmations: int
+    max_fee_per_gas: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What stands in the way of work; None where nothing does."""
+
+    database: str | None
+    chain: str | None
+    clock: str | None
+    is_registered: bool
+    block_number: int | None
+    now: int | None
+
+    @property
+    def is_ready(self) -> bool:
+        return (
+            self.database is None
+            and self.chain is None
+            and self.clock is None
+            and self.is_registered
+        )
+
+
+class Reporter:
+    """One reporter. `run` starts it, waiting for what is not there yet, and keeps it going."""
+
+    def __init__(self, config: ReporterConfig) -> None:
+        self._config = config
+        signer, chain_id, oracle_at = config.signer, config.chain_id, config.oracle
+        self.address = signer.address
+        self.metrics = Metrics()
+        self._client = ChainClient(config.rpc_url, chain_id=chain_id)
+        self._watch = watch = ChainWatch(
+            self._client,
+            MetricsOracle(self._client, oracle_at),
+            ClusterRegistry(self._client, config.registry),
+        )
+        self._clock: Clock = NewestBlockClock(watch) if config.uses_chain_clock else SystemClock()
+        clock = self._clock
+        self._database = database = Database(config.database_url)
+        self._http, self._peers = connect(config.peers, signer.address, config.peer_timeout_seconds)
+        batches, agreements = BatchStore(database), AgreementStore(database)
+        reports = ReportStore(database)
+        report_domain = oracle_domain(chain_id, oracle_at)
+        peer_domain = reporter_domain(chain_id, oracle_at)
+
+        self.manifests = Manifests(watch, GpuSetStore(database), clock)
+        self.ingest = Ingest(
+            watch=watch,
+            clock=clock,
+            manifests=self.manifests,
+            store=batches,
+            domain=agent_domain(chain_id, oracle_at),
+        )
+        self.measuring = Measuring(watch, self.manifests, self.ingest)
+        self.collecting = Collecting(
+            clock=clock, manifests=self.manifests, store=batches, ingest=self.ingest
+        )
+        self.promises = Promises(
+            signer=signer,
+            domain=report_domain,
+            clock=clock,
+            store=agreements,
+            ingest=self.ingest,
+        )
+        self.batches = batches
+        self.agreements = agreements
+        self._transmitter = Transmitter(
+            signer=signer,
+            watch=watch,
+            clock=clock,
+            agreements=agreements,
+            store=TransactionStore(database),
+            metrics=self.metrics,
+            confirmations=config.confirmations,
+            max_fee_per_gas=config.max_fee_per_gas,
+        )
+        self.witness = Witness(
+            watch=watch,
+            clock=clock,
+            collecting=self.collecting,
+            measuring=self.measuring,
+            promises=self.promises,
+            peers=self._peers,
+            domain=peer_domain,
+            metrics=self.metrics,
+        )
+        self._proposer = Proposer(
+            signer=signer,
+            watch=watch,
+            clock=clock,
+            manifests=self.manifests,
+            collecting=self.collecting,
+            measuring=self.measuring,
+            promises=self.promises,
+            store=agreements,
+            transmitter=self._transmitter,
+            peers=self._peers,
+            report_domain=report_domain,
+            peer_domain=peer_domain,
+            metrics=self.metrics,
+        )
+        self._follower = Follower(
+            watch=watch,
+            clock=clock,
+            store=reports,
+            agreements=agreements,
+            collecting=self.collecting,
+            measuring=self.measuring,
+            peers=lambda: among(self._peers, watch.snapshot.reporters),
+            metrics=self.metrics,
+            confirmations=config.confirmations,
+            first_block=config.first_block,
+        )
+        self.series = Series(
+            watch=watch,
+            clock=clock,
+            manifests=self.manifests,
+            store=batches,
+            ingest=self.ingest,
+        )
+        self.reading = Reading(
+            watch=watch,
+            clock=clock,
+            manifests=self.manifests,
+            measuring=self.measuring,
+            batches=batches,
+            agreements=agreements,
+            reports=reports,
+            report_domain=report_domain,
+        )
+        self._is_started = False
+        self._store_failure: RackstreamError | None = NotStarted("not connected yet")
+        self._warned_at: dict[str, float] = {}
+        self.ingest.on_accepted(self._proposer.wake)
+        for wake in (self._proposer.wake, self._transmitter.wake, self._follower.wake):
+            watch.on_block(wake)
+        watch.on_block(lambda: self.metrics.block(watch.snapshot.block.number))
+
+    async def run(self) -> None:
+        """Work until cancelled.
+
+        Raises:
+            ConfigurationError: This will not pass: the wrong chain, another reporter's database, a
+                second process on it.
+        """
+        try:
+            while not self._is_started:
+                try:
+                    await self._start()
+                except Unavailable as error:
+                    self._store_failure = (
+                        error if isinstance(error, StoreUnavailable) else self._store_failure
+                    )
+                    self._warn("start waits", error)
+                    await asyncio.sleep(_START_PAUSE_SECONDS)
+            poll = self._config.poll_seconds
+            work = supervise(
+                {
+                    "watch": lambda: self._watch.run(poll),
+                    "agree": lambda: self._proposer.run(poll),
+                    "transmit": lambda: self._transmitter.run(poll),
+                    "follow": self._follower.run,
+                    "balance": self._watch_balance,
+                },
+                self.metrics,
+            )
+            async with asyncio.TaskGroup() as group:
+                group.create_task(work, name="work")
+                # Ends only with an error: the database is another process's now.
+                group.create_task(self._keep_lease(), name="lease")
+        except* ConfigurationError as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            await self._close()
+
+    def require_started(self) -> None:
+        """Raise NotStarted until the start is done."""
+        if not self._is_started:
+            raise NotStarted("the reporter is starting; try again")
+
+    async def health(self) -> Health:
+        """Whether the reporter can work now."""
+        database = self._store_failure
+        if self._is_started:
+            try:
+                await self._database.ping()
+            except StoreUnavailable as error:
+                database = error
+        failure = self._watch.failure
+        try:
+            snapshot = self._watch.snapshot
+        except Unavailable as error:
+            return Health(
+                database.message if database else None, error.message, None, False, None, None
+            )
+        now = self._clock.now()
+        lag = snapshot.block.time - now
+        health = Health(
+            database.message if database else None,
+            failure.message if failure else None,
+            f"{lag} seconds behind the newest block" if lag > MAX_CLOCK_LAG_SECONDS else None,
+            self.address in snapshot.reporters,
+            snapshot.block.number,
+            now,
+        )
+        self.metrics.ready(health.is_ready)
+        return health
+
+    async def _start(self) -> None:
+        config = self._config
+        await self._client.connect()
+        await self._hold_lease()
+        await self._database.migrate()
+        genesis = await self._client.block(0)
+        await self._database.bind(
+            DatabaseIdentity(self.address, config.chain_id, config.oracle, Digest(genesis.hash))
+        )
+        snapshot = await self._watch.refresh()
+        await self.promises.restore_closed(snapshot.reporter_set_id, dict(snapshot.next_epochs))
+        self._store_failure = None
+        self._is_started = True
+        _log.info(
+            "started",
+            chain=config.chain_id,
+            block=snapshot.block.number,
+            registered=self.address in snapshot.reporters,
+            peers=len(self._peers),
+        )
+
+    async def _keep_lease(self) -> None:
+        while True:
+            try:
+                await self._hold_lease()
+            except StoreUnavailable as error:
+                self._warn("database lost", error)
+                self._store_failure = error
+            else:
+                self._store_failure = None
+            await asyncio.sleep(_LEASE_SECONDS)
+
+    async def _hold_lease(self) -> None:
+        """Raises DatabaseBusy if another process holds it for longer than a dead one could."""
+        for _ in range(_LEASE_TRIES):
+            with suppress(DatabaseBusy):
+                await self._database.check_lease()
+                return
+            await asyncio.sleep(_LEASE_SECONDS)
+        await self._database.check_lease()
+
+    async def _watch_balance(self) -> None:
+        while True:
+            with suppress(Unavailable):
+                # The watch tells when the node is away.
+                self.metrics.balance(await self._client.balance_of(self.address))
+            await asyncio.sleep(_BALANCE_SECONDS)
+
+    def _warn(self, event: str, error: RackstreamError) -> None:
+        """The first time and then every ten seconds: an outage shall be seen, not fill the log."""
+        now = time.monotonic()
+        if now - self._warned_at.get(error.code, -10.0) >= 10.0:
+            self._warned_at[error.code] = now
+            _log.warning(event, code=error.code, reason=error.message)
+
+    async def _close(self) -> None:
+        await self._http.aclose()
+        await self._client.close()
+        await self._database.close()

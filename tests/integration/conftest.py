@@ -1,0 +1,84 @@
+"""One stage a session, one world a test."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from api.chain import deployments
+from api.chain.deployments import ContractRecord, Deployment
+from api.store.embedded import EmbeddedPostgres
+from api.types import LOCAL_CHAIN_ID, Address
+from scripts._lib import cast
+from scripts._lib.anvil import Anvil, rpc
+from scripts._lib.deployment import RoleHolders, deploy_system, set_reporters
+from scripts._lib.opening import connected
+from scripts._lib.processes import free_ports
+from tests.support.reporting import CLUSTER, GENESIS, GPU_SETS, SECOND_CLUSTER, Stage, World
+from tests.support.scenario import SHARE, Scenario
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """Deployed with the one deployment code; two clusters live; four reporters named."""
+    from ape import accounts
+
+    folder = tmp_path_factory.mktemp("stage")
+    (port,) = free_ports(1)
+    anvil = Anvil(port, folder / "anvil.json", folder / "anvil.log", genesis_time=GENESIS)
+    anvil.start()
+    try:
+        with connected(anvil.url):
+            actors = accounts.test_accounts
+            deployer, admin, issuer = actors[0], actors[1], actors[7]
+            system = deploy_system(deployer, RoleHolders.all_to(admin.address))
+            scenario = Scenario(system, deployer, admin, admin, issuer, actors[8], actors[9])
+            for cluster_id in (CLUSTER, SECOND_CLUSTER):
+                gpus = GPU_SETS[cluster_id]
+                made, _ = scenario.live_cluster(
+                    [actors[10]], [1_000 * SHARE], gpuSetRoot=gpus.root, gpuCount=len(gpus)
+                )
+                assert made == cluster_id
+            set_reporters(system, [account.address for account in cast.REPORTERS], admin)
+            oracle = Address(str(system.oracle.address))
+            registry = Address(str(system.registry.address))
+        anvil.checkpoint()
+        newest = rpc(port, "eth_getBlockByNumber", "latest", False)
+    finally:
+        anvil.stop()
+    blank = "0x" + "00" * 32
+    deployments.save(
+        folder / "deployments",
+        Deployment(
+            LOCAL_CHAIN_ID,
+            contracts={
+                name: ContractRecord(address, 0, blank, {}, blank, blank)
+                for name, address in (("MetricsOracle", oracle), ("ClusterRegistry", registry))
+            },
+        ),
+    )
+    return Stage(
+        folder / "anvil.json", folder / "deployments", oracle, int(newest["timestamp"], 16)
+    )
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    # Not below pytest's folder, which only its owner may enter: root's server is another user.
+    with (
+        TemporaryDirectory(prefix="rackstream-postgres-") as folder,
+        EmbeddedPostgres(Path(folder) / "data") as server,
+    ):
+        yield server
+
+
+@pytest.fixture
+async def world(stage: Stage, postgres: EmbeddedPostgres, tmp_path: Path) -> AsyncIterator[World]:
+    prefix = f"t{secrets.token_hex(4)}_"
+    world = World.on(stage, tmp_path, lambda name: postgres.url(prefix + name))
+    yield world
+    await world.close()
