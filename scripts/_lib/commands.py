@@ -130,13 +130,12 @@ def signer(alias: str | None) -> AccountAPI:
     Raises a usage error if none is named off the local chain, KeyRefused for an account whose key
     everybody has.
     """
-    from ape import chain
-
     from api.errors import KeyRefused
     from api.settings import WELL_KNOWN_ACCOUNTS
     from api.types import LOCAL_CHAIN_ID
+    from scripts._lib.network import connected_chain_id
 
-    chain_id = int(chain.chain_id)
+    chain_id = connected_chain_id()
     if alias is None:
         if chain_id != LOCAL_CHAIN_ID:
             raise click.UsageError(f"chain {chain_id} is not local: name the --account that signs")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import ParamSpec
 
 import click
-from ape import accounts, chain
+from ape import accounts
 from ape.api import AccountAPI
 from rich.console import Console
 from rich.table import Table
@@ -30,6 +30,7 @@ from scripts._lib import views
 from scripts._lib.commands import load_account, open_record, signer
 from scripts._lib.failures import in_words
 from scripts._lib.money import dollars, percent, shares, units
+from scripts._lib.network import connected_chain_id
 from scripts._lib.operations import claim as claim_on_chain
 from scripts._lib.operations import share_of
 
@@ -268,7 +269,7 @@ def _sender_for(who: object, owner: str, sender: object) -> AccountAPI:
         return who
     if owner in accounts:
         return accounts[owner]
-    if int(chain.chain_id) != LOCAL_CHAIN_ID:
+    if connected_chain_id() != LOCAL_CHAIN_ID:
         raise InvalidInput(
             f"ape holds no account {owner}; name one that pays the gas: claim('{owner}',"
             " sender='alias'). It goes to the holder or their payee whoever sends it.",

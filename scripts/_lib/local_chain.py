@@ -34,7 +34,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class _Sent:
-    """A transaction that no checkpoint holds yet, and the time of the block that it was mined in."""
+    """A transaction that no checkpoint holds yet, and the time of its block."""
 
     signed: SignedTransaction
     sender: Address

@@ -56,7 +56,7 @@ class Opened:
         return value
 
 
-def cluster_of(trace: Trace, gpus: GpuSet, *, max_watts: int, idle_watts: int) -> ClusterFile:
+def cluster_of(gpus: GpuSet, *, max_watts: int, idle_watts: int) -> ClusterFile:
     """A cluster of the trace's GPUs: H100s at 700 W, PUE 1.3, $0.0929 a kilowatt-hour, $0.25 a
     GPU-hour of other cost, a twentieth of what is left to the reserve until it holds a fifth of the
     price paid.
@@ -78,8 +78,7 @@ def cluster_of(trace: Trace, gpus: GpuSet, *, max_watts: int, idle_watts: int) -
         "pricePaidUsd6": price,
         "reserveTargetUsd6": price // 5,
     }
-    name = f"Rackstream {trace.name}"[:60]
-    return ClusterFile(name, "RACK1", None, AUTHORISED_SHARES, spec, gpus)
+    return ClusterFile("Rackstream Cluster 1", "RACK1", None, AUTHORISED_SHARES, spec, gpus)
 
 
 @contextmanager
@@ -151,7 +150,7 @@ def open_cluster(
         anchor_ms=anchor_ms,
         is_repeated=is_repeated,
     )
-    cluster = cluster_of(trace, gpus, max_watts=max_watts, idle_watts=idle_watts)
+    cluster = cluster_of(gpus, max_watts=max_watts, idle_watts=idle_watts)
     issuer, operator = actors[cast.ISSUER], actors[cast.OPERATOR]
     registered = operations.register_cluster(
         record, system, cluster, str(issuer.address), actors[cast.REGISTRAR]

@@ -29,6 +29,7 @@ from api.domain.hashing import keccak256
 from api.errors import DeploymentMissing
 from api.types import LOCAL_CHAIN_ID, Address
 from scripts._lib.deployment import DeploymentError, System
+from scripts._lib.network import connected_chain_id
 
 DIRECTORY = Path(__file__).resolve().parents[2] / "deployments"
 
@@ -96,7 +97,7 @@ class Record:
     def __init__(self, directory: Path = DIRECTORY) -> None:
         """Reads the file if there is one. Raises DeploymentMalformed if it cannot be understood."""
         self.directory = directory
-        self.chain_id = int(chain.chain_id)
+        self.chain_id = connected_chain_id()
         self.path = deployments.path_of(directory, self.chain_id)
         try:
             self.deployment = deployments.load(directory, self.chain_id)

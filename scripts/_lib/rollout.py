@@ -12,6 +12,7 @@ from ape.api import AccountAPI
 
 from api.types import LOCAL_CHAIN_ID
 from scripts._lib.deployment import DeploymentError, RoleHolders, deploy_system
+from scripts._lib.network import connected_chain_id
 from scripts._lib.record import DIRECTORY, Record
 
 
@@ -24,8 +25,9 @@ def holders_of(
     """
     everybody = {**named, "kyc_provider": kyc_providers or None}
     missing = [f"--{role.replace('_', '-')}" for role, who in everybody.items() if not who]
-    if missing and int(chain.chain_id) != LOCAL_CHAIN_ID:
-        raise click.UsageError(f"chain {chain.chain_id} is not local: name {', '.join(missing)}")
+    chain_id = connected_chain_id()
+    if missing and chain_id != LOCAL_CHAIN_ID:
+        raise click.UsageError(f"chain {chain_id} is not local: name {', '.join(missing)}")
 
     def holder(role: str) -> str:
         return str(named[role] or deployer.address)
