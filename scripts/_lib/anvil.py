@@ -62,7 +62,7 @@ class Anvil:
     def __init__(
         self, port: int, state: Path, log: Path, *, genesis_time: int, accounts: int = 40
     ) -> None:
-        """`genesis_time` is the Unix second of the first block: the chain's clock runs from there."""
+        """`genesis_time`: the Unix second of the first block, from where the chain's clock runs."""
         self.port = port
         self.url = f"http://{HOST}:{port}"
         self.generation = 0

@@ -1,0 +1,361 @@
+"""The demo from its first process to its last line.
+
+1. Read the trace; a file that breaks a rule is refused before anything is started.
+2. Start anvil and PostgreSQL, deploy, register, admit, issue, go live.
+3. Start reporters and agents, replay the trace epoch by epoch, let the stream run out.
+4. End every process, check the equations, write the chart and the summary.
+
+Exit status: 0 all equations hold, 1 one fails or a process cannot be kept alive, 2 the input is
+refused, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from api.agent.sources.trace import load_trace
+from api.chain.client import ChainClient
+from api.domain.self_made import self_made_trace
+from api.domain.trace import Trace
+from api.errors import TraceRefused
+from api.types import EPOCH_SECONDS
+from scripts._lib import cast, opening
+from scripts._lib.anvil import Anvil
+from scripts._lib.equations import Ending, ending_of, equations_of
+from scripts._lib.expected import EpochFigures, expected_figures, last_epoch
+from scripts._lib.failures import in_words
+from scripts._lib.local_chain import LocalChain
+from scripts._lib.money import dollars, percent
+from scripts._lib.opening import Opened
+from scripts._lib.postgres import Postgres
+from scripts._lib.processes import ProcessFailure, Supervisor, free_ports, stopped_by_signals
+from scripts._lib.report import Telling, hour, print_report, write_summary
+from scripts._lib.stack import Stack, Telemetry
+from scripts._lib.story import Snapshot, Story, StoryFailure
+
+IDLE_WATTS = 100
+MAX_WATTS = 700
+
+AGENTS = 4
+SET_UP_SECONDS = 1_800
+"""How long before the first sample the chain begins: within the hour before the first epoch."""
+
+SERVICE_POLL_MS = 50
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a demo keeps things: `output` for people, the rest for its processes."""
+
+    output: Path
+
+    @property
+    def logs(self) -> Path:
+        return self.output / "logs"
+
+    @property
+    def state(self) -> Path:
+        return self.output / "state"
+
+
+@contextmanager
+def claimed(folders: Folders) -> Iterator[None]:
+    """The folder for this run alone, emptied of an earlier run. Raises ProcessFailure if one is
+    running.
+    """
+    folders.output.mkdir(parents=True, exist_ok=True)
+    with (folders.output / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ProcessFailure(
+                f"another demo is running in {folders.output}; wait for it, or choose --out"
+            ) from None
+        leftover = folders.state / "postgres"
+        if (leftover / "postmaster.pid").exists():
+            # An earlier run was killed: its database server may still be there.
+            abandoned = Postgres(leftover)
+            abandoned.start()
+            abandoned.stop()
+        for folder in (folders.logs, folders.state):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        yield
+
+
+class Narrator:
+    """Progress bars and lines on one console."""
+
+    def __init__(self, output: Console) -> None:
+        self.output = output
+        self.progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+            console=output,
+        )
+
+    def task(self, words: str, total: int) -> TaskID:
+        return self.progress.add_task(words, total=total, note="")
+
+    def step(self, task: TaskID, note: str = "", advance: int = 1) -> None:
+        self.progress.update(task, advance=advance, note=escape(note))
+
+    def say(self, words: str) -> None:
+        """A line above the bars."""
+        self.progress.console.print(f"[yellow]{escape(words)}[/]", highlight=False)
+
+
+def read(trace: Path | None) -> Trace:
+    """The trace, or the self-made series. Raises TraceRefused."""
+    return load_trace(trace) if trace is not None else self_made_trace()
+
+
+def run(trace_path: Path | None, limit: int | None, price_usd6: int, output: Path) -> int:
+    """The whole demo; returns its exit status."""
+    console = Console()
+    errors = Console(stderr=True)
+    started = time.monotonic()
+    try:
+        with stopped_by_signals():
+            telling = _tell(
+                trace_path, limit, price_usd6, Folders(output.resolve()), console, started
+            )
+    except TraceRefused as refusal:
+        errors.print(f"{trace_path}: {escape(str(refusal))}", style="bold red", highlight=False)
+        return 2
+    except KeyboardInterrupt:
+        errors.print("interrupted; everything that was started has ended", highlight=False)
+        return 130
+    except Exception as error:
+        words = _words(error)
+        if words is None:
+            raise
+        errors.print(escape(words), style="bold red", highlight=False)
+        return 1
+    _conclude(telling, output, console)
+    return 0 if telling.succeeded else 1
+
+
+def _words(error: Exception) -> str | None:
+    if isinstance(error, ProcessFailure | StoryFailure):
+        return str(error)
+    return in_words(error)
+
+
+def _tell(
+    trace_path: Path | None,
+    limit: int | None,
+    price_usd6: int,
+    folders: Folders,
+    console: Console,
+    started: float,
+) -> Telling:
+    narrator = Narrator(console)
+    with claimed(folders), narrator.progress, Supervisor(narrator.say) as supervisor:
+        task = narrator.task("reading the trace", 1)
+        trace = read(trace_path)
+        narrator.step(task, f"{len(trace.series):,} GPUs, {trace.samples:,} samples")
+        anchor = _anchor(trace)
+        first_epoch = anchor // EPOCH_SECONDS
+        all_epochs = last_epoch(trace, first_epoch) - first_epoch + 1
+        epochs = min(limit or all_epochs, all_epochs)
+
+        task = narrator.task("starting chain and database", 2)
+        anvil = Anvil(
+            free_ports(1)[0],
+            folders.state / "anvil.json",
+            folders.logs / "anvil.log",
+            genesis_time=anchor - SET_UP_SECONDS,
+        )
+        anvil.start()
+        supervisor.add(anvil)
+        narrator.step(task, "anvil")
+        postgres = Postgres(folders.state / "postgres")
+        postgres.start()
+        supervisor.add(postgres)
+        narrator.step(task, "PostgreSQL")
+
+        opened = _open(trace, anvil, anchor, folders, narrator)
+        stack = Stack(
+            opened,
+            supervisor,
+            rpc_url=anvil.url,
+            deployments=folders.state / "deployments",
+            folder=folders.state,
+            logs=folders.logs,
+            reporter_ports=free_ports(len(cast.REPORTERS)),
+            database_url=postgres.url,
+            poll_ms=SERVICE_POLL_MS,
+        )
+        _start_services(stack, trace, trace_path, anchor, narrator)
+        story, end, expected = asyncio.run(
+            _perform(
+                opened,
+                anvil,
+                supervisor,
+                stack,
+                narrator,
+                trace,
+                range(first_epoch, first_epoch + epochs),
+                price_usd6,
+            )
+        )
+        return Telling(
+            story=story,
+            trace=trace,
+            is_self_made=trace_path is None,
+            skipped_epochs=all_epochs - epochs,
+            end=end,
+            equations=equations_of(story, end, expected),
+            restarts=dict(supervisor.restarts),
+            seconds=time.monotonic() - started,
+        )
+
+
+def _anchor(trace: Trace) -> int:
+    """The start of the epoch in which the first sample is to fall, so that the last one is not
+    later than now."""
+    length = (trace.end_ms - trace.start_ms + 999) // 1_000
+    return (int(time.time()) - length) // EPOCH_SECONDS * EPOCH_SECONDS
+
+
+def _open(trace: Trace, anvil: Anvil, anchor: int, folders: Folders, narrator: Narrator) -> Opened:
+    task = narrator.task("setting the cluster up", opening.STEPS + 1)
+    narrator.step(task, "connecting", advance=0)
+    with opening.connected(anvil.url):
+        narrator.step(task)
+        opened = opening.open_cluster(
+            trace,
+            cast.agents(min(AGENTS, len(trace.series))),
+            folders.state / "deployments",
+            anchor_ms=anchor * 1_000,
+            is_repeated=False,
+            idle_watts=IDLE_WATTS,
+            max_watts=MAX_WATTS,
+            on_step=_announcing(narrator, task),
+        )
+    narrator.step(task, f"cluster {opened.cluster_id} is Live", advance=0)
+    if opened.first_epoch != anchor // EPOCH_SECONDS:
+        raise StoryFailure(
+            f"the cluster went live for epoch {opened.first_epoch}, the trace begins in"
+            f" {anchor // EPOCH_SECONDS}: setting up took longer than its half hour"
+        )
+    anvil.checkpoint()
+    return opened
+
+
+def _announcing(narrator: Narrator, task: TaskID) -> Callable[[str], None]:
+    return lambda words: narrator.step(task, words)
+
+
+def _start_services(
+    stack: Stack, trace: Trace, trace_path: Path | None, anchor: int, narrator: Narrator
+) -> None:
+    agents = cast.agents(min(AGENTS, len(trace.series)))
+    task = narrator.task("starting reporters and agents", len(cast.REPORTERS) + len(agents))
+    announce = _announcing(narrator, task)
+    stack.start_reporters(announce)
+    telemetry = Telemetry(
+        trace=trace_path.resolve() if trace_path is not None else None,
+        anchor_ms=anchor * 1_000,
+        is_repeated=False,
+        idle_watts=IDLE_WATTS,
+        max_watts=MAX_WATTS,
+    )
+    stack.start_agents(agents, telemetry, announce)
+
+
+async def _perform(
+    opened: Opened,
+    anvil: Anvil,
+    supervisor: Supervisor,
+    stack: Stack,
+    narrator: Narrator,
+    trace: Trace,
+    epochs: range,
+    price_usd6: int,
+) -> tuple[Story, Ending, Mapping[int, EpochFigures]]:
+    client = ChainClient(anvil.url, chain_id=opened.chain_id)
+    try:
+        replaying = narrator.task("replaying, epoch by epoch", len(epochs))
+        story = Story(
+            opened=opened,
+            chain=LocalChain(client, anvil, supervisor),
+            price_usd6=price_usd6,
+            epochs=epochs,
+            samples=trace.samples,
+            on_epoch=lambda snapshot: narrator.step(replaying, _note(snapshot)),
+        )
+        await story.replay()
+        await asyncio.to_thread(stack.stop)
+        running_out = narrator.task("two more days: the stream runs out", story.run_out_steps)
+        await story.run_out(lambda: narrator.step(running_out))
+        checking = narrator.task("checking against the trace", 2)
+        end = await ending_of(story)
+        narrator.step(checking, "read from the chain")
+        expected = expected_figures(trace, epochs[0], len(epochs), IDLE_WATTS, MAX_WATTS)
+        narrator.step(checking, "computed from the trace")
+        return story, end, expected
+    finally:
+        await client.close()
+
+
+def _note(snapshot: Snapshot) -> str:
+    reading = snapshot.reading
+    available = percent(reading.available_gpu_seconds, reading.contracted_gpu_seconds, decimals=1)
+    return (
+        f"{hour(snapshot.at)}  availability {available}  income {dollars(snapshot.paid_usd6)}"
+        f"  to holders {dollars(snapshot.waterfall.holders_assigned)}"
+    )
+
+
+def _conclude(telling: Telling, output: Path, console: Console) -> None:
+    from scripts._lib.chart import draw
+
+    draw(telling, output / "chart.png")
+    write_summary(telling, output / "summary.json")
+    print_report(telling, console)
+    if telling.skipped_epochs:
+        console.print(
+            f"Only the first {len(telling.story.epochs)} hours were replayed;"
+            f" {telling.skipped_epochs} were left out, as asked."
+        )
+    if telling.trace.left_out:
+        console.print(
+            f"{len(telling.trace.left_out)} containers with a single sample were left out."
+        )
+    for name, count in telling.restarts.items():
+        console.print(f"{name} died and was started again {count}×; nothing was lost.")
+    verdict = (
+        f"[bold green]All {len(telling.equations)} equations hold.[/]"
+        if telling.succeeded
+        else "[bold red]At least one equation does not hold.[/]"
+    )
+    console.print(
+        f"{verdict}  {telling.seconds:.0f} seconds."
+        f"  {output / 'chart.png'}  {output / 'summary.json'}",
+        soft_wrap=True,
+    )

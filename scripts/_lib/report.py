@@ -1,0 +1,280 @@
+"""What the demo says at its end: tables for people, the same figures as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from api.domain.codec import json_integer
+from api.domain.epochs import epoch_start
+from api.domain.figures import ClusterFigures
+from api.domain.trace import Trace
+from api.types import Epoch
+from scripts._lib.equations import Ending, Equation
+from scripts._lib.money import dollars, exact_dollars, percent, shares
+from scripts._lib.story import Story
+
+
+@dataclass(frozen=True)
+class Telling:
+    """Everything that a report is made from."""
+
+    story: Story
+    trace: Trace
+    is_self_made: bool
+    skipped_epochs: int
+    end: Ending
+    equations: Sequence[Equation]
+    restarts: Mapping[str, int]
+    seconds: float
+
+    @property
+    def succeeded(self) -> bool:
+        return all(equation.holds for equation in self.equations)
+
+    @property
+    def trace_words(self) -> str:
+        """The trace's name, and that it is invented where it is."""
+        return "self-made series (invented)" if self.is_self_made else self.trace.name
+
+
+def hour(at: int) -> str:
+    """A Unix second as a date and a time of day in UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def totals_of(end: Ending) -> ClusterFigures:
+    """The figures of all epochs added up, in one record."""
+    one = next(iter(end.figures.values()))
+    every = list(end.figures.values())
+    return ClusterFigures(
+        cluster_id=one.cluster_id,
+        energy_wh=sum(figures.energy_wh for figures in every),
+        contracted_gpu_seconds=sum(figures.contracted_gpu_seconds for figures in every),
+        available_gpu_seconds=sum(figures.available_gpu_seconds for figures in every),
+        busy_gpu_seconds=sum(figures.busy_gpu_seconds for figures in every),
+        billable_gpu_seconds=sum(figures.billable_gpu_seconds for figures in every),
+    )
+
+
+def print_report(telling: Telling, output: Console) -> None:
+    """The tables, the acts, the equations."""
+    output.print(_epoch_table(telling))
+    output.print(_waterfall_table(telling))
+    output.print(_holder_table(telling))
+    output.print(_equation_table(telling.equations))
+    output.print(conservation(telling), soft_wrap=True)
+
+
+def conservation(telling: Telling) -> str:
+    """The line that says where every unit is."""
+    state, end = telling.end.waterfall, telling.end
+    claimed = sum(holder.claimed_usd6 for holder in end.holders)
+    rest = end.stream.funded_usd6 - claimed
+    return (
+        f"Conservation, in 10⁻⁶ dollars: received {state.received:,}"
+        f" = operator paid {state.operator_paid:,}"
+        f" + operator owed {state.operator_earned - state.operator_paid:,}"
+        f" + escrowed {state.escrowed:,} + lenders {state.tranches_assigned:,}"
+        f" + reserve {state.reserve_assigned:,} + claimed by holders {claimed:,}"
+        f" + fractions of a unit still theirs {rest:,} + undistributed {state.undistributed:,}"
+    )
+
+
+def _epoch_table(telling: Telling) -> Table:
+    title = f"Measured by four reporters: {telling.trace_words}"
+    table = Table(title=title, title_justify="left", caption_justify="left")
+    table.caption = "energy is modelled from utilisation (idle to peak power), before PUE"
+    for name in ("epoch (UTC)", "GPUs", "availability", "utilisation", "energy kWh", "income"):
+        table.add_column(name, justify="left" if name.startswith("epoch") else "right")
+    before = 0
+    for snapshot in telling.story.snapshots:
+        if snapshot.epoch is None:
+            continue
+        figures = telling.end.figures[snapshot.epoch]
+        table.add_row(
+            hour(epoch_start(Epoch(snapshot.epoch))),
+            _tenths(figures.contracted_gpu_seconds, 3_600),
+            percent(figures.available_gpu_seconds, figures.contracted_gpu_seconds),
+            percent(figures.busy_gpu_seconds, figures.contracted_gpu_seconds),
+            _tenths(figures.energy_wh, 1_000),
+            dollars(snapshot.paid_usd6 - before),
+        )
+        before = snapshot.paid_usd6
+    total = totals_of(telling.end)
+    table.add_section()
+    table.add_row(
+        "all",
+        _tenths(total.contracted_gpu_seconds, 3_600 * len(telling.end.figures)),
+        percent(total.available_gpu_seconds, total.contracted_gpu_seconds),
+        percent(total.busy_gpu_seconds, total.contracted_gpu_seconds),
+        _tenths(total.energy_wh, 1_000),
+        dollars(before),
+    )
+    return table
+
+
+def _tenths(value: int, unit: int) -> str:
+    scaled = value * 10 // unit
+    return f"{scaled // 10:,}.{scaled % 10}"
+
+
+def waterfall_lines(telling: Telling) -> dict[str, int]:
+    """Where the income went, in 10⁻⁶ dollars; the lines after the first add up to it."""
+    state = telling.end.waterfall
+    return {
+        "received": state.received,
+        "operatorEarned": state.operator_earned,
+        "escrowed": state.escrowed,
+        "tranches": state.tranches_assigned,
+        "reserve": state.reserve_assigned,
+        "holders": state.holders_assigned,
+        "undistributed": state.undistributed,
+    }
+
+
+_LINE_WORDS = {
+    "received": "in: paid by customers",
+    "operatorEarned": "operator: power and running costs that are final",
+    "escrowed": "escrowed: for the operator, until costs are final",
+    "tranches": "lenders",
+    "reserve": "replacement reserve",
+    "holders": "holders, streamed by the second",
+    "undistributed": "not yet distributed",
+}
+
+
+def _waterfall_table(telling: Telling) -> Table:
+    table = Table(title="Waterfall", title_justify="left", caption_justify="left")
+    table.add_column("line")
+    table.add_column("dollars", justify="right")
+    table.add_column("units (10⁻⁶)", justify="right")
+    for key, amount in waterfall_lines(telling).items():
+        table.add_row(_LINE_WORDS[key], dollars(amount), f"{amount:,}")
+    short = telling.story.shortfall_usd6
+    if short:
+        table.caption = (
+            f"At the end of the trace the operator's costs were {dollars(short)} above what its"
+            " income had left for them: later income goes there first."
+        )
+    return table
+
+
+def _holder_table(telling: Telling) -> Table:
+    table = Table(title="Holders", title_justify="left")
+    for name in ("holder", "shares", "earned", "claimed", "claimable"):
+        table.add_column(name, justify="left" if name == "holder" else "right")
+    for holder in telling.end.holders:
+        table.add_row(
+            holder.name,
+            shares(holder.shares),
+            exact_dollars(holder.earned_usd6),
+            exact_dollars(holder.claimed_usd6),
+            exact_dollars(holder.claimable_usd6),
+        )
+    return table
+
+
+def _equation_table(equations: Sequence[Equation]) -> Table:
+    table = Table(title="Equations", title_justify="left")
+    table.add_column("what must hold")
+    table.add_column("expected", justify="right", overflow="fold")
+    table.add_column("found", justify="right", overflow="fold")
+    table.add_column("")
+    for one in equations:
+        table.add_row(
+            one.text,
+            one.expected,
+            one.actual,
+            "[green]holds[/]" if one.holds else "[bold red]FAILS[/]",
+        )
+    return table
+
+
+def summary_of(telling: Telling) -> dict[str, Any]:
+    """The report for programs: ratios in basis points rounded down, integers above 2^53 − 1 as
+    text.
+    """
+    story, end, total = telling.story, telling.end, totals_of(telling.end)
+    contracted = max(total.contracted_gpu_seconds, 1)
+    return {
+        "succeeded": telling.succeeded,
+        "seconds": round(telling.seconds, 1),
+        "trace": {
+            "name": telling.trace.name,
+            "selfMade": telling.is_self_made,
+            "gpus": len(telling.trace.series),
+            "samples": telling.trace.samples,
+            "leftOut": list(telling.trace.left_out),
+            "repeatedRows": telling.trace.repeated_rows,
+            "epochsReplayed": len(story.epochs),
+            "epochsSkipped": telling.skipped_epochs,
+        },
+        "cluster": {
+            "id": story.opened.cluster_id,
+            "gpuCount": story.opened.term("gpuCount"),
+            "priceUsd6PerBusyGpuHour": story.price_usd6,
+        },
+        "availabilityBps": total.available_gpu_seconds * 10_000 // contracted,
+        "meanUtilisationBps": total.busy_gpu_seconds * 10_000 // contracted,
+        "energy": {"wattHours": total.energy_wh, "source": "modelled"},
+        "gpuSeconds": {
+            "contracted": total.contracted_gpu_seconds,
+            "available": total.available_gpu_seconds,
+            "busy": total.busy_gpu_seconds,
+            "billable": total.billable_gpu_seconds,
+        },
+        "waterfallUsd6": {
+            **{key: json_integer(value) for key, value in waterfall_lines(telling).items()},
+            "operatorPaid": json_integer(end.waterfall.operator_paid),
+            "operatorShortfallAtEndOfTrace": json_integer(story.shortfall_usd6),
+            "operatingCost": json_integer(story.final_cost_usd6),
+        },
+        "distributions": end.distributions,
+        "holders": [
+            {
+                "name": holder.name,
+                "address": holder.address,
+                "shares": json_integer(holder.shares),
+                "earnedUsd6": json_integer(holder.earned_usd6),
+                "claimedUsd6": json_integer(holder.claimed_usd6),
+                "claimableUsd6": json_integer(holder.claimable_usd6),
+            }
+            for holder in end.holders
+        ],
+        "epochs": [
+            {
+                "epoch": epoch,
+                "startsAt": epoch_start(Epoch(epoch)),
+                "energyWh": figures.energy_wh,
+                "contractedGpuSeconds": figures.contracted_gpu_seconds,
+                "availableGpuSeconds": figures.available_gpu_seconds,
+                "busyGpuSeconds": figures.busy_gpu_seconds,
+                "billableGpuSeconds": figures.billable_gpu_seconds,
+            }
+            for epoch, figures in sorted(end.figures.items())
+        ],
+        "acts": story.acts,
+        "restarts": dict(telling.restarts),
+        "equations": [
+            {
+                "text": one.text,
+                "expected": one.expected,
+                "actual": one.actual,
+                "holds": one.holds,
+            }
+            for one in telling.equations
+        ],
+    }
+
+
+def write_summary(telling: Telling, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(summary_of(telling), indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,290 @@
+"""The demo's story: an epoch at a time, customers pay for what was measured and holders earn it by
+the second.
+
+For each epoch of the trace:
+
+1. In its middle, whoever is due trades shares or claims.
+2. The chain's clock moves past its end. The agents send what they measured, the reporters agree,
+   and one of them puts the report on chain. While that takes long the clock moves on, so that a
+   dead reporter's turn passes.
+3. Customers pay for the billable GPU time that the oracle now counts.
+4. Somebody distributes, and the holders' part begins to stream.
+5. A checkpoint keeps all of it, and what can be seen is noted.
+
+Then the services end, and two days pass in which the stream runs out and everybody claims.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from api.chain.contracts import ClusterShare, MetricsOracle, Stablecoin, Waterfall
+from api.chain.views import RATE_SCALE, IncomeKind, MeterReading, WaterfallState
+from api.domain.epochs import epoch_end, epoch_start
+from api.domain.hashing import keccak256
+from api.types import EPOCH_SECONDS, Epoch
+from scripts._lib import cast
+from scripts._lib.cast import Account
+from scripts._lib.local_chain import LocalChain
+from scripts._lib.opening import SHARE, Opened
+
+CUSTOMER_PARTS = (50, 30, 20)
+"""How the customers share the billable time, in per cent."""
+
+RUN_OUT_SECONDS = 2 * 86_400
+"""More than the longest stream: a day, rounded up to a boundary of four hours."""
+RUN_OUT_STEP_SECONDS = 4 * 3_600
+
+_POLL_SECONDS = 0.05
+_NUDGE_SECONDS = 20
+_SAMPLES_A_SECOND = 3_000
+"""What four reporters on two cores take in and verify at least; it decides when waiting is too
+long.
+"""
+
+
+def bill_usd6(billable_gpu_seconds: int, price_usd6: int) -> int:
+    """What billable time costs at `price_usd6` a GPU-hour, rounded down."""
+    return billable_gpu_seconds * price_usd6 // EPOCH_SECONDS
+
+
+class StoryFailure(Exception):
+    """The story cannot go on; the message says what did not happen."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What can be seen at one moment.
+
+    Attributes:
+        at: Unix second.
+        epoch: The epoch that was just counted; None after the trace.
+        reading: The meters.
+        paid_usd6: What customers have paid so far.
+        rate_usd6_per_hour: What streams to all holders together, rounded down.
+        earned_usd6: What each holder has earned so far, in the order of the cast.
+    """
+
+    at: int
+    epoch: int | None
+    reading: MeterReading
+    waterfall: WaterfallState
+    paid_usd6: int
+    rate_usd6_per_hour: int
+    earned_usd6: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Act:
+    """Something that holders do at a moment of the story."""
+
+    at: int
+    words: str
+    perform: Callable[[], Awaitable[object]]
+
+
+@dataclass
+class Story:
+    """One telling. `snapshots` grows as it goes; `price_usd6` is for a busy GPU-hour."""
+
+    opened: Opened
+    chain: LocalChain
+    price_usd6: int
+    epochs: Sequence[int]
+    samples: int
+    on_epoch: Callable[[Snapshot], None]
+    snapshots: list[Snapshot] = field(default_factory=list)
+    acts: list[str] = field(default_factory=list)
+    final_cost_usd6: int = 0
+    """What the waterfall says that the replayed epochs cost the operator, read when they were over.
+    """
+    shortfall_usd6: int = 0
+    """What it owed the operator beyond all income at that moment."""
+
+    def __post_init__(self) -> None:
+        client = self.chain.client
+        self.oracle = MetricsOracle(client, self.opened.oracle)
+        self.share = ClusterShare(client, self.opened.share)
+        self.waterfall = Waterfall(client, self.opened.waterfall)
+        self.stablecoin = Stablecoin(client, self.opened.stablecoin)
+        self._paid = [0] * len(cast.CUSTOMERS)
+        self._agenda = self._planned()
+
+    # -- the telling ------------------------------------------------------------------------------
+
+    async def replay(self) -> None:
+        """All epochs of the trace. Raises StoryFailure if one does not become Final in time."""
+        for epoch in self.epochs:
+            await self._perform_until(epoch_end(Epoch(epoch)))
+            await self.chain.move_to(epoch_end(Epoch(epoch)) + 1)
+            await self._until_final(epoch)
+            await self._customers_pay(epoch)
+            await self._distribute()
+            await self.chain.checkpoint()
+            await self._look(epoch)
+        self.final_cost_usd6, _ = await self.chain.patiently(
+            lambda: self.waterfall.operator_due_usd6(self.opened.cluster_id)
+        )
+        self.shortfall_usd6 = self.snapshots[-1].waterfall.operator_shortfall
+        await self._withdraw_operating_cost()
+        await self.chain.checkpoint()
+
+    async def run_out(self, on_step: Callable[[], None]) -> None:
+        """Two days without income: what is left streams, and everybody claims."""
+        ended_at = await self.chain.now()
+        for step in range(RUN_OUT_STEP_SECONDS, RUN_OUT_SECONDS + 1, RUN_OUT_STEP_SECONDS):
+            await self._perform_until(ended_at + step)
+            await self.chain.move_to(ended_at + step)
+            await self._look(None)
+            on_step()
+        for holder in cast.HOLDERS:
+            await self._claim(holder)
+        await self.chain.checkpoint()
+        await self._look(None)
+
+    @property
+    def run_out_steps(self) -> int:
+        return RUN_OUT_SECONDS // RUN_OUT_STEP_SECONDS
+
+    # -- acts -------------------------------------------------------------------------------------
+
+    def _planned(self) -> list[Act]:
+        """Trades and claims, half past the hour, spread over the trace; what falls after it happens
+        in the days after.
+        """
+        aster, birch, cedar, dune, elm, fern = cast.HOLDERS
+
+        def half_past(numerator: int) -> int:
+            number = max(1, len(self.epochs) * numerator // 8)
+            return epoch_start(Epoch(self.epochs[0] + number)) + EPOCH_SECONDS // 2
+
+        return [
+            self._trade(half_past(2), aster, elm, 50_000 * SHARE),
+            self._claiming(half_past(3), aster),
+            self._trade(half_past(4), cedar, dune, 200_000 * SHARE),
+            self._claiming(half_past(5), birch),
+            self._trade(half_past(6), birch, fern, 12_345_678_901),
+            self._claiming(half_past(7), dune),
+        ]
+
+    def _trade(self, at: int, seller: Account, buyer: Account, units: int) -> Act:
+        whole, part = divmod(units, SHARE)
+        amount = f"{whole:,}" + (f".{part:06d}" if part else "")
+        return Act(
+            at,
+            f"{seller.name} sells {amount} shares to {buyer.name}",
+            lambda: self.chain.send(
+                seller.signer,
+                self.opened.share,
+                self.share.encode("transfer", buyer.address, units),
+            ),
+        )
+
+    def _claiming(self, at: int, holder: Account) -> Act:
+        return Act(at, f"{holder.name} claims", lambda: self._claim(holder))
+
+    async def _perform_until(self, until: int) -> None:
+        while self._agenda and self._agenda[0].at < until:
+            act = self._agenda.pop(0)
+            await self.chain.move_to(act.at)
+            await act.perform()
+            self.acts.append(act.words)
+
+    async def _claim(self, holder: Account) -> None:
+        claimable = await self.chain.patiently(lambda: self.share.claimable_usd6(holder.address))
+        if claimable:
+            await self.chain.send(holder.signer, self.opened.share, self.share.encode("claim"))
+
+    # -- income -----------------------------------------------------------------------------------
+
+    async def _customers_pay(self, epoch: int) -> None:
+        """Each customer pays its part of all billable time so far, less what it has paid: the
+        remainder of a division waits for the next bill, the last customer takes the rest."""
+        reading = await self._reading()
+        due = bill_usd6(reading.billable_gpu_seconds, self.price_usd6)
+        parts = [due * part // 100 for part in CUSTOMER_PARTS[:-1]]
+        parts.append(due - sum(parts))
+        for number, (customer, part) in enumerate(zip(cast.CUSTOMERS, parts, strict=True)):
+            amount = part - self._paid[number]
+            if amount <= 0:
+                continue
+            reference = keccak256(f"{customer.name}, epoch {epoch}".encode())
+            await self.chain.send(
+                customer.signer,
+                self.opened.waterfall,
+                self.waterfall.encode(
+                    "receiveIncome",
+                    self.opened.cluster_id,
+                    amount,
+                    int(IncomeKind.INFERENCE),
+                    reference,
+                ),
+            )
+            self._paid[number] += amount
+
+    async def _distribute(self) -> None:
+        await self.chain.send(
+            cast.keeper(),
+            self.opened.waterfall,
+            self.waterfall.encode("distribute", self.opened.cluster_id),
+        )
+
+    async def _withdraw_operating_cost(self) -> None:
+        operator = cast.operator()
+        state = await self._state()
+        if state.operator_earned > state.operator_paid:
+            await self.chain.send(
+                operator,
+                self.opened.waterfall,
+                self.waterfall.encode(
+                    "withdrawOperatingCost", self.opened.cluster_id, operator.address
+                ),
+            )
+
+    # -- seeing -----------------------------------------------------------------------------------
+
+    async def _until_final(self, epoch: int) -> None:
+        """Wait until `epoch` is counted. While it is not, the chain's clock moves on, faster than
+        the wall's, so that the turn of a proposer who does not answer passes to the next."""
+        patience = 2.0 + self.samples / len(self.epochs) / _SAMPLES_A_SECOND
+        started = time.monotonic()
+        nudge_at = started + patience
+        while (await self._reading()).epoch < epoch:
+            now = time.monotonic()
+            if now > started + 60 + 20 * patience:
+                raise StoryFailure(
+                    f"epoch {epoch} did not become Final within {now - started:.0f} seconds:"
+                    " the reporters' logs say why"
+                )
+            if now > nudge_at:
+                await self.chain.move_to(await self.chain.now() + _NUDGE_SECONDS)
+                nudge_at = now + patience / 4
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _look(self, epoch: int | None) -> None:
+        earned = tuple([await self._earned(holder) for holder in cast.HOLDERS])
+        stream = await self.chain.patiently(self.share.stream_state)
+        snapshot = Snapshot(
+            at=await self.chain.now(),
+            epoch=epoch,
+            reading=await self._reading(),
+            waterfall=await self._state(),
+            paid_usd6=sum(self._paid),
+            rate_usd6_per_hour=stream.rate_per_second * EPOCH_SECONDS // RATE_SCALE,
+            earned_usd6=earned,
+        )
+        self.snapshots.append(snapshot)
+        if epoch is not None:
+            self.on_epoch(snapshot)
+
+    async def _earned(self, holder: Account) -> int:
+        return await self.chain.patiently(lambda: self.share.earned_usd6(holder.address))
+
+    async def _reading(self) -> MeterReading:
+        return await self.chain.patiently(lambda: self.oracle.reading(self.opened.cluster_id))
+
+    async def _state(self) -> WaterfallState:
+        return await self.chain.patiently(lambda: self.waterfall.state(self.opened.cluster_id))
