@@ -150,12 +150,12 @@ class Outbox:
         found = self._db.execute("select value from meta where name = 'through_ms'").fetchone()
         return None if found is None else int(found[0])
 
-    def next_for(self, reporter: str) -> Delivery | None:
-        """The oldest batch that this reporter has not answered for."""
+    def next_for(self, reporter: str, after: int = 0) -> Delivery | None:
+        """The oldest batch after sequence `after` that this reporter has not answered for."""
         found = self._db.execute(
             "select sequence, body from deliveries join batches using (sequence)"
-            " where reporter = ? order by sequence limit 1",
-            (reporter,),
+            " where reporter = ? and sequence > ? order by sequence limit 1",
+            (reporter, after),
         ).fetchone()
         return None if found is None else Delivery(reporter, *found)
 
@@ -201,16 +201,17 @@ class Outbox:
         ]
 
     def _lock(self, path: Path) -> None:
-        self._db.execute("pragma locking_mode = exclusive")
-        self._db.execute("pragma foreign_keys = on")
-        self._db.execute("pragma synchronous = full")
         try:
+            self._db.execute("pragma locking_mode = exclusive")
+            self._db.execute("pragma foreign_keys = on")
             self._db.execute("pragma journal_mode = wal")
+            self._db.execute("pragma synchronous = full")
             # In this mode the first write takes the file and keeps it.
             self._db.execute("begin immediate")
             self._db.execute("commit")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            # The low byte: the rest says what it was busy with.
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
                 raise ConfigurationError(
                     f"another agent is using {path}", value=str(path)
                 ) from None

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import partial
+from operator import itemgetter
 
 import structlog
 
@@ -178,14 +180,17 @@ class Sampler:
     def _portions(self, through_ms: int) -> Iterator[tuple[list[Sample], int]]:
         """What is pending in portions of a batch each, with the instant that each declares."""
         pending = self._pending.copy()
-        while len(pending) > self._max_batch_samples:
-            portion, pending = (
-                pending[: self._max_batch_samples],
-                pending[self._max_batch_samples :],
-            )
+        start = 0
+        while start < len(pending):
+            # At most an epoch's length: after a long time without a disk there may be more.
+            longest = bisect_left(pending, pending[start].at_ms + EPOCH_MS, key=itemgetter(1))
+            end = min(start + self._max_batch_samples, longest)
             # An instant may be cut in two: it is complete only with the last of it.
-            yield portion, pending[0].at_ms - 1
-        yield pending, through_ms
+            declared_ms = pending[end].at_ms - 1 if end < len(pending) else through_ms
+            yield pending[start:end], declared_ms
+            start = end
+        if not pending:
+            yield [], through_ms
 
     def _sign(self, through_ms: int, samples: list[Sample], sequence: int) -> SignedBatch:
         batch = SampleBatch.of(

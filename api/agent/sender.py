@@ -6,8 +6,9 @@ What an answer means for a batch:
 |------------------------------------------|--------------------------------------------------|
 | 200, 202                                 | done: the reporter has it on disk                |
 | 400, 409, 413, 422                       | refused for good: recorded, the next one is sent |
-| 401, 403, 404 and other 4xx              | later: the GPU set or the agent is not yet known |
-| 408, 425, 429, 5xx, no answer at all     | soon: with growing, jittered waits               |
+| 401, 403, 404 and other 4xx              | later: the GPU set or the agent is not yet known;|
+|                                          | after PATIENCE tries the next ones go first      |
+| 408, 425, 429, 5xx, anything else, none  | soon: with growing, jittered waits               |
 | any with the code `in-the-future`        | soon: the two clocks are a moment apart          |
 """
 
@@ -35,6 +36,7 @@ _FINAL = frozenset({400, 409, 413, 422})
 _SOON = frozenset({408, 425, 429})
 
 FIRST_WAIT_SECONDS = 0.2
+PATIENCE = 5
 _SLOW_FACTOR = 10
 
 
@@ -109,37 +111,43 @@ class Sender:
 
     async def _serve(self, reporter: str) -> None:
         news = self._news[reporter]
-        tries = 0
+        tries = passed_over = 0
         while True:
             news.clear()
-            delivery = self._outbox.next_for(reporter)
+            delivery = self._outbox.next_for(reporter, passed_over)
             if delivery is None:
-                await news.wait()
+                if passed_over:
+                    # Back to those that were passed over, at the slowest pace.
+                    passed_over = 0
+                    await asyncio.sleep(self._retry_max_s)
+                else:
+                    await news.wait()
                 continue
             answer = await self._send(delivery)
-            if answer.verdict in (Verdict.SOON, Verdict.LATER):
-                tries += 1
-                wait = self._wait_seconds(answer.verdict, tries)
-                # Every power of two: a dead reporter shall be seen, and not fill the log.
-                if tries & (tries - 1) == 0:
-                    _log.warning(
-                        "batch not taken",
-                        reporter=reporter,
-                        sequence=delivery.sequence,
-                        status=answer.status,
-                        reason=answer.reason,
-                        tries=tries,
-                        owed=self._outbox.owed(reporter),
-                    )
-                await asyncio.sleep(wait)
-                continue
-            try:
-                self._settle(delivery, answer)
+            if answer.verdict in (Verdict.DONE, Verdict.REFUSED):
+                answer = self._settle(delivery, answer)
+            if answer.verdict in (Verdict.DONE, Verdict.REFUSED):
                 tries = 0
-            except OutboxUnavailable as error:
-                tries += 1
-                _log.error("answer not recorded", reporter=reporter, error=error.message)
-                await asyncio.sleep(self._wait_seconds(Verdict.SOON, tries))
+                continue
+            tries += 1
+            wait = self._wait_seconds(answer.verdict, tries)
+            self._complain(delivery, answer, tries)
+            if answer.verdict is Verdict.LATER and tries >= PATIENCE:
+                tries, passed_over = 0, delivery.sequence
+            await asyncio.sleep(wait)
+
+    def _complain(self, delivery: Delivery, answer: Answer, tries: int) -> None:
+        """Log at every power of two: a dead reporter shall be seen, and not fill the log."""
+        if tries & (tries - 1) == 0:
+            _log.warning(
+                "batch not taken",
+                reporter=delivery.reporter,
+                sequence=delivery.sequence,
+                status=answer.status,
+                reason=answer.reason,
+                tries=tries,
+                owed=self._outbox.owed(delivery.reporter),
+            )
 
     async def _send(self, delivery: Delivery) -> Answer:
         try:
@@ -152,10 +160,15 @@ class Sender:
             return Answer(Verdict.SOON, 0, f"{type(error).__name__} {error}".strip())
         return read_answer(response.status_code, response.content)
 
-    def _settle(self, delivery: Delivery, answer: Answer) -> None:
-        if answer.verdict is Verdict.DONE:
-            self._outbox.acknowledged(delivery.reporter, delivery.sequence)
-            return
+    def _settle(self, delivery: Delivery, answer: Answer) -> Answer:
+        """Record the end of a delivery; if the disk does not take it, it has not ended."""
+        try:
+            if answer.verdict is Verdict.DONE:
+                self._outbox.acknowledged(delivery.reporter, delivery.sequence)
+                return answer
+            self._outbox.refused(delivery.reporter, delivery.sequence, answer.status, answer.reason)
+        except OutboxUnavailable as error:
+            return Answer(Verdict.SOON, answer.status, error.message)
         _log.error(
             "batch refused",
             reporter=delivery.reporter,
@@ -163,7 +176,7 @@ class Sender:
             status=answer.status,
             reason=answer.reason,
         )
-        self._outbox.refused(delivery.reporter, delivery.sequence, answer.status, answer.reason)
+        return answer
 
     def _wait_seconds(self, verdict: Verdict, tries: int) -> float:
         """Exponential with full jitter between half and whole, up to the longest wait allowed."""

@@ -74,16 +74,18 @@ def parse_exposition(text: str) -> Readings:
     try:
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                scale = _SCALES.get(sample.name)
+                # The parser gives counters OpenMetrics' ending, which the exporter does not write.
+                metric = sample.name.removesuffix("_total")
+                scale = _SCALES.get(metric)
                 uuid = sample.labels.get("UUID", "")
                 if scale is None or not uuid:
                     continue
                 seen = gpus.setdefault(uuid, _Seen())
-                value = _integer(sample.value, scale, sample.name)
+                value = _integer(sample.value, scale, metric)
                 if value is None:
-                    missing.append(f"GPU {uuid}: {sample.name} is {sample.value}")
+                    missing.append(f"GPU {uuid}: {metric} is {sample.value}")
                 else:
-                    seen.add(sample.name, value)
+                    seen.add(metric, value)
     except (ValueError, KeyError, IndexError) as error:
         raise SourceUnavailable(f"the exporter's answer is no Prometheus text: {error}") from None
     readings = []
