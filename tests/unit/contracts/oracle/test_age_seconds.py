@@ -6,8 +6,8 @@ import pytest
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 
-from tests.support.oracle import EPOCH_SECONDS, Newsdesk, end_of
-from tests.support.scenario import Scenario, travel_to, travel_to_epoch
+from tests.support.oracle import Newsdesk, end_of
+from tests.support.scenario import EPOCH_SECONDS, Scenario, travel_to, travel_to_epoch
 
 STALE_SECONDS = 3 * EPOCH_SECONDS
 

@@ -11,7 +11,6 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from tests.support.oracle import (
-    EPOCH_SECONDS,
     GRACE_SECONDS,
     UINT32_MAX,
     Figures,
@@ -19,7 +18,7 @@ from tests.support.oracle import (
     Reading,
     end_of,
 )
-from tests.support.scenario import Scenario, travel_to_epoch
+from tests.support.scenario import EPOCH_SECONDS, Scenario, travel_to_epoch
 
 
 def test_post_report__first_epoch__counted_at_once(

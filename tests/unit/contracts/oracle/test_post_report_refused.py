@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import ape
 import pytest
@@ -13,7 +13,6 @@ from ape.contracts import ContractInstance
 from eth_account import Account
 
 from tests.support.oracle import (
-    EPOCH_SECONDS,
     UINT32_MAX,
     Figures,
     Newsdesk,
@@ -24,9 +23,20 @@ from tests.support.oracle import (
     quorum_of,
     reporter_keys,
 )
-from tests.support.scenario import Scenario, travel_to_epoch
+from tests.support.scenario import EPOCH_SECONDS, Scenario, travel_to_epoch
 
 ZERO_ADDRESS = "0x" + "00" * 20
+
+
+@dataclass(frozen=True)
+class RawFigures(Figures):
+    """A word that the other fields do not make."""
+
+    raw: int = 0
+
+    @property
+    def word(self) -> int:
+        return self.raw
 
 
 @pytest.fixture
@@ -34,6 +44,13 @@ def report(desk: Newsdesk, clusters: list[int], first_epoch: int) -> Report:
     """A report of all clusters that is good as it is; it is time for it."""
     travel_to_epoch(first_epoch + 1)
     return desk.report(first_epoch, *clusters)
+
+
+@pytest.fixture(params=[0, 3_600], ids=["at once", "window"])
+def _any_window(
+    request: pytest.FixtureRequest, oracle: ContractInstance, oracle_admin: AccountAPI
+) -> None:
+    oracle.setDisputeWindow(request.param, sender=oracle_admin)
 
 
 @pytest.fixture(autouse=True)
@@ -279,6 +296,7 @@ def test_post_report__epoch_zero_which_unmeasured_clusters_expect__refused(
     assert desk.reading(proposed) == Reading()
 
 
+@pytest.mark.usefixtures("_any_window")
 @pytest.mark.parametrize(
     "fault",
     [
@@ -301,39 +319,30 @@ def test_post_report__figures_that_contradict_themselves__refused_with_index(
         desk.post(bad)
 
 
+@pytest.mark.usefixtures("_any_window")
 @pytest.mark.parametrize("bit", [192, 193, 223, 224, 255])
 def test_post_report__unused_bit_set__refused(
     desk: Newsdesk, oracle: ContractInstance, report: Report, bit: int
 ) -> None:
-    words = report.words
-    words[1] |= 1 << bit
-    with ape.reverts(oracle.MetricsOracle_Incoherent, index=1, figures=words[1]):
-        oracle.postReport(
-            report.set_id,
-            report.epoch,
-            report.root,
-            words,
-            report.signatures(desk.quorum),
-            sender=desk.transmitter,
-        )
+    figures = list(report.figures)
+    figures[1] = RawFigures(figures[1].cluster_id, raw=figures[1].word | 1 << bit)
+    bad = replace(report, figures=tuple(figures))
+    with ape.reverts(oracle.MetricsOracle_Incoherent, index=1, figures=bad.words[1]):
+        desk.post(bad)
 
 
+@pytest.mark.usefixtures("_any_window")
 @pytest.mark.parametrize("bits_above", [0, 1 << 192])
 def test_post_report__figures_of_no_cluster__refused(
     desk: Newsdesk, oracle: ContractInstance, report: Report, bits_above: int
 ) -> None:
     word = Figures(0).word | bits_above
+    bad = replace(report, figures=(RawFigures(0, raw=word),))
     with ape.reverts(oracle.MetricsOracle_Incoherent, index=0, figures=word):
-        oracle.postReport(
-            report.set_id,
-            report.epoch,
-            report.root,
-            [word],
-            report.signatures(desk.quorum),
-            sender=desk.transmitter,
-        )
+        desk.post(bad)
 
 
+@pytest.mark.usefixtures("_any_window")
 @pytest.mark.parametrize(
     ("order", "index"), [((1, 0), 1), ((0, 0), 1), ((0, 2, 1), 2), ((0, 1, 1), 2), ((2, 0), 1)]
 )

@@ -1,0 +1,98 @@
+"""Gas of the oracle's operations: whole transactions, as receipts state them."""
+
+from __future__ import annotations
+
+from ape import chain
+from ape.api import AccountAPI
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+
+from scripts._lib.deployment import System
+from tests.support.oracle import Figures, Newsdesk, quorum_of, reporter_keys
+from tests.support.scenario import (
+    EPOCH_SECONDS,
+    SHARE,
+    current_epoch,
+    default_spec,
+    travel_to,
+    travel_to_epoch,
+)
+
+REPORTERS = 7
+SIZES = (1, 10, 100)
+
+LIMITS = {"report_1": 90_000, "report_100": 900_000}
+"""What the operations may cost at most."""
+
+
+def measure(
+    system: System,
+    registrar: AccountAPI,
+    issuer: AccountAPI,
+    oracle_admin: AccountAPI,
+    transmitter: AccountAPI,
+) -> dict[str, int]:
+    """`report_N`: a report of N clusters of 1,024 GPUs that have been reported before.
+
+    Seven reporters, of whom the five of a quorum sign; no dispute window.
+    """
+    keys = tuple(reporter_keys(REPORTERS))
+    system.oracle.setReporters([key.address for key in keys], sender=oracle_admin)
+    desk = Newsdesk(system.oracle, keys, transmitter)
+    assert len(desk.quorum) == quorum_of(REPORTERS) == 5
+
+    clusters = _live_clusters(system, registrar, issuer, max(SIZES))
+    epoch = int(system.registry.epochRange(clusters[-1]).firstEpoch)
+    travel_to_epoch(epoch + len(SIZES) + 1)
+    desk.post(desk.report(epoch, *_hour(clusters)))
+
+    gas = {}
+    # The larger first: a cluster that is left out of a report could not be in the next.
+    for size in sorted(SIZES, reverse=True):
+        epoch += 1
+        receipt = desk.post(desk.report(epoch, *_hour(clusters[:size])))
+        assert len(desk.events(receipt, "FiguresFinal")) == size
+        gas[f"report_{size}"] = int(receipt.gas_used)
+    return dict(sorted(gas.items(), key=lambda item: item[1]))
+
+
+def _hour(clusters: list[int]) -> list[Figures]:
+    """An hour of 1,024 GPUs in each cluster, no two alike."""
+    return [
+        Figures(
+            cluster_id,
+            energy_wh=627_200 + 97 * cluster_id,
+            contracted=1_024 * 3_600,
+            available=3_600_000 + 89 * cluster_id,
+            busy=2_400_000 + 83 * cluster_id,
+            billable=2_200_000 + 79 * cluster_id,
+        )
+        for cluster_id in clusters
+    ]
+
+
+def _live_clusters(
+    system: System, registrar: AccountAPI, issuer: AccountAPI, count: int
+) -> list[int]:
+    """`count` Live clusters with one first epoch. Reports look at no share: a stand-in does."""
+    registry = system.registry
+    travel_to((current_epoch() + 1) * EPOCH_SECONDS)
+    ids = []
+    for _ in range(count):
+        registry.registerCluster(issuer, SHARE, default_spec(), sender=registrar)
+        cluster_id = int(registry.clusterCount())
+        registry.registerShare(cluster_id, _stand_in_share(cluster_id), sender=registrar)
+        registry.openFunding(cluster_id, sender=registrar)
+        registry.goLive(cluster_id, sender=issuer)
+        ids.append(cluster_id)
+    assert len({registry.epochRange(cluster_id).firstEpoch for cluster_id in ids}) == 1
+    return ids
+
+
+def _stand_in_share(cluster_id: int) -> str:
+    """An account that answers `cluster_id` to whatever it is asked, its cluster and its supply."""
+    address = to_checksum_address(keccak(text=f"stand-in share {cluster_id}")[12:])
+    push4, push0, mstore, push1, return_ = "63", "5f", "52", "60", "f3"
+    code = f"{push4}{cluster_id:08x}{push0}{mstore}{push1}20{push0}{return_}"
+    chain.provider.set_code(address, bytes.fromhex(code))
+    return address
