@@ -155,8 +155,9 @@ class Sampler:
     def _take(self, collected: Collected) -> None:
         if self._through_ms is None:
             # Nothing was ever declared: the first epoch is the one of the first sample.
-            first = collected.samples[0].at_ms if collected.samples else collected.through_ms
-            self._stored_through_ms = self._through_ms = first - 1
+            self._stored_through_ms = (
+                collected.samples[0].at_ms - 1 if collected.samples else collected.through_ms
+            )
         self._through_ms = collected.through_ms
         self._pending.extend(collected.samples)
         if self._pending and self._waiting_since is None:
