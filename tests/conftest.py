@@ -12,8 +12,14 @@ from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 from ape.managers.accounts import TestAccountManager
 
+from scripts._lib.build import discard_stale
 from scripts._lib.deployment import RoleHolders, System, deploy_system
 from tests.support.scenario import Scenario
+
+
+def pytest_configure() -> None:
+    """Before ape looks at its cache: it would not compile what merely imports a changed source."""
+    discard_stale()
 
 
 def _actor(index: int) -> Callable[[TestAccountManager], AccountAPI]:

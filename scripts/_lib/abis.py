@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ape import project
+from scripts._lib import build
 
 PATH = Path(__file__).resolve().parents[2] / "api" / "chain" / "abis.json"
 
@@ -61,6 +61,6 @@ def write() -> None:
 def _entries(contract: str) -> list[dict[str, Any]]:
     entries = [
         json.loads(entry.model_dump_json(by_alias=True, exclude_none=True))
-        for entry in project.contracts[contract].contract_type.abi
+        for entry in build.contracts()[contract].contract_type.abi
     ]
     return sorted(entries, key=lambda entry: json.dumps(entry, sort_keys=True))

@@ -16,13 +16,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ape import chain, project
+from ape import chain
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 from eth_utils.address import is_address, to_checksum_address
 from eth_utils.crypto import keccak
 
-from scripts._lib import roles
+from scripts._lib import build, roles
 
 LOCAL_CHAIN_ID = 31337
 
@@ -208,7 +208,7 @@ def _place(
     recorded: Mapping[str, str],
     on_deployed: OnDeployed | None,
 ) -> ContractInstance:
-    container = project.contracts[name]
+    container = build.contracts()[name]
     address = recorded.get(key)
     if address is not None:
         if not chain.provider.get_code(address):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import rlp  # type: ignore[import-untyped]
-from ape import chain, project
+from ape import chain
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 
@@ -28,6 +28,7 @@ from api.domain.codec import address_bytes, parse_address, to_address, to_hex
 from api.domain.hashing import keccak256
 from api.errors import DeploymentMissing
 from api.types import LOCAL_CHAIN_ID, Address
+from scripts._lib import build
 from scripts._lib.deployment import DeploymentError, System
 from scripts._lib.network import connected_chain_id
 
@@ -325,7 +326,7 @@ class Record:
 
 def instance(name: str, address: str) -> ContractInstance:
     """The contract called `name` in the sources, at an address."""
-    return project.contracts[name].at(address)
+    return build.contracts()[name].at(address)
 
 
 def source_hash(key: str) -> str:
@@ -339,12 +340,12 @@ def created_address(deployer: Address, nonce: int) -> Address:
 
 
 def _creation_code(key: str) -> bytes:
-    bytecode = project.contracts[key.partition(":")[0]].contract_type.deployment_bytecode
+    bytecode = build.contracts()[key.partition(":")[0]].contract_type.deployment_bytecode
     return bytes.fromhex(str(bytecode.bytecode).removeprefix("0x"))
 
 
 def _constructor_inputs(key: str) -> list[Any]:
-    return list(project.contracts[key.partition(":")[0]].contract_type.constructor.inputs)
+    return list(build.contracts()[key.partition(":")[0]].contract_type.constructor.inputs)
 
 
 def _constructor_types(key: str) -> list[str]:
