@@ -15,7 +15,6 @@ from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractInstance
 
 from api.chain.views import ClusterStatus, IncomeKind
-from api.domain.codec import to_hex
 from api.errors import UnknownCluster
 from scripts._lib import roles
 from scripts._lib.cluster_file import ClusterFile
@@ -257,10 +256,13 @@ def withdraw_operating_cost(
 
 
 def apply_spec(system: System, cluster_id: int, sender: AccountAPI) -> Any:
-    """Count costs by the specification in force; its SpecApplied event."""
+    """Count costs by the specification in force; its SpecApplied event.
+
+    A cluster that never had income or a distribution applies its first specification in passing.
+    """
     require_cluster(system, cluster_id)
     receipt = system.waterfall.applySpec(cluster_id, sender=sender)
-    return events_of(system.waterfall, receipt, "SpecApplied")[0]
+    return events_of(system.waterfall, receipt, "SpecApplied")[-1]
 
 
 def newest_time() -> int:
@@ -282,9 +284,3 @@ def reference_of(text: str) -> bytes:
     if len(encoded) > 32:
         raise ValueError(f"{text!r} takes {len(encoded)} bytes, a reference at most 32")
     return encoded.ljust(32, b"\0")
-
-
-def shown(word: bytes) -> str:
-    """A reference for people: its text if it is one, else hexadecimal."""
-    text = word.rstrip(b"\0")
-    return text.decode() if text.isascii() and text.decode().isprintable() else to_hex(word)
