@@ -297,9 +297,9 @@ class Reporter:
         await self._client.connect()
         await self._hold_lease()
         await self._database.migrate()
-        genesis = await self._client.block(0)
+        origin = await self._client.block(config.first_block)
         await self._database.bind(
-            DatabaseIdentity(self.address, config.chain_id, config.oracle, Digest(genesis.hash))
+            DatabaseIdentity(self.address, config.chain_id, config.oracle, Digest(origin.hash))
         )
         snapshot = await self._watch.refresh()
         await self.promises.restore_closed(snapshot.reporter_set_id, dict(snapshot.next_epochs))

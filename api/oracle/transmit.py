@@ -48,7 +48,7 @@ _log = structlog.get_logger(__name__)
 REPLACE_SECONDS: Final = 60.0
 """How long a transaction may wait in the pool before one that pays more takes its place."""
 
-RESEND_SECONDS: Final = 5.0
+RESEND_SECONDS: Final = 2.0
 """Between two times that a waiting transaction is handed in."""
 
 # Nodes ask for at least a tenth more to replace a transaction.

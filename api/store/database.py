@@ -31,13 +31,14 @@ _LEASE_KEY: Final = 0x7261636B
 
 @dataclass(frozen=True, slots=True)
 class DatabaseIdentity:
-    """Whose database this is. `genesis` is the hash of the chain's first block: a local chain that
-    was started afresh has the same id and addresses, and none of the same epochs."""
+    """Whose database this is. `origin` is the hash of the block in which the oracle was deployed: a
+    local chain that was started afresh has the same id and addresses, and none of the same blocks.
+    """
 
     reporter: Address
     chain_id: int
     oracle: Address
-    genesis: Digest
+    origin: Digest
 
 
 class Database:
@@ -137,12 +138,12 @@ class Database:
                         reporter=address_bytes(identity.reporter),
                         chain_id=identity.chain_id,
                         oracle=address_bytes(identity.oracle),
-                        genesis=identity.genesis,
+                        origin=identity.origin,
                     )
                 )
                 return
         known = DatabaseIdentity(
-            to_address(row.reporter), row.chain_id, to_address(row.oracle), Digest(row.genesis)
+            to_address(row.reporter), row.chain_id, to_address(row.oracle), Digest(row.origin)
         )
         if known != identity:
             raise DatabaseOfAnother(_description(known), _description(identity))
@@ -201,6 +202,6 @@ def _reason(error: Exception) -> str:
 
 def _description(identity: DatabaseIdentity) -> str:
     return (
-        f"reporter {identity.reporter}, chain {identity.chain_id} "
-        f"(genesis {to_hex(identity.genesis)}), oracle {identity.oracle}"
+        f"reporter {identity.reporter}, chain {identity.chain_id}, "
+        f"oracle {identity.oracle} of block {to_hex(identity.origin)}"
     )

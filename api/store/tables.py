@@ -64,7 +64,7 @@ identity: Final = Table(
     Column("reporter", LargeBinary, nullable=False),
     Column("chain_id", BigInteger, nullable=False),
     Column("oracle", LargeBinary, nullable=False),
-    Column("genesis", LargeBinary, nullable=False),
+    Column("origin", LargeBinary, nullable=False),
 )
 
 gpu_sets: Final = Table(

@@ -23,7 +23,6 @@ import httpx
 from api.chain.client import ChainClient
 from api.chain.contracts import MetricsOracle
 from api.chain.views import MeterReading
-from api.domain.codec import to_hex
 from api.domain.eip712 import Eip712Domain, agent_domain
 from api.domain.epochs import epoch_end, epoch_start
 from api.domain.gpu_set import GpuRecord, GpuSet
@@ -142,17 +141,18 @@ class ReporterProcess:
     def __init__(self, account: Account, port: int, environment: dict[str, str], log: Path) -> None:
         self.account = account
         self.url = f"http://127.0.0.1:{port}"
-        self._program = Program(
-            account.name,
-            [sys.executable, "-m", "api.oracle"],
-            environment,
-            log,
-            lambda: True,
-            directory=ROOT,
-        )
+        self._environment = environment
+        self._log = log
+        self._program = self._of("api.oracle")
 
     def start(self) -> None:
         """Start it without waiting."""
+        self._program = self._of("api.oracle")
+        self._program.launch()
+
+    def start_lying(self, lie: str) -> None:
+        """Start, in its place and with its key, one that lies; see `tests.support.liar`."""
+        self._program = self._of("tests.support.liar", RACKSTREAM_LIE=lie)
         self._program.launch()
 
     def kill(self) -> None:
@@ -169,7 +169,17 @@ class ReporterProcess:
         return self._program.is_alive()
 
     def log(self) -> str:
-        return self._program.log.read_text(errors="replace")
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def _of(self, module: str, **environment: str) -> Program:
+        return Program(
+            self.account.name,
+            [sys.executable, "-m", module],
+            self._environment | environment,
+            self._log,
+            lambda: True,
+            directory=ROOT,
+        )
 
 
 @dataclass
@@ -315,10 +325,10 @@ class World:
         await self.until(is_there, f"epoch {epoch} of cluster {cluster_id} on chain", seconds)
         return await self.reading(cluster_id)
 
-    async def report_events(self) -> list[dict[str, Any]]:
-        """Every report that was ever posted."""
+    async def reports(self, epoch: Epoch) -> list[dict[str, Any]]:
+        """Every report of `epoch` that is on chain."""
         events = await self.oracle.events(["ReportPosted"], from_block=0)
-        return [event.fields for event in events]
+        return [event.fields for event in events if event.fields["epoch"] == epoch]
 
     async def until(
         self,
@@ -351,7 +361,3 @@ class World:
 def proposer(epoch: Epoch, round_: int = 0) -> int:
     """Whose turn it is, as an index into the reporters."""
     return (epoch + round_) % len(cast.REPORTERS)
-
-
-def hexed(value: bytes) -> str:
-    return to_hex(value)

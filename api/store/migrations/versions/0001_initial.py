@@ -71,7 +71,7 @@ def upgrade() -> None:
         sa.Column("reporter", sa.LargeBinary(), nullable=False),
         sa.Column("chain_id", sa.BigInteger(), nullable=False),
         sa.Column("oracle", sa.LargeBinary(), nullable=False),
-        sa.Column("genesis", sa.LargeBinary(), nullable=False),
+        sa.Column("origin", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint("singleton", name=op.f("ck_identity_singleton")),
         sa.PrimaryKeyConstraint("singleton", name=op.f("pk_identity")),
     )

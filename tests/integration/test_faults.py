@@ -1,0 +1,242 @@
+"""Four reporters, and everything that may happen to them: what is measured is counted once.
+
+The tests share the processes; each goes on with the next epoch and leaves all reporters up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from api.domain.epochs import epoch_end
+from api.store.embedded import EmbeddedPostgres
+from api.types import ROUND_SECONDS, Epoch
+from scripts._lib.anvil import rpc
+from tests.support.reporting import (
+    BUSY_BPS,
+    CLUSTER,
+    FIRST_EPOCH,
+    GPU_SETS,
+    ReporterProcess,
+    Stage,
+    World,
+    epoch_batches,
+    proposer,
+)
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.chaos]
+
+GPU_SECONDS = 3_600 * len(GPU_SETS[CLUSTER])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(
+    stage: Stage, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    prefix = f"f{secrets.token_hex(4)}_"
+    folder: Path = tmp_path_factory.mktemp("faults")
+    world = World.on(stage, folder, lambda name: postgres.url(prefix + name))
+    try:
+        world.add_reporters()
+        await world.ready()
+        await world.give_manifests()
+        yield world
+    finally:
+        await world.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def world(shared: World) -> AsyncIterator[World]:
+    """All reporters are up, before and after."""
+    yield shared
+    for reporter in shared.reporters:
+        if not reporter.is_alive:
+            reporter.start()
+    await shared.ready()
+
+
+async def next_epoch(world: World) -> Epoch:
+    return Epoch(await world.oracle.next_epoch(CLUSTER))
+
+
+def turn_of(world: World, epoch: Epoch, round_: int = 0) -> ReporterProcess:
+    return world.reporters[proposer(epoch, round_)]
+
+
+async def assert_counted_once(world: World, epoch: Epoch) -> None:
+    """`epoch` is on chain in one report, and the meters show what the agents measured so far."""
+    reading = await world.reported(epoch)
+    assert len(await world.reports(epoch)) == 1
+    hours = epoch - FIRST_EPOCH + 1
+    assert reading.contracted_gpu_seconds == hours * GPU_SECONDS
+    assert reading.available_gpu_seconds == hours * GPU_SECONDS
+    assert reading.billable_gpu_seconds == hours * GPU_SECONDS * BUSY_BPS // 10_000
+
+
+async def test_report__all_up__counted_once(world: World) -> None:
+    epoch = await next_epoch(world)
+    await world.measure(epoch)
+    await assert_counted_once(world, epoch)
+
+
+async def test_report__one_killed__the_rest_go_on(world: World) -> None:
+    epoch = await next_epoch(world)
+    turn_of(world, epoch, 1).kill()
+    await world.measure(epoch)
+    await assert_counted_once(world, epoch)
+
+
+async def test_report__proposer_killed__the_next_one_takes_over(world: World) -> None:
+    epoch = await next_epoch(world)
+    turn_of(world, epoch).kill()
+    await world.measure(epoch)
+    await world.move_to(epoch_end(epoch) + ROUND_SECONDS)
+    await assert_counted_once(world, epoch)
+    (report,) = await world.reports(epoch)
+    assert report["transmitter"] == turn_of(world, epoch, 1).account.address
+
+
+async def test_report__two_killed__stops_and_goes_on_when_they_are_back(world: World) -> None:
+    epoch = await next_epoch(world)
+    killed = [turn_of(world, epoch, 1), turn_of(world, epoch, 2)]
+    for reporter in killed:
+        reporter.kill()
+    await world.measure(epoch)
+    await asyncio.sleep(2)
+    assert await next_epoch(world) == epoch
+    assert "no quorum" in turn_of(world, epoch).log()
+    for reporter in killed:
+        reporter.start()
+    await assert_counted_once(world, epoch)
+
+
+async def test_report__proposer_killed_at_any_moment__neither_lost_nor_twice(world: World) -> None:
+    chance = random.Random(7)
+    for _ in range(3):
+        epoch = await next_epoch(world)
+        await world.measure(epoch)
+        await asyncio.sleep(chance.uniform(0, 0.8))
+        victim = turn_of(world, epoch)
+        victim.kill()
+        victim.start()
+        await assert_counted_once(world, epoch)
+        await world.ready([victim])
+
+
+async def test_report__killed_between_sending_and_mining__the_same_transaction_is_mined(
+    world: World,
+) -> None:
+    epoch = await next_epoch(world)
+    victim = turn_of(world, epoch)
+    await world.move_to(epoch_end(epoch))
+    await asyncio.to_thread(rpc, world.anvil.port, "evm_setAutomine", False)
+    try:
+        await world.send(epoch_batches(world.stage, epoch))
+
+        async def waiting() -> list[str]:
+            pool = await world.client.request("txpool_content", [])
+            return [
+                transaction["hash"]
+                for sender, by_nonce in pool["pending"].items()
+                for transaction in by_nonce.values()
+                if sender.lower() == victim.account.address.lower()
+            ]
+
+        async def is_sent() -> bool:
+            return bool(await waiting())
+
+        await world.until(is_sent, "transaction in the pool")
+        (sent,) = await waiting()
+        victim.kill()
+        victim.start()
+        await world.ready([victim])
+        assert await waiting() == [sent]
+    finally:
+        await asyncio.to_thread(rpc, world.anvil.port, "evm_setAutomine", True)
+        await asyncio.to_thread(rpc, world.anvil.port, "evm_mine")
+    await assert_counted_once(world, epoch)
+    receipt = await world.client.receipt(bytes.fromhex(sent[2:]))
+    assert receipt is not None
+    assert receipt.succeeded
+
+
+async def test_report__database_restarted__waits_and_goes_on(
+    world: World, postgres: EmbeddedPostgres
+) -> None:
+    epoch = await next_epoch(world)
+    await world.move_to(epoch_end(epoch))
+    first, *rest = epoch_batches(world.stage, epoch)
+    await world.send([first])
+    await asyncio.to_thread(postgres.stop)
+
+    async def is_unready() -> bool:
+        return not await world.is_ready(world.reporters[0])
+
+    await world.until(is_unready, "not ready without its database")
+    refused = await world.post(world.reporters[0], rest[0].to_json())
+    assert refused.status_code == 503
+    assert refused.json()["code"] == "store-unavailable"
+    assert refused.headers["retry-after"] == "1"
+    await asyncio.to_thread(postgres.start)
+    await world.send(rest)
+    await assert_counted_once(world, epoch)
+
+
+async def test_report__chain_restarted__waits_and_goes_on(world: World) -> None:
+    epoch = await next_epoch(world)
+    await world.move_to(epoch_end(epoch))
+    await asyncio.to_thread(world.anvil.checkpoint)
+    await asyncio.to_thread(world.anvil.stop)
+
+    async def is_unready() -> bool:
+        return not await world.is_ready(world.reporters[0])
+
+    await world.until(is_unready, "not ready without its chain")
+    first, *rest = epoch_batches(world.stage, epoch)
+    refused = await world.post(world.reporters[0], first.to_json())
+    assert refused.status_code == 503
+    await asyncio.to_thread(world.anvil.start)
+    await world.send([first, *rest])
+    await assert_counted_once(world, epoch)
+
+
+async def test_report__chain_taken_back_after_the_report__reported_again(world: World) -> None:
+    epoch = await next_epoch(world)
+    await world.move_to(epoch_end(epoch))
+    await asyncio.to_thread(world.anvil.checkpoint)
+    await world.send(epoch_batches(world.stage, epoch))
+    await assert_counted_once(world, epoch)
+    await asyncio.to_thread(world.anvil.stop)
+    await asyncio.to_thread(world.anvil.start)
+    assert await next_epoch(world) == epoch
+    await assert_counted_once(world, epoch)
+
+
+@pytest.mark.parametrize(("lie", "reason"), [("figures", "differs"), ("omit", "omitted")])
+async def test_report__proposer_lies__refused_and_the_truth_counted(
+    world: World, lie: str, reason: str
+) -> None:
+    epoch = await next_epoch(world)
+    liar = turn_of(world, epoch)
+    liar.kill()
+    liar.start_lying(lie)
+    await world.ready([liar])
+    before = len(liar.log())
+    await world.measure(epoch)
+
+    async def is_refused() -> bool:
+        return liar.log()[before:].count(f"{reason}:") >= 3
+
+    try:
+        await world.until(is_refused, "refused by all three others")
+        assert await next_epoch(world) == epoch
+        await world.move_to(epoch_end(epoch) + ROUND_SECONDS)
+        await assert_counted_once(world, epoch)
+    finally:
+        liar.kill()
