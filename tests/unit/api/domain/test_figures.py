@@ -218,6 +218,14 @@ def test_measure_gpu__pair_over_the_edge__counts_with_its_later_sample() -> None
     assert measure_gpu(gpu, samples, 3_600_000, 7_200_000).energy_mj == 300
 
 
+def test_measure_gpu__sample_at_the_very_end__is_the_next_windows() -> None:
+    gpu = gpu_of()
+    samples = [sample_of(gpu, 3_540_000, energy_mj=100), sample_of(gpu, 3_600_000, energy_mj=400)]
+    assert measure_gpu(gpu, samples, 0, 3_600_000).energy_mj == 0
+    following = measure_gpu(gpu, samples, 3_600_000, 7_200_000)
+    assert (following.energy_mj, following.available_ms) == (300, 60_000)
+
+
 def test_measure_gpu__out_of_service__counts_neither_time_nor_energy() -> None:
     gpu = gpu_of(from_ms=600_000, until_ms=1_200_000)
     samples = [sample_of(gpu, m * 60_000, energy_mj=m * 1_000) for m in range(60)]

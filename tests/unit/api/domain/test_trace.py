@@ -163,6 +163,10 @@ def test_interval__container_of_another_rhythm__has_its_own() -> None:
     }
 
 
+def test_interval__two_gaps_equally_common__is_the_shorter() -> None:
+    assert trace_of(*((1, at, "a") for at in (0, 90, 180, 210, 240))).interval_ms == 30_000
+
+
 def test_interval__jitter_of_milliseconds__is_their_middle() -> None:
     moments = [index * 57 + (index * 7 % 11 - 5) / 100 for index in range(200)]
     interval = trace_of(*((1, moment + 1, "a") for moment in moments)).series[0].interval_ms
@@ -190,6 +194,13 @@ def test_interval__held_and_a_sample_missing__leaves_the_gap() -> None:
     series = trace_of(*rows).series[0]
     covered = sum(series.cover_ms(index) for index in range(len(series.at_ms) - 1))
     assert covered == 18 * 600_000
+
+
+def test_interval__held_and_a_sample_late__covers_until_it_comes() -> None:
+    rows = [(v, t + 200 if t >= 6_000 else t, c) for v, t, c in regular("a", 600, 20)]
+    series = trace_of(*rows).series[0]
+    covered = sum(series.cover_ms(index) for index in range(len(series.at_ms) - 1))
+    assert covered == series.until_ms == 19 * 600_000 + 200_000
 
 
 def test_interval__more_than_a_day__is_refused() -> None:
