@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from api.domain.epochs import epoch_end, epoch_start
-from api.types import Epoch
+from api.types import EPOCH_SECONDS, Epoch
 from scripts._lib.money import dollars, percent
-from scripts._lib.report import Telling, hour, totals_of
+from scripts._lib.report import Telling, totals_of
 
 INK, MUTED, GRID = "#1b2733", "#66727f", "#e4e8ec"
 TEAL, AMBER, BLUE, GREY = "#0f8b8d", "#e08e0b", "#2f5d8a", "#c8d0d8"
@@ -64,7 +64,7 @@ def _headline(figure: Any, telling: Telling) -> None:
     total, state = totals_of(telling.end), telling.end.waterfall
     opened = telling.story.opened
     figure.text(
-        0.06, 0.945, f"{opened.spec.name}: one cluster, measured, paid, streamed", fontsize=18,
+        0.06, 0.945, f"{opened.spec.name}: measured, paid, streamed by the second", fontsize=18,
         fontweight="bold",
     )  # fmt: skip
     facts = (
@@ -74,7 +74,7 @@ def _headline(figure: Any, telling: Telling) -> None:
         f"   ·   income {dollars(state.received)}"
         f"   ·   to holders {dollars(state.holders_assigned)}"
     )
-    figure.text(0.06, 0.905, facts, fontsize=11.5, color=MUTED)
+    figure.text(0.06, 0.905, _plain(facts), fontsize=11.5, color=MUTED)
     figure.text(
         0.06,
         0.022,
@@ -86,6 +86,11 @@ def _headline(figure: Any, telling: Telling) -> None:
     )
 
 
+def _plain(text: str) -> str:
+    """`text` with dollars that matplotlib does not take for mathematics."""
+    return text.replace("$", r"\$")
+
+
 def _time(at: int) -> datetime:
     return datetime.fromtimestamp(at, UTC)
 
@@ -94,24 +99,29 @@ def _epochs(telling: Telling) -> list[int]:
     return sorted(telling.end.figures)
 
 
-def _hours(axes: Any, telling: Telling, *, whole: bool) -> None:
-    """Time along the bottom: the trace, or with the days after it."""
+def _hours(axes: Any, telling: Telling, *, whole: bool) -> tuple[datetime, datetime]:
+    """Time along the bottom: the trace, or until the stream has run out; returns its ends."""
     from matplotlib import dates
 
     untyped: Any = dates
     epochs = _epochs(telling)
-    last = telling.end.at if whole else epoch_end(Epoch(epochs[-1]))
-    axes.set_xlim(_time(epoch_start(Epoch(epochs[0]))), _time(last))
+    last = epoch_end(Epoch(epochs[-1]))
+    if whole:
+        dry = (one.at for one in telling.story.snapshots if not one.rate_usd6_per_hour)
+        last = next((at for at in dry if at > last + EPOCH_SECONDS), telling.end.at)
+    ends = _time(epoch_start(Epoch(epochs[0]))), _time(last)
+    axes.set_xlim(*ends)
     locator = untyped.AutoDateLocator(minticks=4, maxticks=8, tz=UTC)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(untyped.ConciseDateFormatter(locator, tz=UTC))
+    return ends
 
 
 def _stairs(axes: Any, epochs: list[int], values: list[float], colour: str) -> None:
     edges = [_time(epoch_start(Epoch(epoch))) for epoch in epochs]
     edges.append(_time(epoch_end(Epoch(epochs[-1]))))
     axes.stairs(values, edges, fill=True, color=colour, alpha=0.16)
-    axes.stairs(values, edges, color=colour, linewidth=2)
+    axes.stairs(values, edges, baseline=None, color=colour, linewidth=2)
 
 
 def _utilisation(axes: Any, telling: Telling) -> None:
@@ -162,13 +172,14 @@ def _revenue(axes: Any, telling: Telling) -> None:
     axes.set_title("Revenue rate, dollars an hour")
     axes.set_ylim(0, max([*paid, *rates, 1.0]) * 1.18)
     axes.legend(loc="upper right", fontsize=9)
-    _hours(axes, telling, whole=True)
+    _, last = _hours(axes, telling, whole=True)
+    _run_out(axes, telling, last, height=0.82)
 
 
 def _income(axes: Any, telling: Telling) -> None:
-    snapshots = telling.story.snapshots
-    start = _time(epoch_start(Epoch(_epochs(telling)[0])))
-    times = [start] + [_time(one.at) for one in snapshots]
+    first, last = _hours(axes, telling, whole=True)
+    snapshots = [one for one in telling.story.snapshots if _time(one.at) <= last]
+    times = [first] + [_time(one.at) for one in snapshots]
     ends = []
     for number, (holder, colour) in enumerate(
         zip(telling.end.holders, HOLDER_COLOURS, strict=True)
@@ -179,17 +190,21 @@ def _income(axes: Any, telling: Telling) -> None:
     axes.set_title("Cumulative income of each holder, dollars")
     top = max(max(value for value, _, _ in ends), 0.01)
     axes.set_ylim(0, top * 1.1)
-    _name_lines(axes, sorted(ends), top)
-    _hours(axes, telling, whole=True)
-    axes.axvspan(
-        _time(epoch_end(Epoch(_epochs(telling)[-1]))), _time(telling.end.at), color=GRID, alpha=0.4,
-        linewidth=0,
-    )  # fmt: skip
-    ended = epoch_end(Epoch(_epochs(telling)[-1]))
+    _name_lines(axes, sorted(ends), last, top)
+    # The names stand beside the lines' ends.
+    axes.set_xlim(first, last + (last - first) * 0.34)
+    _run_out(axes, telling, last)
+
+
+def _run_out(axes: Any, telling: Telling, last: datetime, height: float = 1.0) -> None:
+    """Shade the time after the last income; `height` is where in the panel that is said."""
+    ended = _time(epoch_end(Epoch(_epochs(telling)[-1])))
+    axes.axvspan(ended, last, color=GRID, alpha=0.45, linewidth=0)
     axes.annotate(
-        f"no new income after {hour(ended)} UTC:\nthe stream runs out",
-        (_time(ended), top * 1.06),
-        xytext=(6, -2),
+        "the stream runs out",
+        (ended, height),
+        xycoords=("data", "axes fraction"),
+        xytext=(6, -4),
         textcoords="offset points",
         va="top",
         fontsize=8.5,
@@ -197,21 +212,19 @@ def _income(axes: Any, telling: Telling) -> None:
     )
 
 
-def _name_lines(axes: Any, ends: list[tuple[float, str, str]], top: float) -> None:
-    """Each line's name and amount above its end, moved apart where they would overlap."""
-    gap = top * 0.075
+def _name_lines(axes: Any, ends: list[tuple[float, str, str]], end: datetime, top: float) -> None:
+    """Each line's name and amount at its end, moved apart where they would overlap."""
+    gap = top * 0.07
     placed = -gap
     for value, name, colour in ends:
-        at = max(value + top * 0.012, placed + gap)
+        at = max(value, placed + gap)
         placed = at
         axes.annotate(
-            f"{name}  ${value:,.2f}",
-            (1, at),
-            xycoords=("axes fraction", "data"),
-            xytext=(-6, 0),
+            _plain(f"{name}  ${value:,.2f}"),
+            (end, at),
+            xytext=(6, 0),
             textcoords="offset points",
-            ha="right",
-            va="bottom",
+            va="center",
             fontsize=8.5,
             fontweight="bold",
             color=colour,

@@ -26,11 +26,11 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
-    SpinnerColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Column
 
 from api.agent.sources.trace import load_trace
 from api.chain.client import ChainClient
@@ -108,12 +108,14 @@ class Narrator:
     def __init__(self, output: Console) -> None:
         self.output = output
         self.progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=28),
+            TextColumn("{task.description}", table_column=Column(min_width=33, no_wrap=True)),
+            BarColumn(bar_width=16),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("[dim]{task.fields[note]}"),
+            TextColumn(
+                "[dim]{task.fields[note]}",
+                table_column=Column(no_wrap=True, overflow="ellipsis"),
+            ),
             console=output,
         )
 
@@ -327,7 +329,7 @@ def _note(snapshot: Snapshot) -> str:
     reading = snapshot.reading
     available = percent(reading.available_gpu_seconds, reading.contracted_gpu_seconds, decimals=1)
     return (
-        f"{hour(snapshot.at)}  availability {available}  income {dollars(snapshot.paid_usd6)}"
+        f"{hour(snapshot.at)[-5:]}  available {available}  paid in {dollars(snapshot.paid_usd6)}"
         f"  to holders {dollars(snapshot.waterfall.holders_assigned)}"
     )
 

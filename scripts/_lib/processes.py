@@ -160,6 +160,11 @@ class Program:
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def ask_to_stop(self) -> None:
+        """Tell it to end, without waiting."""
+        if self._process is not None and self.is_alive():
+            self._process.terminate()
+
     def stop(self) -> None:
         if self._process is None:
             return
@@ -204,11 +209,14 @@ class Supervisor:
         with self._lock:
             self._services.append(service)
 
-    def release(self, service: Service) -> None:
-        """End one service and stop watching it."""
+    def release(self, programs: Sequence[Program]) -> None:
+        """Stop watching programs and end them, all at once."""
         with self._lock:
-            self._services.remove(service)
-            service.stop()
+            self._services = [one for one in self._services if one not in programs]
+        for program in programs:
+            program.ask_to_stop()
+        for program in programs:
+            program.stop()
 
     def check(self) -> None:
         """Raises the failure of a service that could not be kept alive."""

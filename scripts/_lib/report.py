@@ -92,8 +92,9 @@ def _epoch_table(telling: Telling) -> Table:
     title = f"Measured by four reporters: {telling.trace_words}"
     table = Table(title=title, title_justify="left", caption_justify="left")
     table.caption = "energy is modelled from utilisation (idle to peak power), before PUE"
-    for name in ("epoch (UTC)", "GPUs", "availability", "utilisation", "energy kWh", "income"):
-        table.add_column(name, justify="left" if name.startswith("epoch") else "right")
+    for name in ("epoch (UTC)", "GPUs", "available", "utilised", "kWh", "income"):
+        is_text = name.startswith("epoch")
+        table.add_column(name, justify="left" if is_text else "right", no_wrap=is_text)
     before = 0
     for snapshot in telling.story.snapshots:
         if snapshot.epoch is None:
@@ -185,16 +186,13 @@ def _holder_table(telling: Telling) -> Table:
 def _equation_table(equations: Sequence[Equation]) -> Table:
     table = Table(title="Equations", title_justify="left")
     table.add_column("what must hold")
-    table.add_column("expected", justify="right", overflow="fold")
-    table.add_column("found", justify="right", overflow="fold")
+    table.add_column("value", justify="right", overflow="fold")
     table.add_column("")
     for one in equations:
-        table.add_row(
-            one.text,
-            one.expected,
-            one.actual,
-            "[green]holds[/]" if one.holds else "[bold red]FAILS[/]",
-        )
+        if one.holds:
+            table.add_row(one.text, one.actual, "[green]holds[/]")
+        else:
+            table.add_row(one.text, f"{one.actual}, expected {one.expected}", "[bold red]FAILS[/]")
     return table
 
 

@@ -105,9 +105,8 @@ class Stack:
             on_ready(agent.name)
 
     def stop(self) -> None:
-        """End all services, agents first."""
-        for program in reversed(self._programs):
-            self._supervisor.release(program)
+        """End all services."""
+        self._supervisor.release(self._programs)
         self._programs.clear()
 
     def _start(self, programs: Sequence[Program]) -> None:
