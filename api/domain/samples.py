@@ -24,7 +24,7 @@ from pydantic import ConfigDict, Field, StrictInt, TypeAdapter, ValidationError,
 from typing_extensions import TypedDict
 
 from api.domain.codec import json_integer, parse_address, parse_hex, parse_uint, to_hex
-from api.domain.eip712 import Eip712Domain, word
+from api.domain.eip712 import Eip712Domain, address_word, word
 from api.domain.hashing import hash_leaf, keccak256
 from api.domain.merkle import MerkleTree, merkle_root
 from api.domain.signing import Signer, require_signer
@@ -51,7 +51,7 @@ from api.types import (
 _SAMPLE_WORDS = Struct(">32s24xQ30xH30xH24xQ30xH")
 
 _BATCH_TYPE = keccak256(
-    b"SampleBatch(uint32 clusterId,uint64 sequence,uint64 throughMs,uint8 energySource,"
+    b"SampleBatch(uint32 clusterId,address agent,uint64 sequence,uint64 throughMs,uint8 energySource,"
     b"bytes32 samplesRoot)"
 )
 
@@ -169,11 +169,15 @@ class SampleBatch:
         return merkle_root(self.leaves)
 
     def digest(self, domain: Eip712Domain) -> Digest:
-        """What the agent signs, and the batch's id; `domain` is `agent_domain`'s."""
+        """What the agent signs, and the batch's id; `domain` is `agent_domain`'s.
+
+        The agent is part of it, or else two agents that declare the same would have one id.
+        """
         return domain.digest(
             keccak256(
                 _BATCH_TYPE
                 + word(self.cluster_id)
+                + address_word(self.agent)
                 + word(self.sequence)
                 + word(self.through_ms)
                 + word(self.energy_source)

@@ -121,9 +121,9 @@ async def post_samples(request: Request) -> Response:
     """The answer comes when the batch is durable. The same batch again gets the same answer.
 
     At most 2 MiB and 10,000 samples. The signature is EIP-712, in the domain ("Rackstream Agent",
-    "1", chain id, MetricsOracle): `SampleBatch(uint32 clusterId,uint64 sequence,uint64
-    throughMs,uint8 energySource,bytes32 samplesRoot)`. Its signer must be registered on chain for
-    every GPU in the batch.
+    "1", chain id, MetricsOracle): `SampleBatch(uint32 clusterId,address agent,uint64
+    sequence,uint64 throughMs,uint8 energySource,bytes32 samplesRoot)`. Its signer must be
+    registered on chain for every GPU in the batch.
 
     | status | `code` | why |
     |---|---|---|

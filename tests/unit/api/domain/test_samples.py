@@ -112,6 +112,7 @@ def test_digest__any_batch__is_that_of_eth_account(
         {
             "SampleBatch": [
                 {"name": "clusterId", "type": "uint32"},
+                {"name": "agent", "type": "address"},
                 {"name": "sequence", "type": "uint64"},
                 {"name": "throughMs", "type": "uint64"},
                 {"name": "energySource", "type": "uint8"},
@@ -120,6 +121,7 @@ def test_digest__any_batch__is_that_of_eth_account(
         },
         {
             "clusterId": batch.cluster_id,
+            "agent": batch.agent,
             "sequence": batch.sequence,
             "throughMs": batch.through_ms,
             "energySource": int(batch.energy_source),
