@@ -39,9 +39,13 @@ def cli(
 
     What is on record is held against the chain and the sources and never deployed again.
     """
-    from scripts._lib.rollout import holders_of, roll_out
+    from scripts._lib.rollout import ends_with_this_process, holders_of, rehearse, roll_out
 
     deployer = signer(account)
     chosen = holders_of(deployer, holders, kyc_providers)
-    for line in roll_out(deployer, chosen, stablecoin, deployments, discard=discard_record):
+    if ends_with_this_process():
+        lines = rehearse(deployer, chosen, stablecoin)
+    else:
+        lines = roll_out(deployer, chosen, stablecoin, deployments, discard=discard_record)
+    for line in lines:
         say(line)

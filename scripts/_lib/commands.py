@@ -6,6 +6,7 @@ their top only what is cheap; a command imports what it works with when it runs.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -127,6 +128,9 @@ def cluster_option(function: Function) -> Function:
 def signer(alias: str | None) -> AccountAPI:
     """The account to sign with on the connected chain.
 
+    An account of ape's keystore asks at the terminal before it signs, unless its passphrase is in
+    ape's variable for it, `APE_ACCOUNTS_<alias>_PASSPHRASE`.
+
     Raises a usage error if none is named off the local chain, KeyRefused for an account whose key
     everybody has.
     """
@@ -147,6 +151,9 @@ def signer(alias: str | None) -> AccountAPI:
             value=account.address,
             limit=LOCAL_CHAIN_ID,
         )
+    if f"APE_ACCOUNTS_{alias}_PASSPHRASE" in os.environ:
+        # Whoever gives the passphrase beforehand is not there to confirm each transaction.
+        account.set_autosign(True)
     return account
 
 

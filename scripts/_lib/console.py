@@ -287,7 +287,8 @@ def _why_no_hours(view: views.ClusterView) -> str:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
-        table.add_column(column)
+        # An address is worth nothing with its middle left out.
+        table.add_column(column, overflow="fold")
     return table
 
 

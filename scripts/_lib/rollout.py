@@ -62,14 +62,6 @@ def roll_out(
     3. Deploy the rest, each contract on record before the next; set the roles that are missing.
     4. Hold the whole against the chain once more.
     """
-    if directory is None and ends_with_this_process():
-        yield (
-            "This chain ends with this command: a rehearsal, kept on no record. To stay, start"
-            " `anvil` and add --network ethereum:local:http://127.0.0.1:8545"
-        )
-        with tempfile.TemporaryDirectory() as scratch:
-            yield from roll_out(deployer, holders, stablecoin, Path(scratch))
-        return
     record = Record(directory or DIRECTORY)
     if discard:
         record.discard()
@@ -82,6 +74,8 @@ def roll_out(
             raise DeploymentError(f"the stablecoin {stablecoin} is no contract on this chain")
         record.choose_stablecoin(stablecoin)
     known_coin = record.deployment.stablecoin
+    if known_coin is None and record.chain_id != LOCAL_CHAIN_ID:
+        raise DeploymentError(f"chain {record.chain_id} is not local: name its --stablecoin")
     with record.deploying(deployer):
         deploy_system(
             deployer,
@@ -94,3 +88,13 @@ def roll_out(
     for key, entry in record.contracts().items():
         yield f"{key:20} {entry.address}  {'as recorded' if key in before else 'deployed'}"
     yield f"on record in {record.path}"
+
+
+def rehearse(deployer: AccountAPI, holders: RoleHolders, stablecoin: str | None) -> Iterator[str]:
+    """The same on a chain that ends with this command: on no record that would outlive it."""
+    yield (
+        "This chain ends with this command: a rehearsal, kept on no record. To stay, start"
+        " `anvil` and add --network ethereum:local:http://127.0.0.1:8545"
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        yield from roll_out(deployer, holders, stablecoin, Path(scratch))

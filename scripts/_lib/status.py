@@ -78,7 +78,7 @@ def role_name(role: int) -> str:
 def _show_contracts(record: Record, findings: list[Finding], output: Console) -> None:
     table = Table(title=f"Chain {record.chain_id}: {record.path}", title_justify="left")
     for column in ("contract", "address", "block", "code", "sources"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for key, entry in record.contracts().items():
         wrong = {finding.what for finding in findings if finding.key == key}
         table.add_row(

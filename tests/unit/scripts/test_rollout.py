@@ -82,7 +82,21 @@ def test_roll_out__stablecoin_that_is_no_contract__is_refused(
     assert not list(tmp_path.iterdir())
 
 
-def test_roll_out__chain_of_this_very_process__is_a_rehearsal(
+def test_roll_out__no_stablecoin_off_the_local_chain__is_refused_before_anything(
+    deployer: AccountAPI,
+    role_holders: RoleHolders,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rollout, "LOCAL_CHAIN_ID", 1)
+
+    with pytest.raises(DeploymentError, match="chain 31337 is not local: name its --stablecoin"):
+        list(roll_out(deployer, role_holders, None, tmp_path))
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_rehearse__chain_of_this_very_process__leaves_no_record(
     deployer: AccountAPI,
     role_holders: RoleHolders,
     tmp_path: Path,
@@ -91,7 +105,8 @@ def test_roll_out__chain_of_this_very_process__is_a_rehearsal(
     monkeypatch.setattr(rollout, "DIRECTORY", tmp_path)
     assert rollout.ends_with_this_process()
 
-    lines = list(roll_out(deployer, role_holders, None, None))
+    lines = list(rollout.rehearse(deployer, role_holders, None))
 
     assert "a rehearsal" in lines[0]
+    assert len(lines) == 8
     assert not list(tmp_path.iterdir())

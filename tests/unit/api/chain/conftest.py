@@ -1,67 +1,14 @@
-"""A node of one's own for the client's tests: started, killed and stopped as they need."""
+"""A node of one's own for the tests of what talks to one."""
 
 from __future__ import annotations
 
-import signal
-import socket
-import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator
 
-import httpx
 import pytest
 
 from api.chain.client import ChainClient
 from api.types import LOCAL_CHAIN_ID
-
-# Code that returns, or reverts with, what it was called with: calldatacopy, then return or revert.
-ECHO_CODE = "0x365f5f37365ff3"
-REFUSE_CODE = "0x365f5f37365ffd"
-
-
-class Node:
-    """An anvil process at a port that stays its own over restarts."""
-
-    def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self, chain_id: int = LOCAL_CHAIN_ID) -> None:
-        command = ["anvil", "--port", str(self.port), "--chain-id", str(chain_id), "--silent"]
-        self._process = subprocess.Popen(command)
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                self.rpc("eth_chainId")
-                return
-            except httpx.HTTPError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.send_signal(signal.SIGCONT)
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def pause(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
-
-    def rpc(self, method: str, *parameters: object) -> object:
-        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(parameters)}
-        answer = httpx.post(self.url, json=body, timeout=5).json()
-        assert "error" not in answer, answer
-        return answer["result"]
+from tests.support.own_node import Node
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from api.errors import (
     WrongChain,
 )
 from api.types import LOCAL_CHAIN_ID, Address
-from tests.unit.api.chain.conftest import ECHO_CODE, REFUSE_CODE, Node
+from tests.support.own_node import ECHO_CODE, REFUSE_CODE, Node
 
 ECHO = Address("0x00000000000000000000000000000000000000E0")
 REFUSE = Address("0x00000000000000000000000000000000000000F0")

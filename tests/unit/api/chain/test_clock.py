@@ -6,7 +6,7 @@ import pytest
 
 from api.chain.clock import ChainClock
 from api.errors import ChainUnavailable
-from tests.unit.api.chain.conftest import Node
+from tests.support.own_node import Node
 
 
 def _mine_at(node: Node, timestamp: int) -> None:
