@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from ape import chain
@@ -16,8 +17,9 @@ from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractInstance
 from eth_abi.abi import encode
 from eth_account import Account
-from eth_account.messages import SignableMessage, encode_typed_data
+from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
+from eth_typing import Hash32
 from eth_utils.crypto import keccak
 
 from tests.support.scenario import EPOCH_SECONDS
@@ -159,7 +161,7 @@ class Report:
             for index, figures in enumerate(self.figures)
         ]
 
-    @property
+    @cached_property
     def root(self) -> bytes:
         return merkle(self.leaves)[0]
 
@@ -170,17 +172,13 @@ class Report:
     def words(self) -> list[int]:
         return [figures.word for figures in self.figures]
 
-    @property
+    @cached_property
     def digest(self) -> bytes:
         return self.digest_over(self.root)
 
     def digest_over(self, root: bytes) -> bytes:
         """The digest with another root than that of the figures."""
-        message = self._message(root)
-        return keccak(b"\x19" + message.version + message.header + message.body)
-
-    def _message(self, root: bytes) -> SignableMessage:
-        return encode_typed_data(
+        message = encode_typed_data(
             domain_data={
                 "name": "Rackstream MetricsOracle",
                 "version": "1",
@@ -202,9 +200,10 @@ class Report:
                 "figuresHash": keccak(b"".join(word.to_bytes(32) for word in self.words)),
             },
         )
+        return keccak(b"\x19" + message.version + message.header + message.body)
 
     def signature(self, signer: LocalAccount) -> bytes:
-        return bytes(signer.sign_message(self._message(self.root)).signature)
+        return bytes(signer.unsafe_sign_hash(Hash32(self.digest)).signature)
 
     def signatures(self, signers: Sequence[LocalAccount]) -> bytes:
         return b"".join(self.signature(signer) for signer in signers)

@@ -10,31 +10,45 @@ from tests.support.oracle import Newsdesk, reporter_keys
 from tests.support.scenario import EPOCH_SECONDS, SHARE, Scenario, current_epoch, travel_to
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def desk(oracle: ContractInstance, oracle_admin: AccountAPI, relayer: AccountAPI) -> Newsdesk:
     keys = tuple(reporter_keys(7))
     oracle.setReporters([key.address for key in keys], sender=oracle_admin)
     return Newsdesk(oracle, keys, relayer)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def clusters(scenario: Scenario, holder: AccountAPI) -> list[int]:
     """Three Live clusters with the same first epoch."""
     travel_to((current_epoch() + 1) * EPOCH_SECONDS + 1)
     return [scenario.live_cluster([holder], [100 * SHARE])[0] for _ in range(3)]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _start(desk: Newsdesk, clusters: list[int]) -> None:
-    """Every test of a module starts from the same chain, whichever fixtures it names."""
+@pytest.fixture(scope="package", autouse=True)
+def _start(
+    desk: Newsdesk,
+    cluster_id: int,
+    first_epoch: int,
+    authority: ContractInstance,
+    admin: AccountAPI,
+    attacker: AccountAPI,
+    deployer: AccountAPI,
+    issuer: AccountAPI,
+    keeper: AccountAPI,
+    registrar: AccountAPI,
+) -> None:
+    """Every test starts from the same chain, whichever of these it names.
+
+    A session's fixture that a later test is the first to name would have the clusters made again.
+    """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def cluster_id(clusters: list[int]) -> int:
     return clusters[0]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def first_epoch(registry: ContractInstance, clusters: list[int]) -> int:
     epochs = {int(registry.epochRange(cluster_id).firstEpoch) for cluster_id in clusters}
     assert len(epochs) == 1

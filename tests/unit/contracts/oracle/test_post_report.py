@@ -135,7 +135,7 @@ def test_post_report__random_figures__packed_as_the_table_says(
 ) -> None:
     draw = random.Random(20_260_101)
     expected = Reading()
-    for epoch in range(first_epoch, first_epoch + 40):
+    for epoch in range(first_epoch, first_epoch + 20):
         bits = draw.choice([1, 8, 16, 31, 32])
         quantities = sorted((draw.randrange(2**bits) for _ in range(4)), reverse=True)
         figures = Figures(cluster_id, draw.randrange(2**bits), *quantities)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import ape
@@ -16,7 +15,6 @@ from tests.support.oracle import (
     UINT32_MAX,
     Figures,
     Newsdesk,
-    Reading,
     Report,
     end_of,
     malleated,
@@ -53,12 +51,6 @@ def _any_window(
     oracle.setDisputeWindow(request.param, sender=oracle_admin)
 
 
-@pytest.fixture(autouse=True)
-def _nothing_changes(desk: Newsdesk, clusters: list[int]) -> Iterator[None]:
-    yield
-    assert [desk.reading(cluster_id) for cluster_id in clusters] == [Reading()] * len(clusters)
-
-
 def test_post_report__one_signature_less_than_quorum__refused(
     desk: Newsdesk, oracle: ContractInstance, report: Report
 ) -> None:
@@ -73,7 +65,7 @@ def test_post_report__no_signature__refused(
         desk.post(report, [])
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 7, 10, 30, 31])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 6, 31])
 def test_post_report__sets_of_every_size__quorum_is_more_than_two_thirds(
     desk: Newsdesk, oracle: ContractInstance, oracle_admin: AccountAPI, report: Report, count: int
 ) -> None:
@@ -104,7 +96,7 @@ def test_post_report__same_signer_beyond_the_quorum__refused(
         desk.post(report, [*desk.keys[:5], desk.keys[2]])
 
 
-@pytest.mark.parametrize("position", [0, 3, 4, 5])
+@pytest.mark.parametrize("position", [0, 4, 5])
 def test_post_report__signer_who_is_no_reporter__refused_with_index(
     desk: Newsdesk, oracle: ContractInstance, report: Report, position: int
 ) -> None:
@@ -171,7 +163,7 @@ def test_post_report__signature_with_its_malleated_twin__is_not_two(
         oracle.postReport(*report.args(b"".join(signatures)), sender=desk.transmitter)
 
 
-@pytest.mark.parametrize("v", [0, 1, 26, 29, 255])
+@pytest.mark.parametrize("v", [0, 1, 29])
 def test_post_report__recovery_byte_out_of_range__refused(
     desk: Newsdesk, oracle: ContractInstance, report: Report, v: int
 ) -> None:
@@ -189,7 +181,7 @@ def test_post_report__signature_of_zeros__refused(
         oracle.postReport(*report.args(signatures), sender=desk.transmitter)
 
 
-@pytest.mark.parametrize("change", [-65 * 5 + 1, -64, -1, 1, 64])
+@pytest.mark.parametrize("change", [-65 * 5 + 1, -1, 1])
 def test_post_report__length_no_multiple_of_a_signature__refused(
     desk: Newsdesk, oracle: ContractInstance, report: Report, change: int
 ) -> None:
@@ -221,7 +213,7 @@ def test_post_report__reporters_replaced__signatures_for_the_old_set_refused(
         desk.post(report)
 
 
-@pytest.mark.parametrize("epoch_ahead", [1, 2, 1_000])
+@pytest.mark.parametrize("epoch_ahead", [1, 1_000])
 def test_post_report__future_epoch__refused(
     desk: Newsdesk, oracle: ContractInstance, report: Report, epoch_ahead: int
 ) -> None:
@@ -245,8 +237,12 @@ def test_post_report__last_second_of_the_epoch__refused(
     desk: Newsdesk, oracle: ContractInstance, clusters: list[int], first_epoch: int
 ) -> None:
     ends_at = end_of(first_epoch)
+    report = desk.report(first_epoch, *clusters)
     with ape.reverts(oracle.MetricsOracle_EpochNotOver, epoch=first_epoch, endsAt=ends_at):
-        desk.post_at(ends_at - 1, desk.report(first_epoch, *clusters))
+        desk.post_at(ends_at - 1, report)
+    assert oracle.report(report.root).postedAt == 0
+    desk.post_at(ends_at, report)
+    assert oracle.report(report.root).postedAt == ends_at
 
 
 @pytest.mark.parametrize("signers", [slice(0, 5), slice(2, 7)])
@@ -293,7 +289,6 @@ def test_post_report__epoch_zero_which_unmeasured_clusters_expect__refused(
     proposed = scenario.register_cluster()
     with ape.reverts(oracle.MetricsOracle_ZeroEpoch):
         desk.post(desk.report(0, proposed))
-    assert desk.reading(proposed) == Reading()
 
 
 @pytest.mark.usefixtures("_any_window")
@@ -308,19 +303,17 @@ def test_post_report__epoch_zero_which_unmeasured_clusters_expect__refused(
         {"billable": UINT32_MAX, "busy": 0, "available": UINT32_MAX, "contracted": UINT32_MAX},
     ],
 )
-@pytest.mark.parametrize("index", [0, 2])
 def test_post_report__figures_that_contradict_themselves__refused_with_index(
-    desk: Newsdesk, oracle: ContractInstance, report: Report, fault: dict[str, int], index: int
+    desk: Newsdesk, oracle: ContractInstance, report: Report, fault: dict[str, int]
 ) -> None:
-    figures = list(report.figures)
-    figures[index] = replace(figures[index], **fault)
-    bad = replace(report, figures=tuple(figures))
-    with ape.reverts(oracle.MetricsOracle_Incoherent, index=index, figures=bad.words[index]):
+    *first, last = report.figures
+    bad = replace(report, figures=(*first, replace(last, **fault)))
+    with ape.reverts(oracle.MetricsOracle_Incoherent, index=2, figures=bad.words[2]):
         desk.post(bad)
 
 
 @pytest.mark.usefixtures("_any_window")
-@pytest.mark.parametrize("bit", [192, 193, 223, 224, 255])
+@pytest.mark.parametrize("bit", [192, 224, 255])
 def test_post_report__unused_bit_set__refused(
     desk: Newsdesk, oracle: ContractInstance, report: Report, bit: int
 ) -> None:
