@@ -102,7 +102,7 @@ def command(function: Function) -> click.Command:
         "--deployments",
         type=click.Path(file_okay=False, path_type=Path),
         default=None,
-        envvar="RACKSTREAM_DEPLOYMENTS",
+        envvar="RACKSTREAM_DEPLOYMENTS_DIR",
         help="Folder of the deployment records (default: deployments/).",
     )(function)
     return click.command(cls=NetworkCommand)(function)

@@ -34,7 +34,7 @@ from scripts._lib.network import connected_chain_id
 from scripts._lib.operations import claim as claim_on_chain
 from scripts._lib.operations import share_of
 
-DEPLOYMENTS_VARIABLE = "RACKSTREAM_DEPLOYMENTS"
+DEPLOYMENTS_VARIABLE = "RACKSTREAM_DEPLOYMENTS_DIR"
 EPOCHS_SHOWN = 12
 
 Arguments = ParamSpec("Arguments")

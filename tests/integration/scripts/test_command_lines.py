@@ -49,7 +49,7 @@ class Terminal:
         self._network = network
         self._environment = {
             **os.environ,
-            "RACKSTREAM_DEPLOYMENTS": str(deployments),
+            "RACKSTREAM_DEPLOYMENTS_DIR": str(deployments),
             "COLUMNS": "160",
         }
 
