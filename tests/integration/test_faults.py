@@ -14,15 +14,22 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from api.domain.epochs import epoch_end
+from api.domain.codec import parse_digest, to_hex
+from api.domain.epochs import epoch_end, epoch_start
+from api.domain.merkle import verify_proof
+from api.domain.samples import Sample, sample_leaf
 from api.store.embedded import EmbeddedPostgres
-from api.types import ROUND_SECONDS, Epoch
+from api.types import CLOSE_SECONDS, ROUND_SECONDS, Epoch
+from scripts._lib import cast
 from scripts._lib.anvil import rpc
 from tests.support.reporting import (
+    AGENTS,
     BUSY_BPS,
     CLUSTER,
     FIRST_EPOCH,
     GPU_SETS,
+    INTERVAL_MS,
+    WATTS,
     ReporterProcess,
     Stage,
     World,
@@ -82,6 +89,91 @@ async def assert_counted_once(world: World, epoch: Epoch) -> None:
 async def test_report__all_up__counted_once(world: World) -> None:
     epoch = await next_epoch(world)
     await world.measure(epoch)
+    await assert_counted_once(world, epoch)
+
+
+async def test_get_report__counted__proves_itself_to_the_contract(world: World) -> None:
+    epoch = Epoch(await next_epoch(world) - 1)
+    (posted,) = await world.reports(epoch)
+    gpu = GPU_SETS[CLUSTER].gpus[0]
+    at_ms = epoch_end(epoch) * 1_000 - INTERVAL_MS
+    for reporter in world.reporters:
+        path = f"/v1/clusters/{CLUSTER}/reports/{epoch}"
+
+        async def is_read(reporter: ReporterProcess = reporter, path: str = path) -> bool:
+            return (await world.get(reporter, path)).status_code == 200
+
+        await world.until(is_read, "report read back from the chain")
+        report = (await world.get(reporter, path, gpu=gpu.uuid, atMs=at_ms)).json()
+        assert report["root"] == to_hex(posted["root"])
+        assert report["isFinal"]
+        assert {entry["reporter"] for entry in report["signatures"]} < {
+            account.address for account in cast.REPORTERS
+        }
+        assert len(report["signatures"]) == 3
+        assert await world.oracle.read(
+            "verifyFigures",
+            posted["root"],
+            epoch,
+            int(report["packedFigures"]),
+            bytes.fromhex(report["sampleRoot"][2:]),
+            [bytes.fromhex(node[2:]) for node in report["proof"]],
+        )
+        proven = report["sample"]
+        assert proven["root"] == report["sampleRoot"]
+        sample = Sample(gpu.gpu_id, at_ms, BUSY_BPS, BUSY_BPS, WATTS * (at_ms % 10**12), 0)
+        assert proven["leaf"] == to_hex(sample_leaf(sample))
+        assert verify_proof(
+            parse_digest(report["sampleRoot"], "root"),
+            sample_leaf(sample),
+            [parse_digest(node, "proof") for node in proven["proof"]],
+        )
+
+
+async def test_get_metrics__one_epoch__adds_up_to_what_was_counted(world: World) -> None:
+    epoch = Epoch(await next_epoch(world) - 1)
+    answer = await world.get(
+        world.reporters[0],
+        f"/v1/clusters/{CLUSTER}/metrics",
+        **{"from": epoch_start(epoch), "to": epoch_end(epoch), "step": 600},
+    )
+    points = answer.json()["points"]
+    assert len(points) == 6
+    assert sum(point["contractedGpuSeconds"] for point in points) == GPU_SECONDS
+    assert sum(point["availableGpuSeconds"] for point in points) == GPU_SECONDS
+    assert {point["availabilityBps"] for point in points} == {10_000}
+    assert {point["utilisationBps"] for point in points} == {BUSY_BPS}
+
+
+async def test_get_cluster__live__specification_meters_and_agents(world: World) -> None:
+    epoch = await next_epoch(world)
+    listed = (await world.get(world.reporters[0], "/v1/clusters")).json()
+    assert listed["total"] == 2
+    assert [one["clusterId"] for one in listed["clusters"]] == [1, 2]
+    cluster = (await world.get(world.reporters[0], f"/v1/clusters/{CLUSTER}")).json()
+    assert cluster["status"] == "live"
+    assert cluster["nextEpoch"] == epoch
+    assert cluster["lastEpoch"]["epoch"] == epoch - 1
+    assert cluster["lastEpoch"]["availabilityBps"] == 10_000
+    assert cluster["meters"]["contractedGpuSeconds"] == str(GPU_SECONDS * (epoch - FIRST_EPOCH))
+    assert cluster["specification"]["gpuSetRoot"] == to_hex(GPU_SETS[CLUSTER].root)
+    assert cluster["gpusKnown"] == len(GPU_SETS[CLUSTER])
+    assert [agent["agent"] for agent in cluster["agents"]] == sorted(
+        agent.address for agent in AGENTS[:2]
+    )
+
+
+async def test_report__samples_with_the_proposer_only__the_others_get_them(world: World) -> None:
+    epoch = await next_epoch(world)
+    await world.measure(epoch, [turn_of(world, epoch)])
+    await assert_counted_once(world, epoch)
+
+
+async def test_report__samples_with_one_other_only__the_proposer_gets_them(world: World) -> None:
+    epoch = await next_epoch(world)
+    await world.measure(epoch, [turn_of(world, epoch, 2)])
+    # The proposer has heard of no agent: it waits for them until their time is over.
+    await world.move_to(epoch_end(epoch) + CLOSE_SECONDS)
     await assert_counted_once(world, epoch)
 
 

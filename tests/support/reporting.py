@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -239,7 +240,7 @@ class World:
     async def ready(self, reporters: Sequence[ReporterProcess] | None = None) -> None:
         """Wait until the reporters (all, if none are named) say that they are ready."""
         for reporter in reporters or self.reporters:
-            await self.until(lambda reporter=reporter: self.is_ready(reporter), "ready")
+            await self.until(partial(self.is_ready, reporter), "ready")
 
     async def is_ready(self, reporter: ReporterProcess) -> bool:
         return (await self.get(reporter, "/readyz")).status_code == httpx.codes.OK
@@ -258,7 +259,7 @@ class World:
     async def get(self, reporter: ReporterProcess, path: str, **parameters: Any) -> httpx.Response:
         """The answer; 599 if there was none."""
         try:
-            return await self._http.get(reporter.url + path, params=parameters)
+            return await self._http.get(reporter.url + path, params=parameters or None)
         except httpx.HTTPError as error:
             return httpx.Response(599, text=repr(error))
 
