@@ -188,7 +188,8 @@ contract ClusterShare is
         if (to == address(0)) {
             _setStreamSupply(totalSupply() - value);
         } else {
-            if (!IDENTITIES.canReceive(to)) revert ClusterShare_NotEligible(to);
+            // The share itself could never hand on what it earned, whoever admits it.
+            if (to == address(this) || !IDENTITIES.canReceive(to)) revert ClusterShare_NotEligible(to);
             // Read after the sender was written: the two may be one.
             Holding storage receiver = _holdings[to];
             SharesWord shares = receiver.shares;

@@ -64,6 +64,7 @@ interface IClusterShare is IERC20 {
     );
     event PayeeChanged(address indexed owner, address indexed previousPayee, address indexed payee);
 
+    /// @notice `account` may not receive shares; the share contract itself never may.
     error ClusterShare_NotEligible(address account);
     error ClusterShare_NotTheWaterfall(address account);
     /// @notice The cluster is not in Funding: shares are issued before it goes live.
@@ -81,7 +82,7 @@ interface IClusterShare is IERC20 {
     error ClusterShare_FundingOverLimit(uint256 amountUsd6, uint256 limit);
     error ClusterShare_UnsupportedStablecoin(address stablecoin, uint8 decimals, uint8 required);
     error ClusterShare_NothingToClaim(address owner);
-    /// @notice The share contract itself can be neither payee nor holder.
+    /// @notice The share contract itself cannot be a payee.
     error ClusterShare_InvalidPayee(address payee);
     error ClusterShare_LengthMismatch(uint256 accounts, uint256 amounts);
 

@@ -1,0 +1,130 @@
+"""Shares whose income a test sends itself, and what the stream's definition says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from ape import chain, project
+from ape.api import AccountAPI, ReceiptAPI
+from ape.contracts import ContractInstance
+from eth_utils.crypto import keccak
+
+from tests.model.stream import end_of_funding
+from tests.support.scenario import Scenario, travel_to
+
+SCALE = 2**72
+MIN_SUPPLY = 10**6
+DAY = 86_400
+BOUNDARY_SECONDS = 14_400
+UINT256_MAX = 2**256 - 1
+
+
+def deploy_open_share(
+    scenario: Scenario,
+    cluster_id: int,
+    waterfall: AccountAPI | str,
+    stablecoin: ContractInstance | None = None,
+) -> ContractInstance:
+    """A share of the cluster that `waterfall`, any account, funds."""
+    system = scenario.system
+    share: ContractInstance = scenario.deployer.deploy(
+        project.ClusterShare,
+        "Open share",
+        "OPEN",
+        cluster_id,
+        system.authority,
+        system.registry,
+        system.identity,
+        waterfall,
+        stablecoin or system.stablecoin,
+    )
+    return share
+
+
+@dataclass(frozen=True)
+class OpenShare:
+    """A share in Funding with an account for its waterfall, which has money and has approved it."""
+
+    scenario: Scenario
+    cluster_id: int
+    share: ContractInstance
+    funder: AccountAPI
+
+    def fund(self, amount_usd6: int, at: int | None = None) -> ReceiptAPI:
+        """Stream an amount from the second `at`, or from the next block's."""
+        if at is not None:
+            chain.pending_timestamp = at
+        receipt: ReceiptAPI = self.share.fund(amount_usd6, sender=self.funder)
+        return receipt
+
+    def earned(self, owner: AccountAPI | str) -> Fraction:
+        """Claimed and earned of `owner` in 10⁻⁶ dollars, to the last fraction that is kept."""
+        state = self.share.accountState(owner)
+        return state.claimedUsd6 + Fraction(state.earned, SCALE)
+
+    def is_conserved(self, *owners: AccountAPI | str) -> bool:
+        """Whether all that was funded is somewhere, if nobody but `owners` ever held."""
+        stream = self.share.streamState()
+        accounts = [self.share.accountState(owner) for owner in owners]
+        claimed = sum(account.claimedUsd6 for account in accounts)
+        parts = (
+            claimed * SCALE,
+            sum(account.earned for account in accounts),
+            stream.indexRemainder,
+            stream.unstreamed,
+            stream.fundingRemainder,
+        )
+        return bool(stream.fundedUsd6 * SCALE == sum(parts))
+
+
+def streamed(amount_usd6: int, start: int, at: int) -> Fraction:
+    """What of a funding that arrived at second `start` has streamed at second `at`."""
+    end = end_of_funding(start)
+    return Fraction(amount_usd6 * (min(at, end) - start), end - start)
+
+
+def is_close(value: Fraction, exact: Fraction) -> bool:
+    """Within the fractions that the stream carries: far below a unit."""
+    return abs(value - exact) < Fraction(1, 2**20)
+
+
+def next_boundary() -> int:
+    """The first boundary that the next block can be mined at."""
+    return -(-int(chain.pending_timestamp) // BOUNDARY_SECONDS) * BOUNDARY_SECONDS
+
+
+def now() -> int:
+    """Second of the newest block."""
+    return int(chain.blocks.head.timestamp)
+
+
+def past(receipt: ReceiptAPI) -> int:
+    """The second of a receipt, past when this returns: votes are asked for of the past."""
+    travel_to(receipt.timestamp + 1)
+    return int(receipt.timestamp)
+
+
+def delegate(share: ContractInstance, to: AccountAPI | str, sender: AccountAPI) -> ReceiptAPI:
+    """`share.delegate(to)`: ape has an attribute of that name for every address."""
+    receipt: ReceiptAPI = share.invoke_transaction("delegate", to, sender=sender)
+    return receipt
+
+
+def set_held(share: ContractInstance, owner: AccountAPI, encumbered: int, frozen: int) -> None:
+    """Write encumbered and frozen amounts into the owner's shares word: no function does so yet.
+
+    The word is found by its balance, wherever the compiler has put the mapping.
+    """
+    balance = int(share.balanceOf(owner))
+    assert balance
+    padded = bytes.fromhex(owner.address[2:]).rjust(32, b"\0")
+    for place in range(32):
+        slot = int.from_bytes(keccak(padded + place.to_bytes(32)))
+        word: Any = int.from_bytes(chain.provider.get_storage(share.address, slot))
+        if word & (2**64 - 1) == balance:
+            changed = (word >> 192 << 192) | frozen << 128 | encumbered << 64 | balance
+            chain.provider.set_storage(share.address, slot, changed.to_bytes(32))
+            return
+    raise LookupError("no word holds the balance")

@@ -1,0 +1,39 @@
+"""A share in Funding that a test's own account funds, and two holders of it."""
+
+from __future__ import annotations
+
+import pytest
+from ape.api import AccountAPI
+from ape.contracts import ContractInstance
+
+from tests.support.income import UINT256_MAX, OpenShare, deploy_open_share
+from tests.support.scenario import SHARE, USD, Scenario
+
+HOLDER_SHARES = 300_000 * SHARE
+OTHER_SHARES = 100_000 * SHARE
+AUTHORISED = 1_000_000 * SHARE
+
+
+@pytest.fixture(scope="module")
+def empty(scenario: Scenario, customer: AccountAPI) -> OpenShare:
+    """No shares issued of 1,000,000 authorised ones; the customer is the waterfall."""
+    cluster_id = scenario.register_cluster(authorised_shares=AUTHORISED)
+    scenario.open_funding(cluster_id)
+    share = deploy_open_share(scenario, cluster_id, customer)
+    scenario.give_usd(customer, 2 * 10**12 * USD)
+    scenario.system.stablecoin.approve(share, UINT256_MAX, sender=customer)
+    return OpenShare(scenario, cluster_id, share, customer)
+
+
+@pytest.fixture(scope="module")
+def ground(
+    empty: OpenShare, scenario: Scenario, holder: AccountAPI, other_holder: AccountAPI
+) -> OpenShare:
+    """Three quarters are `holder`'s, a quarter is `other_holder`'s."""
+    scenario.issue(empty.share, [holder, other_holder], [HOLDER_SHARES, OTHER_SHARES])
+    return empty
+
+
+@pytest.fixture(scope="module")
+def share(ground: OpenShare) -> ContractInstance:
+    return ground.share
