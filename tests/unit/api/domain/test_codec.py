@@ -17,6 +17,7 @@ from api.domain.codec import (
 from api.domain.hashing import keccak256
 from api.errors import Malformed, OutOfRange
 from api.types import JSON_SAFE_INTEGER, UINT64_MAX
+from tests.support.search import searched
 
 
 def test_keccak256__known_input__is_ethereums_and_not_sha3() -> None:
@@ -25,12 +26,14 @@ def test_keccak256__known_input__is_ethereums_and_not_sha3() -> None:
 
 
 @pytest.mark.property
+@searched(100)
 @given(st.binary(min_size=20, max_size=20))
 def test_to_address__any_account__is_spelled_as_eth_utils_does(account: bytes) -> None:
     assert str(to_address(account)) == to_checksum_address(account)
 
 
 @pytest.mark.property
+@searched(100)
 @given(st.binary(min_size=20, max_size=20))
 def test_parse_address__any_one_case_or_checksum__is_the_account(account: bytes) -> None:
     spelled = to_address(account)
@@ -51,6 +54,7 @@ def test_parse_address__no_address__is_refused(text: object) -> None:
 
 
 @pytest.mark.property
+@searched(100)
 @given(st.binary(max_size=70))
 def test_parse_hex__what_to_hex_wrote__is_the_same(data: bytes) -> None:
     assert parse_hex(to_hex(data), "data", len(data)) == data
@@ -63,6 +67,7 @@ def test_parse_hex__not_two_bytes__is_refused(text: object) -> None:
 
 
 @pytest.mark.property
+@searched(100)
 @given(st.integers(min_value=0, max_value=UINT64_MAX))
 def test_parse_uint__what_json_integer_wrote__is_the_same(value: int) -> None:
     written = json_integer(value)

@@ -25,6 +25,7 @@ from api.domain.gpu_set import GpuRecord, GpuSet
 from api.domain.samples import Sample, canonical_samples
 from api.errors import Incoherent, OutOfRange
 from api.types import DRAINING_XIDS, STILL_IN_SERVICE_MS, UINT64_MAX, ClusterId, Epoch
+from tests.support.search import searched
 
 AGENT = to_address(b"\x11" * 20)
 TICK_MS = 100
@@ -111,6 +112,7 @@ def exact(measured: Measured) -> tuple[Fraction, ...]:
 
 
 @pytest.mark.property
+@searched(200)
 @given(gpus_with_samples())
 def test_measure_gpu__anything__is_the_models(case: tuple[GpuRecord, list[Sample]]) -> None:
     gpu, samples = case
@@ -118,6 +120,7 @@ def test_measure_gpu__anything__is_the_models(case: tuple[GpuRecord, list[Sample
 
 
 @pytest.mark.property
+@searched(200)
 @given(st.tuples(*(gpus_with_samples(uuid) for uuid in "abcd")))
 def test_measure__many_gpus__is_the_sum_of_the_models(
     cases: tuple[tuple[GpuRecord, list[Sample]], ...],
@@ -136,6 +139,7 @@ def test_measure__many_gpus__is_the_sum_of_the_models(
 
 
 @pytest.mark.property
+@searched(200)
 @given(gpus_with_samples(), st.integers(0, 100_000))
 def test_floor_figures__anything_measured__keeps_the_order_and_the_cap(
     case: tuple[GpuRecord, list[Sample]], max_watts: int
@@ -257,12 +261,14 @@ figures_strategy = st.builds(
 
 
 @pytest.mark.property
+@searched(200)
 @given(figures_strategy)
 def test_unpack__what_pack_wrote__is_the_same(figures: ClusterFigures) -> None:
     assert ClusterFigures.unpack(figures.pack()) == figures
 
 
 @pytest.mark.property
+@searched(200)
 @given(figures_strategy)
 def test_pack__any_figures__has_the_fields_where_solidity_reads_them(
     figures: ClusterFigures,

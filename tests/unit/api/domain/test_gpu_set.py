@@ -22,6 +22,7 @@ from api.errors import (
     UnknownGpu,
 )
 from api.types import STILL_IN_SERVICE_MS, UINT64_MAX, ZERO_DIGEST, ClusterId, GpuId
+from tests.support.search import searched
 
 AGENT = to_address(b"\x11" * 20)
 OTHER_AGENT = to_address(b"\x22" * 20)
@@ -44,6 +45,7 @@ def records(draw: st.DrawFn, uuid: str | None = None) -> GpuRecord:
 
 
 @pytest.mark.property
+@searched(100)
 @given(records())
 def test_leaf__any_record__is_the_double_hash_of_its_abi_encoding(record: GpuRecord) -> None:
     encoded = encode(
@@ -60,6 +62,7 @@ def test_leaf__any_record__is_the_double_hash_of_its_abi_encoding(record: GpuRec
 
 
 @pytest.mark.property
+@searched(100)
 @given(st.lists(records(), max_size=20, unique_by=lambda record: record.uuid))
 def test_from_manifest__what_to_manifest_wrote__is_the_same_set(gpus: list[GpuRecord]) -> None:
     gpu_set = GpuSet(ClusterId(7), gpus)
@@ -73,6 +76,7 @@ def test_from_manifest__what_to_manifest_wrote__is_the_same_set(gpus: list[GpuRe
 
 
 @pytest.mark.property
+@searched(100)
 @given(st.lists(records(), max_size=8, unique_by=lambda record: record.uuid))
 def test_to_manifest__any_set__holds_no_number_above_2_to_53(gpus: list[GpuRecord]) -> None:
     for gpu in json.loads(GpuSet(ClusterId(1), gpus).to_manifest())["gpus"]:

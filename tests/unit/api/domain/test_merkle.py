@@ -12,6 +12,7 @@ from api.domain.hashing import hash_leaf
 from api.domain.merkle import MerkleTree, merkle_root, verify_proof
 from api.errors import NotFound
 from api.types import ZERO_DIGEST, Digest
+from tests.support.search import searched
 
 digests = st.binary(min_size=32, max_size=32).map(Digest)
 leaf_lists = st.lists(digests, min_size=1, max_size=70)
@@ -27,6 +28,7 @@ def heap_root(leaves: list[Digest]) -> bytes:
 
 
 @pytest.mark.property
+@searched(100)
 @given(leaf_lists)
 def test_merkle_root__any_leaves__is_that_of_the_second_implementation(
     leaves: list[Digest],
@@ -35,6 +37,7 @@ def test_merkle_root__any_leaves__is_that_of_the_second_implementation(
 
 
 @pytest.mark.property
+@searched(100)
 @given(leaf_lists, st.randoms())
 def test_merkle_root__another_order__is_the_same(leaves: list[Digest], chance: object) -> None:
     shuffled = leaves.copy()
@@ -43,6 +46,7 @@ def test_merkle_root__another_order__is_the_same(leaves: list[Digest], chance: o
 
 
 @pytest.mark.property
+@searched(100)
 @given(leaf_lists)
 def test_proof__of_every_leaf__verifies(leaves: list[Digest]) -> None:
     tree = MerkleTree(leaves)
@@ -53,6 +57,7 @@ def test_proof__of_every_leaf__verifies(leaves: list[Digest]) -> None:
 
 
 @pytest.mark.property
+@searched(100)
 @given(leaf_lists, digests, st.data())
 def test_verify_proof__of_a_stranger__is_refused(
     leaves: list[Digest], stranger: Digest, data: st.DataObject

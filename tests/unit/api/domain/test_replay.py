@@ -14,6 +14,7 @@ from api.domain.samples import canonical_samples
 from api.domain.trace import Trace, read_trace
 from api.errors import InvalidInput
 from api.types import STILL_IN_SERVICE_MS, ClusterId
+from tests.support.search import searched
 
 POWER = PowerModel(idle_watts=100, peak_watts=700)
 AGENTS = [to_address(bytes([number]) * 20) for number in (1, 2, 3)]
@@ -60,6 +61,7 @@ def test_between__not_billable__bills_nothing() -> None:
 
 
 @pytest.mark.property
+@searched(100)
 @given(
     st.lists(st.integers(-100_000, 4_000_000), min_size=2, max_size=30).map(sorted),
     st.booleans(),
@@ -74,6 +76,7 @@ def test_between__in_any_pieces__is_the_whole(edges: list[int], is_repeated: boo
 
 
 @pytest.mark.property
+@searched(100)
 @given(st.integers(-100_000, 4_000_000), st.booleans())
 def test_next_after__any_moment__is_the_first_sample_after(moment: int, is_repeated: bool) -> None:
     replay = Replay(TRACE, POWER, anchor_ms=0, is_repeated=is_repeated)

@@ -16,6 +16,7 @@ from api.domain.merkle import verify_proof
 from api.domain.reports import ClusterReport, Report, quorum, tolerated_faults
 from api.errors import Duplicated, InvalidInput, NotFound, OutOfRange
 from api.types import ZERO_DIGEST, ClusterId, Digest, Epoch
+from tests.support.search import searched
 
 ORACLE = to_address(b"\x33" * 20)
 EPOCH = Epoch(480_000)
@@ -36,6 +37,7 @@ cluster_lists = st.lists(
 
 
 @pytest.mark.property
+@searched(100)
 @given(cluster_lists, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 def test_digest__any_report__is_that_of_eth_account(
     clusters: list[ClusterReport], set_id: int, epoch: int
@@ -71,6 +73,7 @@ def test_digest__any_report__is_that_of_eth_account(
 
 
 @pytest.mark.property
+@searched(100)
 @given(cluster_lists)
 def test_proof__of_every_cluster__verifies_its_abi_encoded_leaf(
     clusters: list[ClusterReport],

@@ -39,6 +39,7 @@ from api.errors import (
     Oversized,
 )
 from api.types import UINT64_MAX, ZERO_DIGEST, ClusterId, EnergySource, GpuId
+from tests.support.search import searched
 
 SIGNER = Signer(b"\x05" * 32)
 ORACLE = to_address(b"\x33" * 20)
@@ -91,6 +92,7 @@ def body_with(change: dict[str, Any], sample_change: dict[str, Any] | None = Non
 
 
 @pytest.mark.property
+@searched(100)
 @given(samples())
 def test_sample_leaf__any_sample__is_the_double_hash_of_its_abi_encoding(sample: Sample) -> None:
     encoded = encode(("bytes32", "uint64", "uint16", "uint16", "uint64", "uint16"), sample)
@@ -98,6 +100,7 @@ def test_sample_leaf__any_sample__is_the_double_hash_of_its_abi_encoding(sample:
 
 
 @pytest.mark.property
+@searched(100)
 @given(batches(), st.integers(1, 2**64), st.binary(min_size=20, max_size=20))
 def test_digest__any_batch__is_that_of_eth_account(
     batch: SampleBatch, chain_id: int, oracle: bytes
@@ -133,6 +136,7 @@ def test_digest__any_batch__is_that_of_eth_account(
 
 
 @pytest.mark.property
+@searched(100)
 @given(batches())
 def test_parse_batch__what_to_json_wrote__is_the_same_batch(batch: SampleBatch) -> None:
     written = sign_batch(batch, SIGNER, DOMAIN)
@@ -142,6 +146,7 @@ def test_parse_batch__what_to_json_wrote__is_the_same_batch(batch: SampleBatch) 
 
 
 @pytest.mark.property
+@searched(100)
 @given(batches())
 def test_to_json__any_batch__is_json_without_a_number_above_2_to_53(batch: SampleBatch) -> None:
     value = json.loads(sign_batch(batch, SIGNER, DOMAIN).to_json())
@@ -314,6 +319,7 @@ def test_json_schema__of_a_batch__states_no_number_that_doubles_cannot_hold() ->
 
 
 @pytest.mark.property
+@searched(100)
 @given(st.lists(samples(), max_size=30), st.randoms(), st.integers(0, 10))
 def test_canonical_samples__any_order_and_repetition__is_the_same(
     given_samples: list[Sample], chance: Any, repeated: int

@@ -12,6 +12,7 @@ from api.domain.hashing import keccak256
 from api.domain.signing import Signer, recover, require_signer
 from api.errors import BadSignature, KeyRefused
 from api.types import Digest
+from tests.support.search import searched
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 keys = st.integers(min_value=1, max_value=ORDER - 1).map(lambda key: key.to_bytes(32, "big"))
@@ -20,6 +21,7 @@ DIGEST = keccak256(b"something")
 
 
 @pytest.mark.property
+@searched(100)
 @given(keys, digests)
 def test_sign__any_key_and_digest__is_what_eth_keys_signs(key: bytes, digest: Digest) -> None:
     signer = Signer(key)

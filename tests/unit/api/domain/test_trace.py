@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from api.domain.codec import gpu_id_of
 from api.domain.trace import Trace, TraceSeries, read_trace
 from api.errors import TraceRefused
+from tests.support.search import searched
 
 HEADER = "value,timestamp_anon,container_ip\n"
 
@@ -64,6 +65,7 @@ def shuffled_files(draw: st.DrawFn) -> tuple[list[str], dict[str, dict[int, int]
 
 
 @pytest.mark.property
+@searched(100)
 @given(shuffled_files())
 def test_read_trace__any_order_and_repetition__says_the_same(
     file: tuple[list[str], dict[str, dict[int, int]], int],
