@@ -31,12 +31,13 @@ $(READY): requirements.lock package-lock.json scripts/_lib/environment.py script
 setup: $(READY) ## Make .venv and .toolchain from the lock files
 
 .PHONY: demo
-demo: $(READY) ## Tokenise, measure, pay and stream a GPU cluster on real telemetry (TRACE=FILE, EPOCHS=n)
-	@$(BIN)/python -m scripts.demo $(if $(TRACE),--trace "$(TRACE)") $(if $(EPOCHS),--epochs $(EPOCHS))
+demo: $(READY) ## Tokenise, measure, pay and stream a GPU cluster on real telemetry (TRACE=FILE, EPOCHS=n, PRICE=)
+	@$(BIN)/python -m scripts.demo $(if $(TRACE),--trace "$(TRACE)") $(if $(EPOCHS),--epochs $(EPOCHS)) \
+		$(if $(PRICE),--price "$(PRICE)") $(ARGS)
 
 .PHONY: up
 up: $(READY) ## Keep a chain, a database, four reporters and replaying agents up (TRACE=, RPC_URL=, DATABASE_URL=)
-	@$(BIN)/python -m scripts.up $(if $(TRACE),--trace "$(TRACE)")
+	@$(BIN)/python -m scripts.up $(if $(TRACE),--trace "$(TRACE)") $(if $(PRICE),--price "$(PRICE)") $(ARGS)
 
 .PHONY: test
 test: $(READY) ## Run every test on a local chain (ARGS= for pytest)
@@ -70,8 +71,8 @@ verify: $(READY) ## Search deeper than the tests do (KIND=fuzz or chaos)
 	esac
 
 .PHONY: console
-console: $(READY) ## Open the investor's console (ARGS= for ape console)
-	@$(BIN)/ape console $(ARGS)
+console: $(READY) ## Open the investors' console on the chain of `make up` (RPC_URL=)
+	@$(BIN)/ape console --network ethereum:local:$(or $(RPC_URL),http://127.0.0.1:8545) $(ARGS)
 
 .PHONY: lock
 lock: $(READY) ## Resolve requirements.in into requirements.lock anew

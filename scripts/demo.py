@@ -18,7 +18,8 @@ DEFAULT_OUTPUT = Path("out/demo")
 DEFAULT_PRICE = "5.875"
 
 
-def _price(context: click.Context, parameter: click.Parameter, text: str) -> int:
+def price_of(context: click.Context, parameter: click.Parameter, text: str) -> int:
+    """An option's dollars in 10⁻⁶ dollars."""
     try:
         return parse_six_decimals(text)
     except ValueError as error:
@@ -40,7 +41,7 @@ def _price(context: click.Context, parameter: click.Parameter, text: str) -> int
     "price_usd6",
     default=DEFAULT_PRICE,
     show_default=True,
-    callback=_price,
+    callback=price_of,
     help="Dollars that customers pay for a busy GPU-hour: by default the lease price of $2.35 at 40"
     " per cent utilisation.",
 )

@@ -12,12 +12,8 @@ refused, 130 interrupted.
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -40,17 +36,18 @@ from api.errors import TraceRefused
 from api.types import EPOCH_SECONDS
 from scripts._lib import cast, opening
 from scripts._lib.anvil import Anvil
+from scripts._lib.command_failures import failure_words
 from scripts._lib.equations import Ending, ending_of, equations_of
 from scripts._lib.expected import EpochFigures, expected_figures, last_epoch
-from scripts._lib.failures import in_words
 from scripts._lib.local_chain import LocalChain
 from scripts._lib.money import dollars, percent
 from scripts._lib.opening import Opened
 from scripts._lib.postgres import Postgres
-from scripts._lib.processes import ProcessFailure, Supervisor, free_ports, stopped_by_signals
+from scripts._lib.processes import Supervisor, free_ports, stopped_by_signals
 from scripts._lib.report import Telling, hour, print_report, write_summary
 from scripts._lib.stack import Stack, Telemetry
 from scripts._lib.story import Snapshot, Story, StoryFailure
+from scripts._lib.workspace import Workspace, claimed
 
 IDLE_WATTS = 100
 MAX_WATTS = 700
@@ -60,46 +57,6 @@ SET_UP_SECONDS = 1_800
 """How long before the first sample the chain begins: within the hour before the first epoch."""
 
 SERVICE_POLL_MS = 50
-
-
-@dataclass(frozen=True)
-class Folders:
-    """Where a demo keeps things: `output` for people, the rest for its processes."""
-
-    output: Path
-
-    @property
-    def logs(self) -> Path:
-        return self.output / "logs"
-
-    @property
-    def state(self) -> Path:
-        return self.output / "state"
-
-
-@contextmanager
-def claimed(folders: Folders) -> Iterator[None]:
-    """The folder for this run alone, emptied of an earlier run. Raises ProcessFailure if one is
-    running.
-    """
-    folders.output.mkdir(parents=True, exist_ok=True)
-    with (folders.output / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ProcessFailure(
-                f"another demo is running in {folders.output}; wait for it, or choose --out"
-            ) from None
-        leftover = folders.state / "postgres"
-        if (leftover / "postmaster.pid").exists():
-            # An earlier run was killed: its database server may still be there.
-            abandoned = Postgres(leftover)
-            abandoned.start()
-            abandoned.stop()
-        for folder in (folders.logs, folders.state):
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-        yield
 
 
 class Narrator:
@@ -143,7 +100,7 @@ def run(trace_path: Path | None, limit: int | None, price_usd6: int, output: Pat
     try:
         with stopped_by_signals():
             telling = _tell(
-                trace_path, limit, price_usd6, Folders(output.resolve()), console, started
+                trace_path, limit, price_usd6, Workspace(output.resolve()), console, started
             )
     except TraceRefused as refusal:
         errors.print(f"{trace_path}: {escape(str(refusal))}", style="bold red", highlight=False)
@@ -152,7 +109,7 @@ def run(trace_path: Path | None, limit: int | None, price_usd6: int, output: Pat
         errors.print("interrupted; everything that was started has ended", highlight=False)
         return 130
     except Exception as error:
-        words = _words(error)
+        words = failure_words(error)
         if words is None:
             raise
         errors.print(escape(words), style="bold red", highlight=False)
@@ -161,22 +118,16 @@ def run(trace_path: Path | None, limit: int | None, price_usd6: int, output: Pat
     return 0 if telling.succeeded else 1
 
 
-def _words(error: Exception) -> str | None:
-    if isinstance(error, ProcessFailure | StoryFailure):
-        return str(error)
-    return in_words(error)
-
-
 def _tell(
     trace_path: Path | None,
     limit: int | None,
     price_usd6: int,
-    folders: Folders,
+    workspace: Workspace,
     console: Console,
     started: float,
 ) -> Telling:
     narrator = Narrator(console)
-    with claimed(folders), narrator.progress, Supervisor(narrator.say) as supervisor:
+    with claimed(workspace), narrator.progress, Supervisor(narrator.say) as supervisor:
         task = narrator.task("reading the trace", 1)
         trace = read(trace_path)
         narrator.step(task, f"{len(trace.series):,} GPUs, {trace.samples:,} samples")
@@ -188,26 +139,26 @@ def _tell(
         task = narrator.task("starting chain and database", 2)
         anvil = Anvil(
             free_ports(1)[0],
-            folders.state / "anvil.json",
-            folders.logs / "anvil.log",
+            workspace.state / "anvil.json",
+            workspace.logs / "anvil.log",
             genesis_time=anchor - SET_UP_SECONDS,
         )
         anvil.start()
         supervisor.add(anvil)
         narrator.step(task, "anvil")
-        postgres = Postgres(folders.state / "postgres")
+        postgres = Postgres(workspace.state / "postgres")
         postgres.start()
         supervisor.add(postgres)
         narrator.step(task, "PostgreSQL")
 
-        opened = _open(trace, anvil, anchor, folders, narrator)
+        opened = _open(trace, anvil, anchor, workspace, narrator)
         stack = Stack(
             opened,
             supervisor,
             rpc_url=anvil.url,
-            deployments=folders.state / "deployments",
-            folder=folders.state,
-            logs=folders.logs,
+            deployments=workspace.state / "deployments",
+            folder=workspace.state,
+            logs=workspace.logs,
             reporter_ports=free_ports(len(cast.REPORTERS)),
             database_url=postgres.url,
             poll_ms=SERVICE_POLL_MS,
@@ -244,7 +195,9 @@ def _anchor(trace: Trace) -> int:
     return (int(time.time()) - length) // EPOCH_SECONDS * EPOCH_SECONDS
 
 
-def _open(trace: Trace, anvil: Anvil, anchor: int, folders: Folders, narrator: Narrator) -> Opened:
+def _open(
+    trace: Trace, anvil: Anvil, anchor: int, workspace: Workspace, narrator: Narrator
+) -> Opened:
     task = narrator.task("setting the cluster up", opening.STEPS + 1)
     narrator.step(task, "connecting", advance=0)
     with opening.connected(anvil.url):
@@ -252,7 +205,7 @@ def _open(trace: Trace, anvil: Anvil, anchor: int, folders: Folders, narrator: N
         opened = opening.open_cluster(
             trace,
             cast.agents(min(AGENTS, len(trace.series))),
-            folders.state / "deployments",
+            workspace.state / "deployments",
             anchor_ms=anchor * 1_000,
             is_repeated=False,
             idle_watts=IDLE_WATTS,

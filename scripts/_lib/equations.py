@@ -17,10 +17,11 @@ from api.chain.views import EARNED_SCALE, AccountState, MeterReading, StreamStat
 from api.domain.figures import ClusterFigures
 from api.types import Address
 from scripts._lib import cast
+from scripts._lib.commerce import bill_usd6
 from scripts._lib.expected import EpochFigures
 from scripts._lib.income_model import Funding, Move, exact_income
 from scripts._lib.opening import CUSTOMER_FUNDS_USD6, Opened
-from scripts._lib.story import Story, bill_usd6
+from scripts._lib.story import Story
 
 _COST_SCALE = 36 * 10**9
 _SECONDS_AN_EPOCH = 3_600

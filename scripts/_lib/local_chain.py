@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from api.chain.client import ChainClient
 from api.chain.transactions import SignedTransaction, Transaction, sign_transaction
@@ -19,7 +19,7 @@ from api.chain.views import Fees, Receipt
 from api.domain.signing import Signer
 from api.errors import ContractReverted, NodeRefused, Unavailable
 from api.types import Address
-from scripts._lib.anvil import Anvil, NodeGone
+from scripts._lib.anvil import NodeGone
 from scripts._lib.processes import ProcessFailure, Supervisor
 
 # A chain of one's own: gas costs nothing, and no estimate has to be asked for.
@@ -43,14 +43,23 @@ class _Sent:
     at: int
 
 
-class LocalChain:
-    """One anvil, watched by `supervisor`, through `client`."""
+class Node(Protocol):
+    """What runs the chain: `generation` grows when it comes back from a checkpoint."""
 
-    def __init__(self, client: ChainClient, anvil: Anvil, supervisor: Supervisor) -> None:
+    generation: int
+
+    def checkpoint(self) -> None:
+        """Keep the chain as it is now. Raises NodeGone."""
+
+
+class LocalChain:
+    """The chain of one node, watched by `supervisor`, through `client`."""
+
+    def __init__(self, client: ChainClient, node: Node, supervisor: Supervisor) -> None:
         self.client = client
-        self.anvil = anvil
+        self.node = node
         self._supervisor = supervisor
-        self._generation = anvil.generation
+        self._generation = node.generation
         self._nonces: dict[Address, int] = {}
         self._unsaved: list[_Sent] = []
 
@@ -97,12 +106,12 @@ class LocalChain:
         async def keep() -> None:
             unsaved = list(self._unsaved)
             try:
-                await asyncio.to_thread(self.anvil.checkpoint)
+                await asyncio.to_thread(self.node.checkpoint)
             except NodeGone:
                 # The next request notices, waits and sends again what was lost.
                 await self.client.connect()
                 return
-            if self.anvil.generation == self._generation:
+            if self.node.generation == self._generation:
                 del self._unsaved[: len(unsaved)]
 
         await self.patiently(keep)
@@ -113,7 +122,7 @@ class LocalChain:
         while True:
             self._supervisor.check()
             try:
-                if self.anvil.generation != self._generation:
+                if self.node.generation != self._generation:
                     await self._restore()
                 return await ask()
             except Unavailable as error:
@@ -123,7 +132,7 @@ class LocalChain:
 
     async def _restore(self) -> None:
         """Send again, in order and not before their time, the transactions that the node forgot."""
-        generation = self.anvil.generation
+        generation = self.node.generation
         for sent in self._unsaved:
             if await self.client.receipt(sent.signed.hash) is not None:
                 continue
@@ -140,7 +149,7 @@ class LocalChain:
             receipt = await self.client.receipt(signed.hash)
             if receipt is not None:
                 return receipt
-            if self.anvil.generation != self._generation or time.monotonic() > deadline:
+            if self.node.generation != self._generation or time.monotonic() > deadline:
                 # It was handed to a node that is no more: nobody will mine it but who sends it
                 # again.
                 await self.client.send_raw(signed.raw)

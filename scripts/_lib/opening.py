@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -84,9 +85,12 @@ def cluster_of(gpus: GpuSet, *, max_watts: int, idle_watts: int) -> ClusterFile:
 @contextmanager
 def connected(url: str) -> Iterator[None]:
     """Ape connected to the anvil at `url`, saying nothing of its own."""
+    on_interrupt = signal.getsignal(signal.SIGINT)
     from ape import networks
     from ape.logging import LogLevel, logger
 
+    # Ape takes Ctrl-C for itself as it is imported, and would leave without a word.
+    signal.signal(signal.SIGINT, on_interrupt)
     logger.set_level(LogLevel.ERROR)
     with networks.ethereum.local.use_provider("foundry", provider_settings={"host": url}):
         yield
@@ -131,7 +135,8 @@ def open_cluster(
         {role: str(actors[index].address) for role, index in named.items()},
         (str(actors[cast.KYC_PROVIDER].address),),
     )
-    for _ in rollout.roll_out(deployer, holders, None, deployments):
+    is_gone = Record(deployments).is_of_another_local_chain()
+    for _ in rollout.roll_out(deployer, holders, None, deployments, discard=is_gone):
         pass
     record = Record(deployments)
     system = record.system()

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 import psycopg
+from psycopg.sql import SQL, Composed, Identifier
+from sqlalchemy import make_url
 
 from api.store.embedded import EmbeddedPostgres
 from scripts._lib.processes import ProcessFailure
@@ -15,6 +17,44 @@ from scripts._lib.processes import ProcessFailure
 # After a crash the server first replays its log, and waits for the last of its old processes to let
 # go.
 _RECOVERY_SECONDS = 30.0
+
+
+class ExternalPostgres:
+    """A server that somebody else runs: databases on it for this run alone, named `prefix` and
+    more, dropped at its end."""
+
+    def __init__(self, url: str, prefix: str) -> None:
+        """`url` is any address of the server, with the right to create databases.
+
+        Raises ProcessFailure if nothing answers there.
+        """
+        self._server = make_url(url).set(drivername="postgresql")
+        self._prefix = prefix
+        self._made: list[str] = []
+        try:
+            self._execute(SQL("select 1"))
+        except psycopg.Error as error:
+            shown = self._server.render_as_string(hide_password=True)
+            raise ProcessFailure(f"PostgreSQL at {shown} does not answer: {error}") from error
+
+    def url(self, database: str) -> str:
+        """SQLAlchemy address of a new database."""
+        name = f"{self._prefix}_{database}"
+        self._execute(SQL("create database {}").format(Identifier(name)))
+        self._made.append(name)
+        address = self._server.set(drivername="postgresql+psycopg", database=name)
+        return address.render_as_string(hide_password=False)
+
+    def drop(self) -> None:
+        """Drop what was created."""
+        while self._made:
+            name = Identifier(self._made.pop())
+            self._execute(SQL("drop database if exists {} with (force)").format(name))
+
+    def _execute(self, statement: SQL | Composed) -> None:
+        address = self._server.render_as_string(hide_password=False)
+        with psycopg.connect(address, autocommit=True, connect_timeout=10) as connection:
+            connection.execute(statement)
 
 
 class Postgres:

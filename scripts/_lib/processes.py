@@ -260,12 +260,13 @@ class Supervisor:
         self._on_event(f"{service.name} is up again")
 
     def close(self) -> None:
-        """End everything, last started first; a service that cannot be ended does not keep the
-        rest.
+        """End everything: programs all at once, then what they rely on, last started first. A
+        service that cannot be ended does not keep the rest.
         """
         self._closing.set()
         if self._watcher.is_alive():
             self._watcher.join()
+        self.release([one for one in self._services if isinstance(one, Program)])
         with self._lock:
             services, self._services = list(reversed(self._services)), []
         for service in services:
@@ -284,12 +285,12 @@ class Supervisor:
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into KeyboardInterrupt, so that both end a command as Ctrl-C does."""
+    """Let SIGINT, SIGTERM and SIGHUP all raise KeyboardInterrupt in the main thread."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    numbers = (signal.SIGTERM, signal.SIGHUP)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield

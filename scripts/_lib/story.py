@@ -22,17 +22,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from api.chain.contracts import ClusterShare, MetricsOracle, Stablecoin, Waterfall
-from api.chain.views import RATE_SCALE, IncomeKind, MeterReading, WaterfallState
+from api.chain.views import RATE_SCALE, MeterReading, WaterfallState
 from api.domain.epochs import epoch_end, epoch_start
-from api.domain.hashing import keccak256
 from api.types import EPOCH_SECONDS, Epoch
 from scripts._lib import cast
 from scripts._lib.cast import Account
+from scripts._lib.commerce import Commerce
 from scripts._lib.local_chain import LocalChain
 from scripts._lib.opening import SHARE, Opened
-
-CUSTOMER_PARTS = (50, 30, 20)
-"""How the customers share the billable time, in per cent."""
 
 RUN_OUT_SECONDS = 2 * 86_400
 """More than the longest stream: a day, rounded up to a boundary of four hours."""
@@ -44,11 +41,6 @@ _SAMPLES_A_SECOND = 3_000
 """What four reporters on two cores take in and verify at least; it decides when waiting is too
 long.
 """
-
-
-def bill_usd6(billable_gpu_seconds: int, price_usd6: int) -> int:
-    """What billable time costs at `price_usd6` a GPU-hour, rounded down."""
-    return billable_gpu_seconds * price_usd6 // EPOCH_SECONDS
 
 
 class StoryFailure(Exception):
@@ -110,7 +102,7 @@ class Story:
         self.share = ClusterShare(client, self.opened.share)
         self.waterfall = Waterfall(client, self.opened.waterfall)
         self.stablecoin = Stablecoin(client, self.opened.stablecoin)
-        self._paid = [0] * len(cast.CUSTOMERS)
+        self.commerce = Commerce(self.opened, self.chain, self.price_usd6)
         self._agenda = self._planned()
 
     # -- the telling ------------------------------------------------------------------------------
@@ -121,8 +113,8 @@ class Story:
             await self._perform_until(epoch_end(Epoch(epoch)))
             await self.chain.move_to(epoch_end(Epoch(epoch)) + 1)
             await self._until_final(epoch)
-            await self._customers_pay(epoch)
-            await self._distribute()
+            await self.commerce.pay(await self._reading())
+            await self.commerce.distribute()
             await self.chain.checkpoint()
             await self._look(epoch)
         self.final_cost_usd6, _ = await self.chain.patiently(
@@ -200,38 +192,6 @@ class Story:
 
     # -- income -----------------------------------------------------------------------------------
 
-    async def _customers_pay(self, epoch: int) -> None:
-        """Each customer pays its part of all billable time so far, less what it has paid: the
-        remainder of a division waits for the next bill, the last customer takes the rest."""
-        reading = await self._reading()
-        due = bill_usd6(reading.billable_gpu_seconds, self.price_usd6)
-        parts = [due * part // 100 for part in CUSTOMER_PARTS[:-1]]
-        parts.append(due - sum(parts))
-        for number, (customer, part) in enumerate(zip(cast.CUSTOMERS, parts, strict=True)):
-            amount = part - self._paid[number]
-            if amount <= 0:
-                continue
-            reference = keccak256(f"{customer.name}, epoch {epoch}".encode())
-            await self.chain.send(
-                customer.signer,
-                self.opened.waterfall,
-                self.waterfall.encode(
-                    "receiveIncome",
-                    self.opened.cluster_id,
-                    amount,
-                    int(IncomeKind.INFERENCE),
-                    reference,
-                ),
-            )
-            self._paid[number] += amount
-
-    async def _distribute(self) -> None:
-        await self.chain.send(
-            cast.keeper(),
-            self.opened.waterfall,
-            self.waterfall.encode("distribute", self.opened.cluster_id),
-        )
-
     async def _withdraw_operating_cost(self) -> None:
         operator = cast.operator()
         state = await self._state()
@@ -272,7 +232,7 @@ class Story:
             epoch=epoch,
             reading=await self._reading(),
             waterfall=await self._state(),
-            paid_usd6=sum(self._paid),
+            paid_usd6=self.commerce.paid_usd6,
             rate_usd6_per_hour=stream.rate_per_second * EPOCH_SECONDS // RATE_SCALE,
             earned_usd6=earned,
         )

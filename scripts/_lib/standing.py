@@ -1,0 +1,285 @@
+"""`make up`: the whole system standing, on one machine, for as long as it is wanted.
+
+1. Start anvil (or take the node at RPC_URL) and PostgreSQL (or take DATABASE_URL), deploy, register
+   a cluster of the trace's GPUs, each repeating its series without end.
+2. Start the reporters and the agents. On an anvil of our own the chain began some hours ago: catch
+   up with now.
+3. Go on in real time: the chain's clock follows the wall's, customers pay for every epoch that
+   becomes Final, and what they pay is distributed. What dies is started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from api.agent.sources.trace import load_trace
+from api.chain.client import ChainClient
+from api.chain.contracts import MetricsOracle
+from api.domain.self_made import self_made_trace
+from api.domain.trace import Trace
+from api.types import EPOCH_SECONDS, LOCAL_CHAIN_ID
+from scripts._lib import cast, opening
+from scripts._lib.anvil import Anvil
+from scripts._lib.commerce import Commerce
+from scripts._lib.local_chain import LocalChain
+from scripts._lib.money import dollars
+from scripts._lib.opening import Opened
+from scripts._lib.postgres import ExternalPostgres, Postgres
+from scripts._lib.processes import ProcessFailure, Supervisor, require_free
+from scripts._lib.stack import Stack, Telemetry
+from scripts._lib.workspace import Workspace, claimed
+
+AGENTS = 2
+CATCH_UP_EPOCHS = 3
+IDLE_WATTS = 100
+MAX_WATTS = 700
+POLL_MS = 100
+
+_TICK_SECONDS = 2
+_CHECKPOINT_SECONDS = 30
+_CATCH_UP_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `make up` was asked for."""
+
+    trace: Path | None
+    rpc_url: str | None
+    database_url: str | None
+    anvil_port: int
+    reporter_port: int
+    price_usd6: int
+    workspace: Workspace
+    deployments: Path
+
+
+class ExternalNode:
+    """A node that somebody else runs: its chain is theirs to keep."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.generation = 1
+
+    def checkpoint(self) -> None:
+        """Nothing to do."""
+
+
+def stand(options: Options, output: Console) -> None:
+    """Bring everything up and keep it up until interrupted. Raises ProcessFailure, PortTaken."""
+
+    def say(words: str) -> None:
+        now = datetime.now(UTC).strftime("%H:%M:%S")
+        output.print(f"[dim]{now}[/]  {escape(words)}", highlight=False, soft_wrap=True)
+
+    _require_ports(options)
+    with claimed(options.workspace), Supervisor(say) as supervisor, ExitStack() as ending:
+        trace = load_trace(options.trace) if options.trace else self_made_trace()
+        say(f"trace: {trace.name}, {len(trace.series):,} GPUs, each repeating its series")
+        now = int(time.time())
+        node, anchor = _node(options, supervisor, now)
+        say(f"chain: {node.url}")
+        database_url = _database(options, supervisor, ending, now)
+        agents = cast.agents(min(AGENTS, len(trace.series)))
+        opened = _open(trace, agents, node, anchor, options, say)
+        # What is measured begins with the cluster's first epoch, wherever the chain's time stands.
+        anchor = opened.first_epoch * EPOCH_SECONDS
+        stack = Stack(
+            opened,
+            supervisor,
+            rpc_url=node.url,
+            deployments=options.deployments,
+            folder=options.workspace.state,
+            logs=options.workspace.logs,
+            reporter_ports=[options.reporter_port + n for n in range(len(cast.REPORTERS))],
+            database_url=database_url,
+            poll_ms=POLL_MS,
+        )
+        say("starting four reporters")
+        stack.start_reporters(lambda name: say(f"{name} is ready"))
+        telemetry = Telemetry(
+            trace=options.trace.resolve() if options.trace else None,
+            anchor_ms=anchor * 1_000,
+            is_repeated=True,
+            idle_watts=IDLE_WATTS,
+            max_watts=MAX_WATTS,
+        )
+        stack.start_agents(agents, telemetry, lambda name: say(f"{name} runs"))
+        asyncio.run(_live(opened, node, supervisor, stack, options, output, say))
+
+
+def _require_ports(options: Options) -> None:
+    if options.rpc_url is None:
+        require_free("anvil", options.anvil_port, "name another: make up ANVIL_PORT=…")
+    for number in range(len(cast.REPORTERS)):
+        require_free(
+            f"reporter-{number + 1}",
+            options.reporter_port + number,
+            "name the first of four others: make up REPORTER_PORT=…",
+        )
+
+
+def _node(
+    options: Options, supervisor: Supervisor, now: int
+) -> tuple[Anvil | ExternalNode, int | None]:
+    """The node, and when the first sample falls; None where the chain's own time decides it."""
+    if options.rpc_url is not None:
+        asyncio.run(_require_local(options.rpc_url))
+        return ExternalNode(options.rpc_url), None
+    anchor = now // EPOCH_SECONDS * EPOCH_SECONDS - CATCH_UP_EPOCHS * EPOCH_SECONDS
+    anvil = Anvil(
+        options.anvil_port,
+        options.workspace.state / "anvil.json",
+        options.workspace.logs / "anvil.log",
+        genesis_time=anchor - EPOCH_SECONDS // 2,
+    )
+    anvil.start()
+    supervisor.add(anvil)
+    return anvil, anchor
+
+
+async def _require_local(url: str) -> None:
+    """Raises WrongChain or ChainUnavailable: only a local chain may see the well-known keys."""
+    client = ChainClient(url, chain_id=LOCAL_CHAIN_ID)
+    try:
+        await client.connect()
+    finally:
+        await client.close()
+
+
+def _database(
+    options: Options, supervisor: Supervisor, ending: ExitStack, now: int
+) -> Callable[[str], str]:
+    if options.database_url is not None:
+        external = ExternalPostgres(options.database_url, f"rackstream_up_{now}")
+        ending.callback(external.drop)
+        return external.url
+    postgres = Postgres(options.workspace.state / "postgres")
+    postgres.start()
+    supervisor.add(postgres)
+    return postgres.url
+
+
+def _open(
+    trace: Trace,
+    agents: tuple[cast.Account, ...],
+    node: Anvil | ExternalNode,
+    anchor: int | None,
+    options: Options,
+    say: Callable[[str], None],
+) -> Opened:
+    with opening.connected(node.url):
+        from scripts._lib.operations import newest_time
+
+        if anchor is None:
+            anchor = (newest_time() // EPOCH_SECONDS + 1) * EPOCH_SECONDS
+        opened = opening.open_cluster(
+            trace,
+            agents,
+            options.deployments,
+            anchor_ms=anchor * 1_000,
+            is_repeated=True,
+            idle_watts=IDLE_WATTS,
+            max_watts=MAX_WATTS,
+            on_step=say,
+        )
+    node.checkpoint()
+    return opened
+
+
+async def _live(
+    opened: Opened,
+    node: Anvil | ExternalNode,
+    supervisor: Supervisor,
+    stack: Stack,
+    options: Options,
+    output: Console,
+    say: Callable[[str], None],
+) -> None:
+    client = ChainClient(node.url, chain_id=opened.chain_id)
+    chain = LocalChain(client, node, supervisor)
+    commerce = Commerce(opened, chain, options.price_usd6)
+    oracle = MetricsOracle(client, opened.oracle)
+    counted = opened.first_epoch - 1
+
+    async def settle() -> None:
+        """Pay and distribute for what has become Final since the last look."""
+        nonlocal counted
+        reading = await chain.patiently(lambda: oracle.reading(opened.cluster_id))
+        if reading.epoch > counted:
+            await commerce.pay(reading)
+            await commerce.distribute()
+            counted = reading.epoch
+            began = datetime.fromtimestamp(counted * EPOCH_SECONDS, UTC)
+            paid = dollars(commerce.paid_usd6)
+            say(f"epoch {counted} ({began:%H:%M} UTC) is Final; paid in {paid}")
+
+    try:
+        if isinstance(node, Anvil):
+            await _catch_up(opened, chain, settle, lambda: counted, say)
+        output.print(_addresses(opened, node, stack, options))
+        say("everything is up; Ctrl-C ends it")
+        checkpoint_at = time.monotonic() + _CHECKPOINT_SECONDS
+        while True:
+            if isinstance(node, Anvil):
+                await chain.move_to(int(time.time()))
+            await settle()
+            if time.monotonic() > checkpoint_at:
+                await chain.checkpoint()
+                checkpoint_at = time.monotonic() + _CHECKPOINT_SECONDS
+            await asyncio.sleep(_TICK_SECONDS)
+    finally:
+        await client.close()
+
+
+async def _catch_up(
+    opened: Opened,
+    chain: LocalChain,
+    settle: Callable[[], Awaitable[None]],
+    counted: Callable[[], int],
+    say: Callable[[str], None],
+) -> None:
+    """Replay the hours up to now as fast as the reporters can."""
+    for epoch in range(opened.first_epoch, int(time.time()) // EPOCH_SECONDS):
+        say(f"catching up: epoch {epoch}")
+        await chain.move_to((epoch + 1) * EPOCH_SECONDS + 1)
+        deadline = time.monotonic() + _CATCH_UP_SECONDS
+        while counted() < epoch:
+            if time.monotonic() > deadline:
+                raise ProcessFailure(
+                    f"epoch {epoch} did not become Final within {_CATCH_UP_SECONDS} seconds"
+                )
+            await settle()
+            await asyncio.sleep(0.1)
+    await chain.move_to(int(time.time()))
+    await chain.checkpoint()
+
+
+def _addresses(opened: Opened, node: Anvil | ExternalNode, stack: Stack, options: Options) -> Table:
+    table = Table(title="Rackstream is up", title_justify="left", show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("chain", f"{node.url}  (chain id {opened.chain_id})")
+    for endpoint in stack.reporters:
+        table.add_row(f"{endpoint.account.name}, REST docs", f"{endpoint.url}/docs")
+    first = stack.reporters[0].url
+    since = opened.first_epoch * EPOCH_SECONDS
+    query = f"from={since}&to={since + CATCH_UP_EPOCHS * EPOCH_SECONDS}&step={EPOCH_SECONDS}"
+    metrics = f"{first}/v1/clusters/{opened.cluster_id}/metrics?{query}"
+    table.add_row("first hours' metrics", metrics)
+    table.add_row("Prometheus", f"{first}/metrics")
+    table.add_row("investors' console", f"make console RPC_URL={node.url}")
+    table.add_row("a holder, in the console", f'portfolio("{cast.HOLDERS[0].address}")')
+    table.add_row("contracts on record", str(options.deployments / f"{opened.chain_id}.json"))
+    table.add_row("logs", str(options.workspace.logs))
+    return table
