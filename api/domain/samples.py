@@ -51,8 +51,8 @@ from api.types import (
 _SAMPLE_WORDS = Struct(">32s24xQ30xH30xH24xQ30xH")
 
 _BATCH_TYPE = keccak256(
-    b"SampleBatch(uint32 clusterId,address agent,uint64 sequence,uint64 throughMs,uint8 energySource,"
-    b"bytes32 samplesRoot)"
+    b"SampleBatch(uint32 clusterId,address agent,uint64 sequence,uint64 throughMs,"
+    b"uint8 energySource,bytes32 samplesRoot)"
 )
 
 _ENERGY_SOURCES = {source.label: source for source in EnergySource}
