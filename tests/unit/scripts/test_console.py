@@ -20,7 +20,7 @@ from scripts._lib.deployment import System, deploy_share
 from scripts._lib.record import Record
 from scripts._lib.status import holders_of_roles, role_name, show
 from tests.support.oracle import Figures, Newsdesk, end_of, reporter_keys
-from tests.support.scenario import SHARE, USD, Scenario, default_spec
+from tests.support.scenario import EPOCH_SECONDS, SHARE, USD, Scenario, current_epoch, default_spec
 
 DAY = 86_400
 
@@ -50,6 +50,8 @@ def market(
 ) -> Market:
     system = record.system()
     life = Scenario(system, deployer, registrar, kyc_provider, issuer, operator, trustee)
+    # Well before the first measured epoch, whatever the time: no running cost comes between.
+    chain.mine(timestamp=(current_epoch() + 1) * EPOCH_SECONDS)
     cluster_id = life.register_cluster()
     with record.deploying(registrar):
         share = deploy_share(
@@ -157,11 +159,12 @@ def test_portfolio__holder__sees_shares_income_and_rate(
     dollars_row, units_row = _rows(text)
     assert dollars_row[:4] == ["1", "RACK1", "300", "75.00 %"]
     assert dollars_row[5] == "$0.00"
-    # 675 dollars over a day and up to one boundary more.
-    assert 600 * USD < holding.usd6_per_day <= 675 * USD
+    # 675 dollars over a day and up to one boundary (four hours) more.
+    assert 675 * USD * DAY // (DAY + 4 * 3_600) < holding.usd6_per_day <= 675 * USD
     assert units_row[7] == f"{holding.usd6_per_day:,}"
     earned = int(units_row[4].replace(",", ""))
-    assert 150 * USD < earned < 175 * USD
+    # A quarter of a day at that rate, and the seconds that the transactions took.
+    assert 0 <= earned - holding.usd6_per_day // 4 < 60 * holding.usd6_per_day // DAY
     assert units_row[6] == units_row[4]
     assert dollars_row[4] == f"${earned // 10**4 / 100:,.2f}"
 

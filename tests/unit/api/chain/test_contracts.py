@@ -23,7 +23,7 @@ from api.chain.views import Cluster, ClusterStatus, IncomeKind, MeterReading
 from api.domain.codec import parse_address
 from api.errors import ContractReverted, UndecodableAnswer
 from api.types import Address
-from tests.support.scenario import SHARE, USD, Scenario, investor_id
+from tests.support.scenario import EPOCH_SECONDS, SHARE, USD, Scenario, current_epoch, investor_id
 
 REPORTERS = 4
 
@@ -39,6 +39,8 @@ def market(
 ) -> SimpleNamespace:
     """A Live cluster with two holders, an income that streams and four reporters."""
     system = scenario.system
+    # Well before the first measured epoch, whatever the time: no running cost comes between.
+    chain.mine(timestamp=(current_epoch() + 1) * EPOCH_SECONDS)
     scenario.attest(holder, investorId=investor_id(7))
     cluster_id, share = scenario.live_cluster([holder, other_holder], [300 * SHARE, 100 * SHARE])
     reporters = [account.address for account in accounts[-REPORTERS:]]
@@ -176,6 +178,12 @@ async def test_waterfall__distributed_income__adds_up(
     )
     assert await waterfall.tranches(market.id) == ()
     assert await waterfall.operator_due_usd6(market.id) == (0, 0)
+    # An hour into the first epoch the maximum is due, and nothing of it is final.
+    later = (market.system.registry.cluster(market.id).firstEpoch + 1) * EPOCH_SECONDS
+    chain.mine(timestamp=later)
+    final_down, due_up = await waterfall.operator_due_usd6(market.id)
+    assert (final_down, due_up) == tuple(market.system.waterfall.operatorDueUsd6(market.id))
+    assert final_down == 0 < due_up
 
 
 async def test_waterfall__income_of_a_receipt__is_decoded(
