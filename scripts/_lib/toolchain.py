@@ -1,4 +1,4 @@
-"""Lay the build tools into `.toolchain/`: node, npm, anvil, forge and solc, all from locked packages.
+"""Lay the build tools into `.toolchain/`: node, npm, anvil, forge and solc, from locked packages.
 
 Run by `make` with the environment's own Python; needs nothing but the two lock files. Idempotent:
 a stamp holding the lock's digest tells whether anything has to be done.
@@ -24,7 +24,7 @@ SOLC_FRONT = """#!/bin/sh
 exec "{node}" "{front}" "$@"
 """
 
-ACTIVATE = """# Puts the project's Python, node, anvil, forge and solc on PATH: `. .toolchain/activate`
+ACTIVATE = """# Puts Python, node, anvil, forge and solc on PATH: `. .toolchain/activate`
 export PATH="{bin}:{venv}:$PATH"
 export SOLCX_BINARY_PATH="{solcx}"
 export ETH_HASH_BACKEND=pysha3
@@ -83,7 +83,7 @@ def main() -> None:
     for tool in ("anvil", "forge"):
         binary = native_binary(tool)
         if not binary.exists():
-            # The lock holds the Linux x86-64 binaries; elsewhere the same version is fetched by name.
+            # The lock holds the Linux x86-64 binaries; elsewhere the same version is named.
             package = f"@foundry-rs/{binary.parents[1].name}@{FOUNDRY_VERSION}"
             npm_run(environment, "install", "--no-save", package)
         binary.chmod(0o755)
