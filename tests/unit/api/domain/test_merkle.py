@@ -96,5 +96,5 @@ def test_proof__of_a_stranger__is_refused() -> None:
         MerkleTree([hash_leaf(b"a")]).proof(hash_leaf(b"b"))
 
 
-def test_hash_leaf__is_the_hash_of_the_hash() -> None:
+def test_hash_leaf__any_words__hash_of_the_hash() -> None:
     assert hash_leaf(b"words") == keccak(keccak(b"words"))

@@ -11,7 +11,7 @@ from ape.utils import ZERO_ADDRESS
 from tests.support.scenario import USD
 
 
-def test_metadata__as_usdc(usd: ContractInstance) -> None:
+def test_metadata__as_deployed__that_of_usdc(usd: ContractInstance) -> None:
     assert (usd.name(), usd.symbol(), usd.decimals(), usd.version()) == ("USDC", "USDC", 6, "2")
 
 

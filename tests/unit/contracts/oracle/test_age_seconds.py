@@ -12,7 +12,7 @@ from tests.support.scenario import EPOCH_SECONDS, Scenario, travel_to, travel_to
 STALE_SECONDS = 3 * EPOCH_SECONDS
 
 
-def test_stale_seconds__three_epochs(oracle: ContractInstance) -> None:
+def test_stale_seconds__as_deployed__three_epochs(oracle: ContractInstance) -> None:
     assert oracle.STALE_SECONDS() == STALE_SECONDS
 
 

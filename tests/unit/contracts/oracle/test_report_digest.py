@@ -38,7 +38,7 @@ def test_report_digest__no_figures__hash_of_no_bytes(
     assert bytes(oracle.reportDigest(one.set_id, 1, root, one.words)) == one.digest_over(root)
 
 
-def test_eip712_domain__as_documented(oracle: ContractInstance) -> None:
+def test_eip712_domain__as_deployed__as_documented(oracle: ContractInstance) -> None:
     domain = oracle.eip712Domain()
     assert (domain.name, domain.version) == ("Rackstream MetricsOracle", "1")
     assert (domain.chainId, domain.verifyingContract) == (chain.chain_id, oracle.address)
