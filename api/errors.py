@@ -371,6 +371,8 @@ class GpuSetUnknown(Unavailable):
             value=root,
             limit=cluster_id,
         )
+        self.cluster_id = cluster_id
+        self.root = root
 
 
 class NotStarted(Unavailable):

@@ -104,7 +104,7 @@ class Proposer:
         self._peer_domain = peer_domain
         self._metrics = metrics
         self._wake = asyncio.Event()
-        self._manifest_asked: dict[tuple[ClusterId, Digest], float] = {}
+        self._manifest_asked: dict[tuple[ClusterId, str], float] = {}
 
     def wake(self) -> None:
         """Something happened: a batch came, or a block."""
@@ -160,7 +160,7 @@ class Proposer:
             try:
                 await self._manifests.at(cluster_id, epoch)
             except GpuSetUnknown as unknown:
-                key = (cluster_id, Digest(str(unknown.value).encode()))
+                key = (cluster_id, unknown.root)
                 if time.monotonic() < self._manifest_asked.get(key, 0.0):
                     continue
                 self._manifest_asked[key] = time.monotonic() + _MANIFEST_RETRY_SECONDS

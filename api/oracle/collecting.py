@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 import structlog
 
 from api.clock import Clock
-from api.domain.codec import to_hex
+from api.domain.codec import parse_digest, to_hex
 from api.domain.epochs import epoch_end, epoch_window_ms
 from api.domain.figures import LOOKBACK_MS
 from api.errors import GpuSetUnknown, RackstreamError
@@ -92,8 +92,8 @@ class Collecting:
 
     async def fetch_manifest(self, unknown: GpuSetUnknown, peers: Sequence[Peer]) -> bool:
         """Get the manifest that nobody handed in here from the peers; whether it worked."""
-        cluster_id = ClusterId(int(str(unknown.limit)))
-        root = Digest(bytes.fromhex(str(unknown.value).removeprefix("0x")))
+        cluster_id = ClusterId(unknown.cluster_id)
+        root = parse_digest(unknown.root, "root")
         for peer in peers:
             try:
                 await self._manifests.put(cluster_id, await peer.manifest(cluster_id, root))

@@ -23,6 +23,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
+from weakref import WeakValueDictionary
 
 from api.clock import Clock
 from api.domain.codec import to_hex
@@ -113,7 +114,8 @@ class Ingest:
         self._domain = domain
         self._cache = BatchCache()
         self._signed_through: dict[ClusterId, Epoch] = {}
-        self._locks: dict[Address, asyncio.Lock] = {}
+        # Only of agents that are being served: anybody can make keys.
+        self._locks: WeakValueDictionary[Address, asyncio.Lock] = WeakValueDictionary()
         self._listeners: list[Callable[[], None]] = []
 
     def on_accepted(self, listener: Callable[[], None]) -> None:
@@ -128,7 +130,8 @@ class Ingest:
         """Take a batch from its agent. Raises what the module's list says, or Unavailable."""
         signed, batch_id = await self._verified(body)
         batch = signed.batch
-        async with self._locks.setdefault(batch.agent, asyncio.Lock()):
+        lock = self._locks.setdefault(batch.agent, asyncio.Lock())
+        async with lock:
             earlier = await self._store.up_to_sequence(
                 batch.cluster_id, batch.agent, batch.sequence, _NEIGHBOURS
             )

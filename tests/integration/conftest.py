@@ -1,25 +1,22 @@
-"""One stage a session, one world a test."""
+"""One stage and one database server a session; each module makes a world on them."""
 
 from __future__ import annotations
-
-import secrets
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from api.chain import deployments
 from api.chain.deployments import ContractRecord, Deployment
-from api.store.embedded import EmbeddedPostgres
 from api.types import LOCAL_CHAIN_ID, Address
 from scripts._lib import cast
 from scripts._lib.anvil import Anvil, rpc
 from scripts._lib.deployment import RoleHolders, deploy_system, set_reporters
 from scripts._lib.opening import connected
 from scripts._lib.processes import free_ports
-from tests.support.reporting import CLUSTER, GENESIS, GPU_SETS, SECOND_CLUSTER, Stage, World
+from tests.support.database import postgres
+from tests.support.reporting import CLUSTER, GENESIS, GPU_SETS, SECOND_CLUSTER, Stage
 from tests.support.scenario import SHARE, Scenario
+
+__all__ = ["postgres"]
 
 
 @pytest.fixture(scope="session")
@@ -65,21 +62,3 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     return Stage(
         folder / "anvil.json", folder / "deployments", oracle, int(newest["timestamp"], 16)
     )
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[EmbeddedPostgres]:
-    # Not below pytest's folder, which only its owner may enter: root's server is another user.
-    with (
-        TemporaryDirectory(prefix="rackstream-postgres-") as folder,
-        EmbeddedPostgres(Path(folder) / "data") as server,
-    ):
-        yield server
-
-
-@pytest.fixture
-async def world(stage: Stage, postgres: EmbeddedPostgres, tmp_path: Path) -> AsyncIterator[World]:
-    prefix = f"t{secrets.token_hex(4)}_"
-    world = World.on(stage, tmp_path, lambda name: postgres.url(prefix + name))
-    yield world
-    await world.close()

@@ -1,0 +1,398 @@
+"""An agreed report gets on chain once, whatever happens to its transaction.
+
+The node is a small model of one: an account's nonce, a pool, blocks; the store is PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import rlp  # type: ignore[import-untyped]
+
+from api.chain.views import Block, Fees, Receipt, ReportRecord
+from api.clock import ManualClock
+from api.domain.hashing import keccak256
+from api.domain.signing import Signer
+from api.errors import ChainUnavailable, ContractReverted, NodeRefused
+from api.oracle import transmit
+from api.oracle.chain_watch import ChainSnapshot, ChainWatch
+from api.oracle.metrics import Metrics
+from api.oracle.transmit import Transmitter
+from api.store.agreements import AgreedReport, AgreementStore, SignedRoot
+from api.store.database import Database
+from api.store.transactions import TransactionState, TransactionStore
+from api.types import Address, ClusterId, Digest, Epoch, Signature
+
+SIGNER = Signer(b"\x05" * 32)
+ORACLE = Address("0x" + "22" * 20)
+CLUSTER, EPOCH, SET = ClusterId(1), Epoch(472_222), 3
+GWEI = 10**9
+REPORT = AgreedReport(SET, EPOCH, Digest(b"\x01" * 32), (CLUSTER << 160,), b"\x04" * 195)
+
+
+@dataclass
+class Node:
+    """A chain with one account that matters. A transaction is mined when the test says so."""
+
+    number: int = 10
+    nonce: int = 7
+    base_fee: int = GWEI
+    reporter_set_id: int = SET
+    next_epoch_of_cluster: int = EPOCH
+    pool: dict[int, bytes] = field(default_factory=dict)
+    receipts: dict[bytes, Receipt] = field(default_factory=dict)
+    posted: dict[bytes, int] = field(default_factory=dict)
+    handed_in: list[bytes] = field(default_factory=list)
+    refusal: Exception | None = None
+    estimate: Exception | None = None
+    chain_id: int = 31337
+    address: Address = ORACLE
+
+    async def nonce_of(self, account: Address) -> int:
+        assert account == SIGNER.address
+        return self.nonce
+
+    async def receipt(self, tx_hash: bytes) -> Receipt | None:
+        return self.receipts.get(tx_hash)
+
+    async def estimate_gas(self, to: Address, data: bytes, *, sender: Address) -> int:
+        if self.estimate is not None:
+            raise self.estimate
+        return 80_000
+
+    async def fees(self) -> Fees:
+        return Fees(2 * self.base_fee + GWEI, GWEI)
+
+    async def send_raw(self, raw: bytes) -> bytes:
+        if self.refusal is not None:
+            raise self.refusal
+        self.handed_in.append(raw)
+        nonce = int.from_bytes(rlp.decode(raw[1:])[1], "big")
+        if nonce < self.nonce:
+            raise NodeRefused("eth_sendRawTransaction", -32003, "nonce too low")
+        self.pool[nonce] = raw
+        return keccak256(raw)
+
+    async def report(self, root: bytes, *, block: int | str = "latest") -> ReportRecord:
+        at = self.posted.get(root)
+        newest = self.number if block == "latest" else int(block)
+        return ReportRecord(EPOCH, SET, 1, 1) if at and at <= newest else ReportRecord(0, 0, 0, 0)
+
+    async def reporter_set_id_at(self, *, block: int) -> int:
+        return self.reporter_set_id
+
+    async def next_epoch(self, cluster_id: int, *, block: int) -> int:
+        is_before = block < self.posted.get(REPORT.root, 0)
+        return EPOCH if is_before else self.next_epoch_of_cluster
+
+    def encode_post_report(self, *arguments: object) -> bytes:
+        return repr(arguments).encode()
+
+    def mine(self, *, succeeds: bool = True) -> bytes:
+        """Mine what waits with the next nonce; its hash."""
+        raw = self.pool.pop(self.nonce)
+        self.number += 1
+        self.nonce += 1
+        tx_hash = keccak256(raw)
+        block_hash = keccak256(bytes([self.number]))
+        self.receipts[tx_hash] = Receipt(
+            tx_hash, self.number, block_hash, succeeds, 80_000, None, ()
+        )
+        if succeeds:
+            self.take_report()
+        return tx_hash
+
+    def take_report(self) -> None:
+        """The contract has the report, by whoever's transaction."""
+        self.posted[REPORT.root] = self.number
+        self.next_epoch_of_cluster = EPOCH + 1
+
+    def take_back(self) -> None:
+        """The newest block is taken back; its transactions are gone."""
+        self.number -= 1
+        self.nonce -= 1
+        self.receipts.clear()
+        self.posted.clear()
+        self.next_epoch_of_cluster = EPOCH
+
+
+class Watch:
+    """Reads the node anew every time."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.client = node
+        self.oracle = SimpleNamespace(
+            address=ORACLE,
+            report=node.report,
+            reporter_set_id=node.reporter_set_id_at,
+            next_epoch=node.next_epoch,
+            encode_post_report=node.encode_post_report,
+        )
+
+    @property
+    def snapshot(self) -> ChainSnapshot:
+        node = self._node
+        block = Block(node.number, 1_700_000_000, b"", b"", node.base_fee)
+        epochs = {CLUSTER: Epoch(node.next_epoch_of_cluster)}
+        return ChainSnapshot(block, node.reporter_set_id, (SIGNER.address,), 1, epochs)
+
+    async def refresh(self) -> ChainSnapshot:
+        return self.snapshot
+
+
+class Desk:
+    """A transmitter with its node and its store; `restart` forgets all but the store."""
+
+    def __init__(self, database: Database, node: Node, *, confirmations: int = 0) -> None:
+        self.node = node
+        self.agreements = AgreementStore(database)
+        self.transactions = TransactionStore(database)
+        self._confirmations = confirmations
+        self.transmitter = self._new()
+
+    def _new(self) -> Transmitter:
+        return Transmitter(
+            signer=SIGNER,
+            watch=cast(ChainWatch, Watch(self.node)),
+            clock=ManualClock(1_700_000_000_000),
+            agreements=self.agreements,
+            store=self.transactions,
+            metrics=Metrics(),
+            confirmations=self._confirmations,
+            max_fee_per_gas=100 * GWEI,
+        )
+
+    async def agree(self) -> None:
+        promise = SignedRoot(SET, EPOCH, 0, REPORT.root, Signature(b"\x03" * 65), b"[]")
+        await self.agreements.add_signature(promise, 1)
+        await self.agreements.add_agreed(REPORT, 1)
+        await self.transmitter.take(REPORT)
+
+    def restart(self) -> None:
+        self.transmitter = self._new()
+
+    async def work(self, times: int = 1) -> None:
+        for _ in range(times):
+            await self.transmitter.work()
+
+    async def states(self) -> list[str]:
+        return [str(one.state) for one in await self.transactions.of_report(SET, REPORT.root)]
+
+    async def is_settled(self) -> bool:
+        return not await self.agreements.unsettled()
+
+
+@pytest.fixture
+async def desk(database: Database, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """One report is agreed on."""
+    monkeypatch.setattr(transmit, "_PAUSE_SECONDS", 0.0)
+    desk = Desk(database, Node())
+    await desk.agree()
+    return desk
+
+
+async def test_work__agreed_report__sent_mined_settled(desk: Desk) -> None:
+    await desk.work()
+    assert await desk.states() == ["pending"]
+    desk.node.mine()
+    await desk.work()
+    assert await desk.states() == ["mined"]
+    assert await desk.is_settled()
+    assert len(desk.node.handed_in) == 1
+
+
+async def test_work__nothing_new__sends_nothing_twice(desk: Desk) -> None:
+    await desk.work(times=5)
+    assert len(desk.node.handed_in) == 1
+
+
+async def test_work__stored_and_killed_before_sending__the_same_bytes_are_sent(desk: Desk) -> None:
+    desk.node.refusal = ChainUnavailable("http://node", "killed here")
+    with pytest.raises(ChainUnavailable):
+        await desk.work()
+    (stored,) = await desk.transactions.of_report(SET, REPORT.root)
+    assert desk.node.handed_in == []
+    desk.node.refusal = None
+    desk.restart()
+    await desk.work()
+    assert desk.node.handed_in == [stored.raw]
+    desk.node.mine()
+    await desk.work()
+    assert await desk.is_settled()
+
+
+async def test_work__killed_after_sending__handed_in_again_unchanged(desk: Desk) -> None:
+    await desk.work()
+    desk.restart()
+    await desk.work()
+    assert len(desk.node.handed_in) == 2
+    assert len(set(desk.node.handed_in)) == 1
+    assert await desk.states() == ["pending"]
+
+
+async def test_work__killed_after_mining__settled_without_another(desk: Desk) -> None:
+    await desk.work()
+    desk.node.mine()
+    desk.restart()
+    await desk.work()
+    assert await desk.states() == ["mined"]
+    assert await desk.is_settled()
+    assert len(desk.node.handed_in) == 1
+
+
+async def test_work__somebody_else_posted_it__settled_without_a_transaction(desk: Desk) -> None:
+    desk.node.take_report()
+    await desk.work()
+    assert await desk.is_settled()
+    assert desk.node.handed_in == []
+
+
+async def test_work__nonce_used_by_another_transaction__signed_anew(desk: Desk) -> None:
+    await desk.work()
+    desk.node.pool.clear()
+    desk.node.nonce += 1
+    await desk.work()
+    assert await desk.states() == ["displaced", "pending"]
+    desk.node.mine()
+    await desk.work()
+    assert await desk.is_settled()
+
+
+async def test_work__reverted__signed_anew(desk: Desk) -> None:
+    await desk.work()
+    desk.node.mine(succeeds=False)
+    await desk.work()
+    assert await desk.states() == ["reverted", "pending"]
+
+
+async def test_work__block_taken_back__the_same_bytes_are_sent(desk: Desk) -> None:
+    await desk.work()
+    desk.node.mine()
+    await desk.work()
+    assert await desk.is_settled()
+    desk.node.take_back()
+    # The reporters agree anew, on the same report.
+    await desk.transmitter.take(REPORT)
+    desk.restart()
+    await desk.work()
+    assert len(set(desk.node.handed_in)) == 1
+    desk.node.mine()
+    await desk.work()
+    assert await desk.is_settled()
+
+
+async def test_work__nonce_of_the_past__gap_is_not_waited_for(desk: Desk) -> None:
+    await desk.work()
+    # The chain lost a transaction that came before this one.
+    desk.node.pool.clear()
+    desk.node.nonce -= 2
+    await desk.work()
+    first, second = await desk.transactions.of_report(SET, REPORT.root)
+    assert (first.nonce, second.nonce) == (7, 5)
+
+
+async def test_work__too_few_confirmations__not_settled_yet(database: Database) -> None:
+    desk = Desk(database, Node(), confirmations=2)
+    await desk.agree()
+    await desk.work()
+    desk.node.mine()
+    await desk.work()
+    assert not await desk.is_settled()
+    desk.node.number += 2
+    await desk.work()
+    assert await desk.is_settled()
+    assert len(desk.node.handed_in) == 1
+
+
+@pytest.mark.parametrize(
+    "change", [{"reporter_set_id": SET + 1}, {"next_epoch_of_cluster": EPOCH + 1}]
+)
+async def test_work__chain_takes_it_no_more__superseded(desk: Desk, change: dict[str, int]) -> None:
+    for name, value in change.items():
+        setattr(desk.node, name, value)
+    await desk.work()
+    assert await desk.is_settled()
+    assert desk.node.handed_in == []
+
+
+async def test_work__not_its_turn_yet__waits(desk: Desk) -> None:
+    desk.node.next_epoch_of_cluster = EPOCH - 1
+    await desk.work()
+    assert desk.node.handed_in == []
+    assert not await desk.is_settled()
+
+
+async def test_work__would_revert__nothing_signed(desk: Desk) -> None:
+    desk.node.estimate = ContractReverted("MetricsOracle_EpochNotOver", {"epoch": EPOCH})
+    await desk.work()
+    assert await desk.states() == []
+    desk.node.estimate = None
+    await desk.work()
+    assert await desk.states() == ["pending"]
+
+
+async def test_work__base_fee_above_the_limit__waits_until_it_falls(desk: Desk) -> None:
+    desk.node.base_fee = 101 * GWEI
+    await desk.work()
+    assert await desk.states() == []
+    desk.node.base_fee = 90 * GWEI
+    await desk.work()
+    (stored,) = await desk.transactions.of_report(SET, REPORT.root)
+    assert stored.max_fee == 100 * GWEI
+
+
+async def test_work__not_mined_for_long__replaced_by_one_that_pays_a_quarter_more(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.work()
+    monkeypatch.setattr(transmit, "REPLACE_SECONDS", 0.0)
+    await desk.work()
+    first, second = await desk.transactions.of_report(SET, REPORT.root)
+    assert first.nonce == second.nonce
+    assert second.max_fee == -(-first.max_fee * 5 // 4)
+    assert second.max_priority_fee == -(-first.max_priority_fee * 5 // 4)
+    assert desk.node.pool[second.nonce] == second.raw
+    desk.node.mine()
+    await desk.work()
+    assert await desk.states() == ["displaced", "mined"]
+
+
+async def test_work__replacement_above_the_limit__the_old_one_stays(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.node.base_fee = 45 * GWEI
+    await desk.work()
+    monkeypatch.setattr(transmit, "REPLACE_SECONDS", 0.0)
+    await desk.work()
+    assert await desk.states() == ["pending"]
+
+
+async def test_work__two_reports__one_after_the_other(desk: Desk) -> None:
+    later = replace(REPORT, root=Digest(b"\x02" * 32), epoch=Epoch(EPOCH + 1))
+    promise = SignedRoot(SET, later.epoch, 0, later.root, Signature(b"\x03" * 65), b"[]")
+    await desk.agreements.add_signature(promise, 2)
+    await desk.agreements.add_agreed(later, 2)
+    await desk.work(times=3)
+    assert len(desk.node.handed_in) == 1
+    desk.node.mine()
+    await desk.work()
+    assert len(desk.node.handed_in) == 2
+    nonces = [int.from_bytes(rlp.decode(raw[1:])[1], "big") for raw in desk.node.handed_in]
+    assert nonces == [7, 8]
+
+
+async def test_states__every_one__is_allowed_by_the_table(desk: Desk) -> None:
+    await desk.work()
+    (stored,) = await desk.transactions.of_report(SET, REPORT.root)
+    for state in TransactionState:
+        await desk.transactions.update(stored.hash, state)
+
+
+def test_raised__any_fee__a_quarter_more_rounded_up() -> None:
+    values: list[tuple[Any, ...]] = [(0, 0, 0), (1, 0, 2), (4, 0, 5), (4, 9, 9)]
+    for before, now, expected in values:
+        assert transmit._raised(before, now) == expected
