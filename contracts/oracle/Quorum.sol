@@ -37,6 +37,7 @@ library Quorum {
                 v := byte(0, calldataload(add(at, 0x40)))
             }
             // What is wrong with a bad one is left out: its signer is zero, which is no member.
+            // slither-disable-next-line unused-return
             (address signer,,) = ECDSA.tryRecover(digest, v, r, s);
             index = indexOf(members, signer, index);
             if (index == members.length) revert IMetricsOracle.MetricsOracle_NotAReporter(i, signer);

@@ -184,3 +184,26 @@ def test_finalize__window_changed_in_between__each_keeps_the_window_of_its_posti
     travel_to(start + 6_010)
     assert finalize(oracle, keeper, cluster_id)[0] == 2
     assert desk.reading(cluster_id).epoch == first_epoch + 2
+
+
+def test_finalize__nothing_waits_any_more__reports_cost_what_they_did_before(
+    desk: Newsdesk,
+    oracle: ContractInstance,
+    oracle_admin: AccountAPI,
+    keeper: AccountAPI,
+    clusters: list[int],
+    first_epoch: int,
+) -> None:
+    travel_to_epoch(first_epoch + 5)
+    desk.post(desk.report(first_epoch, *clusters))
+    before = desk.post(desk.report(first_epoch + 1, *clusters)).gas_used
+
+    oracle.setDisputeWindow(WINDOW, sender=oracle_admin)
+    desk.post(desk.report(first_epoch + 2, *clusters))
+    oracle.setDisputeWindow(0, sender=oracle_admin)
+    travel_to(int(chain.blocks.head.timestamp) + WINDOW)
+    for cluster_id in clusters:
+        oracle.finalize(cluster_id, 1, sender=keeper)
+
+    after = desk.post(desk.report(first_epoch + 3, *clusters)).gas_used
+    assert abs(after - before) < 1_000, "looking for a queue costs 2,100 a cluster"
