@@ -45,12 +45,12 @@ test: $(READY) ## Run every test on a local chain (ARGS= for pytest)
 	@forge test --summary
 
 .PHONY: check
-check: $(READY) ## Formatters, linters, types, architecture rules
+check: $(READY) ## Formatters, linters, types, slither, architecture rules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@forge fmt --check contracts tests
-	@$(BIN)/slither . --config-file slither.config.json
+	@$(BIN)/python -m scripts._lib.slither_review
 	@$(BIN)/python -m pytest -q tests/architecture
 
 .PHONY: gas
