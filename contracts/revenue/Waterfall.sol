@@ -249,15 +249,25 @@ contract Waterfall is IWaterfall, InflowPausable, ReentrancyGuardTransient {
     function _stream(ClusterId clusterId, IClusterShare share, Totals memory totals) private {
         uint256 amountUsd6 = totals.holdersAssigned - totals.holdersStreamed;
         if (amountUsd6 == 0) return;
-        _totals[clusterId].holdersStreamed = totals.holdersAssigned;
-        STABLECOIN.forceApprove(address(share), amountUsd6);
-        try share.fund(amountUsd6) {
-            emit HoldersStreamed(clusterId, address(share), amountUsd6, totals.holdersAssigned);
-        } catch (bytes memory reason) {
-            _totals[clusterId].holdersStreamed = totals.holdersStreamed;
-            STABLECOIN.forceApprove(address(share), 0);
-            emit HoldersDeferred(clusterId, address(share), amountUsd6, reason);
+        (bool approved, bytes memory reason) = _tryApprove(address(share), amountUsd6);
+        if (approved) {
+            _totals[clusterId].holdersStreamed = totals.holdersAssigned;
+            try share.fund(amountUsd6) {
+                emit HoldersStreamed(clusterId, address(share), amountUsd6, totals.holdersAssigned);
+                return;
+            } catch (bytes memory refusal) {
+                reason = refusal;
+                _totals[clusterId].holdersStreamed = totals.holdersStreamed;
+                STABLECOIN.forceApprove(address(share), 0);
+            }
         }
+        emit HoldersDeferred(clusterId, address(share), amountUsd6, reason);
+    }
+
+    /// @dev A stablecoin that is paused, or has blacklisted the share, refuses the approval already.
+    function _tryApprove(address share, uint256 amountUsd6) private returns (bool ok, bytes memory answer) {
+        (ok, answer) = address(STABLECOIN).call(abi.encodeCall(IERC20.approve, (share, amountUsd6)));
+        if (ok && answer.length != 0) ok = abi.decode(answer, (bool));
     }
 
     // ------------------------------------------------------------------ out

@@ -62,7 +62,7 @@ class OpenShare:
     def earned(self, owner: AccountAPI | str) -> Fraction:
         """Claimed and earned of `owner` in 10⁻⁶ dollars, to the last fraction that is kept."""
         state = self.share.accountState(owner)
-        return state.claimedUsd6 + Fraction(state.earned, SCALE)
+        return Fraction(state.claimedUsd6 * SCALE + state.earned, SCALE)
 
     def is_conserved(self, *owners: AccountAPI | str) -> bool:
         """Whether all that was funded is somewhere, if nobody but `owners` ever held."""
@@ -85,7 +85,7 @@ def streamed(amount_usd6: int, start: int, at: int) -> Fraction:
     return Fraction(amount_usd6 * (min(at, end) - start), end - start)
 
 
-def is_close(value: Fraction, exact: Fraction) -> bool:
+def is_close(value: Fraction, exact: Fraction | int) -> bool:
     """Within the fractions that the stream carries: far below a unit."""
     return abs(value - exact) < Fraction(1, 2**20)
 

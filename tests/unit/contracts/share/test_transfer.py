@@ -116,7 +116,7 @@ def test_transfer__nothing_by_a_stranger__settles_and_moves_nothing(
     start = ground.fund(10_000 * USD).timestamp
     share.transfer(holder, 0, sender=attacker)
     travel_to(start + 2 * DAY)
-    assert is_close(ground.earned(holder), 10_000 * USD * 3 / 4)
+    assert is_close(ground.earned(holder), 7_500 * USD)
     assert ground.earned(attacker) == 0
     assert ground.is_conserved(holder, other_holder)
 

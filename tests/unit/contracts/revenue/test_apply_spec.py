@@ -1,0 +1,172 @@
+"""Waterfall.applySpec: later epochs are counted by the specification in force."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ape
+from ape import chain
+from ape.api import AccountAPI
+from ape.contracts import ContractInstance
+
+from tests.support.income import DAY
+from tests.support.revenue import CONTRACTED, ENERGY_PER_KWH, MAXIMUM, SPEC, Books, up
+from tests.support.scenario import EPOCH_SECONDS, USD, Scenario, default_spec, travel_to
+
+NOTICE_EPOCHS = 7 * 24
+
+
+def _schedule(books: Books, epochs_after_first: int, **changes: Any) -> int:
+    """A change of the specification: the epoch from which it acts."""
+    epoch = books.first_epoch + epochs_after_first
+    books.scenario.system.registry.scheduleSpec(
+        books.cluster_id, epoch, default_spec(**(SPEC | changes)), sender=books.scenario.issuer
+    )
+    return epoch
+
+
+def _report_to(books: Books, epochs: range, energy_wh: int) -> None:
+    for n in epochs:
+        books.report(n, energy_wh)
+
+
+def test_apply_spec__epoch_before_it_resolved__later_ones_cost_the_new_rate(
+    books: Books, waterfall: ContractInstance, customer: AccountAPI
+) -> None:
+    books.receive(100 * USD)
+    epoch = _schedule(books, 2, contractedRateUsd6PerGpuHour=100_000)
+    travel_to(books.start + 2 * EPOCH_SECONDS)
+    _report_to(books, range(2), 400)
+    receipt = waterfall.applySpec(books.cluster_id, sender=customer)
+    [event] = receipt.decode_logs(waterfall.SpecApplied)
+    assert (event.clusterId, event.specEpoch, event.sinceEpoch) == (
+        books.cluster_id,
+        epoch,
+        epoch - 1,
+    )
+    travel_to(books.start + 3 * EPOCH_SECONDS)
+    books.receive(10 * USD)
+    books.report(2, 400)
+    books.distribute()
+    energy = 3 * 400 * ENERGY_PER_KWH // 1_000
+    assert books.state.operatorEarned == 2 * CONTRACTED + 100_000 + energy
+    assert books.is_conserved()
+
+
+def test_apply_spec__called_late__resolved_epochs_keep_the_old_rate(
+    books: Books, waterfall: ContractInstance, customer: AccountAPI
+) -> None:
+    books.receive(100 * USD)
+    _schedule(books, 2, contractedRateUsd6PerGpuHour=100_000)
+    travel_to(books.start + 4 * EPOCH_SECONDS)
+    _report_to(books, range(4), 0)
+    waterfall.applySpec(books.cluster_id, sender=customer)
+    travel_to(books.start + 5 * EPOCH_SECONDS)
+    books.receive(10 * USD)
+    books.report(4, 0)
+    books.distribute()
+    assert books.state.operatorEarned == 4 * CONTRACTED + 100_000
+
+
+def test_apply_spec__other_energy_price__metered_since_by_the_new_price(
+    books: Books, waterfall: ContractInstance, customer: AccountAPI
+) -> None:
+    books.receive(100 * USD)
+    _schedule(books, 1, tariffUsd6PerKwh=10_000)
+    travel_to(books.start + EPOCH_SECONDS)
+    books.report(0, 600)
+    waterfall.applySpec(books.cluster_id, sender=customer)
+    travel_to(books.start + 2 * EPOCH_SECONDS)
+    books.receive(10 * USD)
+    books.report(1, 600)
+    books.distribute()
+    energy = 600 * ENERGY_PER_KWH // 1_000 + 600 * ENERGY_PER_KWH // 10_000
+    assert books.state.operatorEarned == 2 * CONTRACTED + energy
+
+
+def test_apply_spec__not_yet_resolved_up_to_it__refused(
+    books: Books, waterfall: ContractInstance, customer: AccountAPI
+) -> None:
+    epoch = _schedule(books, 2, contractedRateUsd6PerGpuHour=0)
+    travel_to(books.start + 2 * EPOCH_SECONDS)
+    books.report(0, 0)
+    with ape.reverts(
+        waterfall.Waterfall_NoSpecToApply,
+        clusterId=books.cluster_id,
+        specEpoch=epoch,
+        resolvedEpoch=books.first_epoch,
+    ):
+        waterfall.applySpec(books.cluster_id, sender=customer)
+
+
+def test_apply_spec__nothing_new_or_not_in_force_yet__refused(
+    books: Books, waterfall: ContractInstance, customer: AccountAPI
+) -> None:
+    with ape.reverts(waterfall.Waterfall_NoSpecToApply, specEpoch=0):
+        waterfall.applySpec(books.cluster_id, sender=customer)
+    _schedule(books, 2, contractedRateUsd6PerGpuHour=0)
+    travel_to(books.start + EPOCH_SECONDS)
+    books.report(0, 0)
+    with ape.reverts(waterfall.Waterfall_NoSpecToApply, specEpoch=0):
+        waterfall.applySpec(books.cluster_id, sender=customer)
+
+
+def test_apply_spec__twice__second_refused(
+    books: Books, waterfall: ContractInstance, customer: AccountAPI
+) -> None:
+    epoch = _schedule(books, 1, contractedRateUsd6PerGpuHour=0)
+    travel_to(books.start + EPOCH_SECONDS)
+    books.report(0, 0)
+    waterfall.applySpec(books.cluster_id, sender=customer)
+    with ape.reverts(waterfall.Waterfall_NoSpecToApply, specEpoch=epoch):
+        waterfall.applySpec(books.cluster_id, sender=customer)
+
+
+def test_apply_spec__in_force_and_not_applied__dearer_maximum_is_escrowed(
+    books: Books, waterfall: ContractInstance, customer: AccountAPI
+) -> None:
+    books.receive(10_000 * USD)
+    epoch = _schedule(books, NOTICE_EPOCHS + 1, contractedRateUsd6PerGpuHour=1_000_000)
+    start = epoch * EPOCH_SECONDS
+    # A day before it the metered part of all but the last day has lapsed.
+    books.distribute(at=start)
+    at_start = books.state.operatorAssigned
+    assert at_start == (NOTICE_EPOCHS + 1 - 24) * CONTRACTED + 24 * MAXIMUM
+    books.receive(10 * USD)
+    books.distribute(at=start + 1_800)
+    dearer = 1_000_000 + ENERGY_PER_KWH
+    assert books.state.operatorAssigned == at_start + dearer // 2
+    books.receive(100 * USD)
+    # The last epoch before it lapses, and with it the time since counts by the new rate alone.
+    chain.pending_timestamp = start + DAY + 600
+    waterfall.applySpec(books.cluster_id, sender=customer)
+    assert books.state.operatorShortfall == 0
+    assert books.state.operatorAssigned == (NOTICE_EPOCHS + 1) * CONTRACTED + up(
+        dearer * (DAY + 600), EPOCH_SECONDS
+    )
+    assert books.is_conserved()
+
+
+def test_apply_spec__new_reserve_share__acts_on_income_from_then_on(
+    books: Books, waterfall: ContractInstance, customer: AccountAPI
+) -> None:
+    _schedule(books, 1, reserveShareBps=0)
+    travel_to(books.start + EPOCH_SECONDS)
+    books.report(0, 1_000)
+    books.receive(50 * USD)
+    chain.pending_timestamp = books.start + EPOCH_SECONDS + 10
+    receipt = waterfall.applySpec(books.cluster_id, sender=customer)
+    assert len(list(receipt.decode_logs(waterfall.IncomeDistributed))) == 1
+    kept = books.state.reserveAssigned
+    assert kept == (50 * USD - MAXIMUM - MAXIMUM * 10 // EPOCH_SECONDS) // 10
+    books.receive(50 * USD)
+    books.distribute()
+    assert books.state.reserveAssigned == kept
+
+
+def test_apply_spec__before_live__refused(
+    waterfall: ContractInstance, scenario: Scenario, customer: AccountAPI
+) -> None:
+    cluster_id = scenario.register_cluster()
+    with ape.reverts(waterfall.Waterfall_NotEarning, clusterId=cluster_id):
+        waterfall.applySpec(cluster_id, sender=customer)
