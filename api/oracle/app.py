@@ -9,8 +9,10 @@ from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI
+from fastapi.responses import HTMLResponse, RedirectResponse
 
-from api.oracle import problems
+from api.oracle import problems, schemas
+from api.oracle.docs_page import render
 from api.oracle.logs import RequestLog
 from api.oracle.peer_routes import peers
 from api.oracle.routes import BATCH_DEFINITIONS, agents, clusters, operations
@@ -71,6 +73,8 @@ def create_app(reporter: Reporter, on_failure: Callable[[BaseException], None]) 
         openapi_tags=_TAGS,
         license_info={"name": "MIT", "identifier": "MIT"},
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.reporter = reporter
     for router in (clusters, agents, peers, operations):
@@ -78,16 +82,32 @@ def create_app(reporter: Reporter, on_failure: Callable[[BaseException], None]) 
     problems.install(app)
     app.add_middleware(RequestLog)
     _add_definitions(app)
+    _add_docs(app)
     return app
 
 
+def _add_docs(app: FastAPI) -> None:
+    """FastAPI's own pages load their scripts from elsewhere; see `docs_page`."""
+
+    @app.get("/docs", include_in_schema=False)
+    async def get_docs() -> HTMLResponse:
+        return HTMLResponse(render(app.openapi()))
+
+    @app.get("/", include_in_schema=False)
+    async def get_start() -> RedirectResponse:
+        return RedirectResponse("/docs")
+
+
 def _add_definitions(app: FastAPI) -> None:
-    """Complete the documentation by what the schema of a batch refers to."""
+    """Complete the documentation by what no endpoint returns as a model of its own."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = generate()
-        document.setdefault("components", {}).setdefault("schemas", {}).update(BATCH_DEFINITIONS)
+        known = document.setdefault("components", {}).setdefault("schemas", {})
+        known.update(BATCH_DEFINITIONS)
+        problem = schemas.ProblemModel
+        known[problem.__name__] = problem.model_json_schema(by_alias=True)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -38,7 +38,7 @@ async def get_batch_ids(
     "/batches/{batchId}",
     summary="A batch as its agent signed it",
     response_class=Response,
-    responses=documents("application/json", 400, 404, 503),
+    responses=documents("application/json", 400, 404, 422, 503),
 )
 async def get_batch(
     request: Request, batch_id: Annotated[HashPath, Path(alias="batchId")]
@@ -79,7 +79,7 @@ async def get_signatures(
     "/proposals/{root}",
     summary="The clusters of a proposal that was signed here",
     response_class=Response,
-    responses=documents("application/json", 400, 404, 503),
+    responses=documents("application/json", 400, 404, 422, 503),
 )
 async def get_proposal(request: Request, root: HashPath) -> Response:
     """Clusters with their batches, sample roots and figures."""

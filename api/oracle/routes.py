@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -15,17 +16,16 @@ from api.oracle.manifests import MAX_MANIFEST_BYTES
 from api.oracle.metrics import CONTENT_TYPE
 from api.oracle.problems import MEDIA_TYPE
 from api.oracle.service import Reporter
-from api.types import MAX_BATCH_BYTES, UINT32_MAX, UINT64_MAX, ClusterId, Epoch
-
-_PROBLEM: Final[dict[str, Any]] = {
-    "model": schemas.ProblemModel,
-    "content": {MEDIA_TYPE: {}},
-}
+from api.types import JSON_SAFE_INTEGER, MAX_BATCH_BYTES, UINT32_MAX, ClusterId, Epoch
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The documented error answers of an endpoint."""
-    return dict.fromkeys(statuses, _PROBLEM)
+    problem = {"schema": {"$ref": f"#/components/schemas/{schemas.ProblemModel.__name__}"}}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: problem}}
+        for status in statuses
+    }
 
 
 def documents(media_type: str, *statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -192,26 +192,6 @@ async def put_gpus(request: Request, cluster_id: ClusterIdPath) -> schemas.GpuSe
     )
 
 
-@clusters.get(
-    "/v1/clusters/{id}/gpus",
-    summary="The manifest of a cluster's GPUs",
-    responses=documents("application/json", 404, 503),
-    response_class=Response,
-)
-async def get_gpus(
-    request: Request,
-    cluster_id: ClusterIdPath,
-    root: Annotated[
-        str | None, Query(description="The root of an earlier or a scheduled set.")
-    ] = None,
-) -> Response:
-    """As it was handed in, in canonical form: the present one, or the one with `root`."""
-    gpus = await reporter_of(request).reading.gpus(
-        ClusterId(cluster_id), None if root is None else parse_digest(root, "root")
-    )
-    return Response(gpus.to_manifest(), media_type="application/json")
-
-
 @clusters.get("/v1/clusters", summary="All clusters", responses=problems(422, 503))
 async def get_clusters(
     request: Request,
@@ -276,7 +256,12 @@ async def get_report(
     ] = None,
     at_ms: Annotated[
         int | None,
-        Query(alias="atMs", ge=0, le=UINT64_MAX, description="The sample's instant; needs `gpu`."),
+        Query(
+            alias="atMs",
+            ge=0,
+            le=JSON_SAFE_INTEGER,
+            description="The sample's instant, Unix milliseconds; needs `gpu`.",
+        ),
     ] = None,
 ) -> schemas.ReportModel:
     """Figures, signatures, transaction, and the Merkle proof from the cluster's leaf to the root on
@@ -290,6 +275,26 @@ async def get_report(
     if gpu is not None and at_ms is not None:
         sample = await reading.sample_proof(ClusterId(cluster_id), Epoch(epoch), gpu, at_ms)
     return shapes.report(detail, sample)
+
+
+@clusters.get(
+    "/v1/clusters/{id}/gpus",
+    summary="The manifest of a cluster's GPUs",
+    responses=documents("application/json", 400, 404, 422, 503),
+    response_class=Response,
+)
+async def get_gpus(
+    request: Request,
+    cluster_id: ClusterIdPath,
+    root: Annotated[
+        str | None, Query(description="The root of an earlier or a scheduled set.")
+    ] = None,
+) -> Response:
+    """As it was handed in, in canonical form: the present one, or the one with `root`."""
+    gpus = await reporter_of(request).reading.gpus(
+        ClusterId(cluster_id), None if root is None else parse_digest(root, "root")
+    )
+    return Response(gpus.to_manifest(), media_type="application/json")
 
 
 @operations.get("/livez", summary="Whether the process lives")

@@ -16,7 +16,7 @@ Account = Annotated[
     str,
     Field(pattern="^0x[0-9a-fA-F]{40}$", examples=["0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"]),
 ]
-BigInteger = Annotated[str, Field(pattern="^[0-9]+$", examples=["18446744073709551615"])]
+BigInteger = Annotated[str, Field(pattern="^[0-9]+$")]
 Uint64 = Annotated[
     Annotated[int, Field(ge=0, le=2**53 - 1)] | BigInteger,
     Field(description="A number up to 2^53 − 1, a string above.", examples=[7]),
@@ -98,8 +98,8 @@ class MetricSeries(Model):
 class CountedFigures(Figures):
     """An epoch's figures as the contract took them."""
 
-    epoch: int
-    is_final: bool
+    epoch: int = Field(description="The hour of Unix time, counted from 1970.")
+    is_final: bool = Field(description="Whether it counts already; else it may be disputed.")
 
 
 class ClusterSummary(Model):
@@ -109,7 +109,7 @@ class ClusterSummary(Model):
     )
     gpu_model: str = Field(examples=["H100-SXM5-80GB"])
     region: str = Field(examples=["eu-north-1"])
-    gpu_count: int
+    gpu_count: int = Field(description="Registered GPUs, as the specification has it.")
     share: Account | None = Field(description="The cluster's ClusterShare.")
     next_epoch: int | None = Field(
         description="The epoch that the contract waits for; null while it is not measured."
@@ -118,8 +118,8 @@ class ClusterSummary(Model):
 
 
 class ClusterList(Model):
-    total: int
-    offset: int
+    total: int = Field(description="Number of clusters on chain.")
+    offset: int = Field(description="Clusters passed over.")
     clusters: list[ClusterSummary]
 
 

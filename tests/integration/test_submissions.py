@@ -432,6 +432,20 @@ async def test_get_openapi__complete__every_reference_resolves(known: World) -> 
     assert all(entry["summary"] and entry["tags"] and entry["description"] for entry in operations)
 
 
+async def test_get_docs__in_a_browser__every_endpoint_and_nothing_from_elsewhere(
+    known: World,
+) -> None:
+    reporter = known.reporters[0]
+    page = await known.get(reporter, "/docs")
+    document = (await known.get(reporter, "/openapi.json")).json()
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    for path in document["paths"]:
+        assert f'<code class="path">{path}</code>' in page.text
+    assert "<script" not in page.text
+    assert "://" not in page.text.replace("http://www.w3.org", "")
+    assert (await known.get(reporter, "/")).headers["location"] == "/docs"
+
+
 async def test_get_prometheus__after_refusals__counts_them_by_code(known: World) -> None:
     answer = await known.get(known.reporters[0], "/metrics")
     assert 'rackstream_batches_total{outcome="bad-signature"}' in answer.text
