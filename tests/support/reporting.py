@@ -142,7 +142,7 @@ class ReporterProcess:
     def __init__(self, account: Account, port: int, environment: dict[str, str], log: Path) -> None:
         self.account = account
         self.url = f"http://127.0.0.1:{port}"
-        self._environment = environment
+        self.environment = environment
         self._log = log
         self._program = self._of("api.oracle")
 
@@ -162,8 +162,23 @@ class ReporterProcess:
             os.kill(self._program.pid, signal.SIGKILL)
         self._program.stop()
 
-    def stop(self) -> None:
-        self._program.stop()
+    def end(self) -> int:
+        """Tell it to stop, as a service manager does; its exit status."""
+        assert self._program.pid is not None
+        os.kill(self._program.pid, signal.SIGTERM)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait until it has ended by itself; its exit status."""
+        assert self._program._process is not None
+        return self._program._process.wait(PATIENCE_SECONDS)
+
+    def set(self, **environment: str | None) -> None:
+        """Change its environment for the next start; None takes a variable away."""
+        for name, value in environment.items():
+            self.environment.pop(name, None)
+            if value is not None:
+                self.environment[name] = value
 
     @property
     def is_alive(self) -> bool:
@@ -176,7 +191,7 @@ class ReporterProcess:
         return Program(
             self.account.name,
             [sys.executable, "-m", module],
-            self._environment | environment,
+            self.environment | environment,
             self._log,
             lambda: True,
             directory=ROOT,
@@ -209,6 +224,14 @@ class World:
         self, accounts: Sequence[Account] = cast.REPORTERS, urls: dict[Address, str] | None = None
     ) -> None:
         """Start a process for each account. `urls` adds peers that the test plays itself."""
+        self.prepare_reporters(accounts, urls)
+        for reporter in self.reporters:
+            reporter.start()
+
+    def prepare_reporters(
+        self, accounts: Sequence[Account] = cast.REPORTERS, urls: dict[Address, str] | None = None
+    ) -> None:
+        """As `add_reporters`, without starting them."""
         ports = free_ports(len(accounts))
         peers = {
             account.address: f"http://127.0.0.1:{port}"
@@ -234,7 +257,6 @@ class World:
             process = ReporterProcess(
                 account, port, environment, self.folder / f"{account.name}.log"
             )
-            process.start()
             self.reporters.append(process)
 
     async def ready(self, reporters: Sequence[ReporterProcess] | None = None) -> None:

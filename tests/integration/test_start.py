@@ -1,0 +1,132 @@
+"""How a reporter starts, ends, and says why it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from api.store.embedded import EmbeddedPostgres
+from scripts._lib import cast
+from tests.support.reporting import ReporterProcess, Stage, World
+
+
+@pytest.fixture
+async def world(stage: Stage, postgres: EmbeddedPostgres, tmp_path: Path) -> AsyncIterator[World]:
+    """One reporter, not started."""
+    prefix = f"p{secrets.token_hex(4)}_"
+    world = World.on(stage, tmp_path, lambda name: postgres.url(prefix + name))
+    world.prepare_reporters(cast.REPORTERS[:1])
+    yield world
+    await world.close()
+
+
+@pytest.fixture
+def reporter(world: World) -> ReporterProcess:
+    return world.reporters[0]
+
+
+async def ended(reporter: ReporterProcess) -> int:
+    return await asyncio.to_thread(reporter.ended)
+
+
+async def test_main__no_database_named__starts_and_ends_one_of_its_own(
+    world: World, reporter: ReporterProcess
+) -> None:
+    # Short, and not below pytest's folder: root's server is another user and listens on a path.
+    folder = Path(tempfile.mkdtemp(prefix="rackstream-reporter-"))
+    try:
+        reporter.set(RACKSTREAM_ORACLE_DATABASE_URL=None, RACKSTREAM_ORACLE_DATA_DIR=str(folder))
+        reporter.start()
+        await world.ready()
+        assert (folder / "postgres" / "postmaster.pid").exists()
+        assert await asyncio.to_thread(reporter.end) == 0
+        assert not (folder / "postgres" / "postmaster.pid").exists()
+    finally:
+        shutil.rmtree(folder)
+
+
+async def test_main__started_before_its_chain__waits_for_it(
+    world: World, reporter: ReporterProcess
+) -> None:
+    await asyncio.to_thread(world.anvil.stop)
+    reporter.start()
+
+    async def is_waiting() -> bool:
+        answer = await world.get(reporter, "/readyz")
+        return answer.status_code == 503 and "cannot be reached" in answer.json()["chain"]
+
+    await world.until(is_waiting, "not ready without a chain")
+    assert (await world.get(reporter, "/livez")).status_code == 200
+    starting = await world.get(reporter, "/v1/clusters")
+    assert (starting.status_code, starting.json()["code"]) == (503, "not-started")
+    await asyncio.to_thread(world.anvil.start)
+    await world.ready()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("RACKSTREAM_ORACLE_KEY", None, "either a key"),
+        ("RACKSTREAM_RPC_URL", None, "RACKSTREAM_ORACLE_RPC_URL"),
+        ("RACKSTREAM_ORACLE_DEPLOYMENTS_DIR", "/nowhere", "nothing is deployed on chain 31337"),
+    ],
+)
+async def test_main__setting_missing_or_wrong__ends_and_says_which(
+    reporter: ReporterProcess, variable: str, value: str | None, words: str
+) -> None:
+    reporter.set(**{variable: value})
+    reporter.start()
+    assert await ended(reporter) == 2
+    assert words in reporter.log()
+
+
+async def test_main__database_of_another_reporter__ends_and_says_whose(
+    world: World, reporter: ReporterProcess
+) -> None:
+    reporter.start()
+    await world.ready()
+    reporter.kill()
+    other = cast.REPORTERS[1]
+    reporter.set(RACKSTREAM_ORACLE_KEY="0x" + other.key.hex())
+    reporter.start()
+    assert await ended(reporter) == 2
+    assert f"belongs to reporter {reporter.account.address}" in reporter.log()
+    assert other.key.hex() not in reporter.log()
+
+
+async def test_main__second_process_on_the_database__ends(
+    world: World, reporter: ReporterProcess
+) -> None:
+    reporter.start()
+    await world.ready()
+    second = ReporterProcess(
+        reporter.account, 0, dict(reporter.environment), world.folder / "second.log"
+    )
+    second.set(RACKSTREAM_ORACLE_PORT="0")
+    second.start()
+    try:
+        assert await ended(second) == 2
+        assert "another process works on database" in second.log()
+        assert await world.is_ready(reporter)
+    finally:
+        second.kill()
+
+
+async def test_main__port_taken__ends_and_says_so(world: World, reporter: ReporterProcess) -> None:
+    reporter.start()
+    await world.ready()
+    second = ReporterProcess(
+        reporter.account, 0, dict(reporter.environment), world.folder / "second.log"
+    )
+    second.start()
+    try:
+        assert await ended(second) == 2
+        assert f"cannot listen on 127.0.0.1:{reporter.url.rpartition(':')[2]}" in second.log()
+    finally:
+        second.kill()
