@@ -269,7 +269,7 @@ async def _perform(
         running_out = narrator.task("two more days: the stream runs out", story.run_out_steps)
         await story.run_out(lambda: narrator.step(running_out))
         checking = narrator.task("checking against the trace", 2)
-        end = await ending_of(story)
+        end = await story.chain.patiently(lambda: ending_of(story))
         narrator.step(checking, "read from the chain")
         expected = expected_figures(trace, epochs[0], len(epochs), IDLE_WATTS, MAX_WATTS)
         narrator.step(checking, "computed from the trace")

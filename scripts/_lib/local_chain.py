@@ -17,7 +17,7 @@ from api.chain.client import ChainClient
 from api.chain.transactions import SignedTransaction, Transaction, sign_transaction
 from api.chain.views import Fees, Receipt
 from api.domain.signing import Signer
-from api.errors import ContractReverted, NodeRefused, Unavailable
+from api.errors import ChainUnavailable, ContractReverted, NodeRefused, Unavailable
 from api.types import Address
 from scripts._lib.anvil import NodeGone
 from scripts._lib.processes import ProcessFailure, Supervisor
@@ -86,19 +86,18 @@ class LocalChain:
     async def send(self, signer: Signer, to: Address, data: bytes) -> Receipt:
         """Send a transaction and wait until it is mined. Raises ContractReverted if it failed."""
 
-        async def attempt() -> Receipt:
+        async def prepare() -> _Sent:
             nonce = await self._next_nonce(signer.address)
             signed = sign_transaction(
                 signer, Transaction(self.client.chain_id, nonce, to, data, _GAS_LIMIT, _FEES)
             )
-            receipt = await self._mined(signed)
-            await self._require_success(receipt, signer.address, to, data)
-            self._nonces[signer.address] = nonce + 1
-            at = (await self.client.block(receipt.block_number)).time
-            self._unsaved.append(_Sent(signed, signer.address, to, data, at))
-            return receipt
+            return _Sent(signed, signer.address, to, data, (await self.client.block()).time)
 
-        return await self.patiently(attempt)
+        sent = await self.patiently(prepare)
+        self._nonces[signer.address] = sent.signed.nonce + 1
+        # Kept before it is sent: from here on the node may forget it at any moment.
+        self._unsaved.append(sent)
+        return await self.patiently(lambda: self._mined(sent))
 
     async def checkpoint(self) -> None:
         """Keep everything so far, whatever happens to the node."""
@@ -138,22 +137,26 @@ class LocalChain:
                 continue
             if (await self.client.block()).time < sent.at:
                 await self.client.request("evm_setNextBlockTimestamp", [sent.at])
-            receipt = await self._mined(sent.signed)
-            await self._require_success(receipt, sent.sender, sent.to, sent.data)
+            await self._mined(sent, generation)
         self._generation = generation
 
-    async def _mined(self, signed: SignedTransaction) -> Receipt:
-        await self.client.send_raw(signed.raw)
+    async def _mined(self, sent: _Sent, generation: int | None = None) -> Receipt:
+        """Hand the transaction in and wait for it. Raises ChainUnavailable if the node was started
+        again meanwhile, and what it knew is no more."""
+        generation = self._generation if generation is None else generation
+        receipt = await self.client.receipt(sent.signed.hash)
+        if receipt is None:
+            await self.client.send_raw(sent.signed.raw)
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while True:
-            receipt = await self.client.receipt(signed.hash)
-            if receipt is not None:
-                return receipt
-            if self.node.generation != self._generation or time.monotonic() > deadline:
-                # It was handed to a node that is no more: nobody will mine it but who sends it
-                # again.
-                await self.client.send_raw(signed.raw)
+        while receipt is None:
+            if self.node.generation != generation:
+                raise ChainUnavailable(self.client.url, "the node was started again")
+            if time.monotonic() > deadline:
+                raise ProcessFailure(f"0x{sent.signed.hash.hex()} was not mined")
             await asyncio.sleep(_POLL_SECONDS)
+            receipt = await self.client.receipt(sent.signed.hash)
+        await self._require_success(receipt, sent.sender, sent.to, sent.data)
+        return receipt
 
     async def _require_success(
         self, receipt: Receipt, sender: Address, to: Address, data: bytes
