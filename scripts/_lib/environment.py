@@ -1,7 +1,9 @@
-"""Make the project's environment from nothing: `.venv` from requirements.lock, then the build tools.
+"""Make the project's environment from nothing: `.venv` from requirements.lock, then the build
+tools.
 
-Run by `make` with whatever Python the machine has (`--python` names another); needs only the standard library. What
-is in place is left alone, so a warm run ends at once. A lock file makes two concurrent runs wait for each other.
+Run by `make` with whatever Python the machine has (`--python` names another); needs only the
+standard library. What is in place is left alone, so a warm run ends at once. A lock file makes two
+concurrent runs wait for each other.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ STAMP = TOOLCHAIN / "environment"
 LOG = TOOLCHAIN / "setup.log"
 LOCK_FILE = ROOT / "requirements.lock"
 
-# requirements.lock holds packages whose wheels exist for these versions only (numpy 1.26, which ape pins).
+# requirements.lock holds packages whose wheels exist for these versions only (numpy 1.26, which ape
+# pins).
 SUPPORTED = ((3, 11), (3, 12))
 CANDIDATES = ("python3", "python3.12", "python3.11", "python")
 SUPPORTED_WORDS = " or ".join(f"{major}.{minor}" for major, minor in SUPPORTED)
@@ -33,7 +36,7 @@ _PINNED = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
 
 
 def version_of(python: str) -> tuple[int, int] | None:
-    """Major and minor version of an interpreter that can make environments; None if it cannot run."""
+    """An interpreter's major and minor version; None if it cannot make environments."""
     try:
         answer = subprocess.run([python, "-c", _PROBE], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
@@ -45,7 +48,9 @@ def version_of(python: str) -> tuple[int, int] | None:
 
 
 def find_python(asked: str | None) -> str:
-    """An interpreter of a supported version: the one asked for, or the first on PATH. Ends the run if there is none."""
+    """An interpreter of a supported version: the one asked for, or the first on PATH. Ends the run
+    if there is none.
+    """
     seen = []
     for name in [asked] if asked else CANDIDATES:
         path = shutil.which(name)
@@ -64,7 +69,9 @@ def find_python(asked: str | None) -> str:
 
 
 def is_usable(python: Path) -> bool:
-    """Whether the environment's interpreter runs, is of a supported version and was made at this very place."""
+    """Whether the environment's interpreter runs, is of a supported version and was made at this
+    very place.
+    """
     if not python.exists() or version_of(str(python)) not in SUPPORTED:
         return False
     pip = VENV / "bin" / "pip"
@@ -88,7 +95,8 @@ def install(python: Path) -> None:
     locked = {canonical(name) for name in _PINNED.findall(LOCK_FILE.read_text())}
     command = [
         str(python), "-m", "pip", "install", "--require-hashes", "--no-deps", "--no-input",
-        "--progress-bar", "off", "--disable-pip-version-check", "--no-compile", "-r", str(LOCK_FILE),
+        "--progress-bar", "off", "--disable-pip-version-check", "--no-compile",
+        "-r", str(LOCK_FILE),
     ]  # fmt: skip
     done = 0
     with LOG.open("w") as log:
@@ -129,7 +137,9 @@ def say(text: str) -> None:
 
 
 def ensure_packages(asked: str | None) -> tuple[Path, bool]:
-    """The environment's interpreter, with everything that is locked installed, and whether anything had to be done."""
+    """The environment's interpreter, with everything that is locked installed, and whether anything
+    had to be done.
+    """
     python = VENV / "bin" / "python"
     wanted = hashlib.sha256(LOCK_FILE.read_bytes() + str(ROOT).encode()).hexdigest()
     usable = is_usable(python)
@@ -152,8 +162,8 @@ def ensure_packages(asked: str | None) -> tuple[Path, bool]:
 def compile_packages(python: Path) -> subprocess.Popen[bytes]:
     """Start compiling all packages' bytecode on every core, which halves each later start.
 
-    pip would do it on one core, before anything else can begin. A package may ship files that are no valid Python
-    (templates, tests): its own matter, and none of ours.
+    pip would do it on one core, before anything else can begin. A package may ship files that are
+    no valid Python (templates, tests): its own matter, and none of ours.
     """
     command = [str(python), "-m", "compileall", "-q", "-j", "0", str(VENV / "lib")]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
