@@ -91,7 +91,7 @@ def show(text: str) -> None:
 
 
 def install(python: Path) -> None:
-    """Install what is locked, each file checked against its hash; the whole output goes to the log."""
+    """Install what is locked, each file held against its hash; the output goes to the log."""
     locked = {canonical(name) for name in _PINNED.findall(LOCK_FILE.read_text())}
     command = [
         str(python), "-m", "pip", "install", "--require-hashes", "--no-deps", "--no-input",
