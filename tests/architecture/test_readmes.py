@@ -55,13 +55,13 @@ def test_readme__paths_that_it_names__exist(readme: Path) -> None:
 
 @pytest.mark.parametrize("readme", _readmes(), ids=short)
 def test_readme__commands_that_it_names__exist(readme: Path) -> None:
-    text = " ".join(_CODE.findall(readme.read_text())) + " ".join(
-        re.findall(r"```[a-z]*\n(.*?)```", readme.read_text(), re.DOTALL)
-    )
+    text = readme.read_text()
+    blocks = re.findall(r"```[a-z]*\n(.*?)```", text, re.DOTALL)
+    said = "\n".join([*_CODE.findall(text), *blocks])
     targets = set(_TARGET.findall((ROOT / "Makefile").read_text()))
     scripts = {path.stem for path in (ROOT / "scripts").glob("*.py")}
-    assert set(_MAKE.findall(text)) <= targets
-    assert set(_APE_RUN.findall(text)) <= scripts
+    assert set(_MAKE.findall(said)) <= targets
+    assert set(_APE_RUN.findall(said)) <= scripts
 
 
 def test_readme__of_the_project__is_short_and_begins_with_the_two_commands() -> None:
