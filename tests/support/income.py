@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from ape import chain, project
 from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractInstance
-from eth_utils.crypto import keccak
 
 from tests.model.stream import end_of_funding
 from tests.support.scenario import Scenario, travel_to
+from tests.support.storage import place_of_mapping, read, write
 
 SCALE = 2**72
 MIN_SUPPLY = 10**6
@@ -113,18 +112,9 @@ def delegate(share: ContractInstance, to: AccountAPI | str, sender: AccountAPI) 
 
 
 def set_held(share: ContractInstance, owner: AccountAPI, encumbered: int, frozen: int) -> None:
-    """Write encumbered and frozen amounts into the owner's shares word: no function does so yet.
-
-    The word is found by its balance, wherever the compiler has put the mapping.
-    """
+    """Write encumbered and frozen amounts into the owner's shares word: no function does so yet."""
     balance = int(share.balanceOf(owner))
     assert balance
-    padded = bytes.fromhex(owner.address[2:]).rjust(32, b"\0")
-    for place in range(32):
-        slot = int.from_bytes(keccak(padded + place.to_bytes(32)))
-        word: Any = int.from_bytes(chain.provider.get_storage(share.address, slot))
-        if word & (2**64 - 1) == balance:
-            changed = (word >> 192 << 192) | frozen << 128 | encumbered << 64 | balance
-            chain.provider.set_storage(share.address, slot, changed.to_bytes(32))
-            return
-    raise LookupError("no word holds the balance")
+    place = place_of_mapping(share, owner.address, lambda word: word & (2**64 - 1) == balance)
+    claimed = read(share, owner.address, place) >> 192
+    write(share, owner.address, place, claimed << 192 | frozen << 128 | encumbered << 64 | balance)

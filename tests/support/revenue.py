@@ -103,8 +103,9 @@ def open_books(
     """A cluster with `SPEC`, a senior and a junior tranche, one holder and one reporter."""
     system, deployer, issuer = scenario.system, scenario.deployer, scenario.issuer
     cluster_id = scenario.register_cluster(**(SPEC | spec_changes))
-    tranches = [deployer.deploy(project.TestTranche, cluster_id) for _ in range(2)]
-    for tranche in tranches:
+    senior = deployer.deploy(project.TestTranche, cluster_id)
+    junior = deployer.deploy(project.TestTranche, cluster_id)
+    for tranche in (senior, junior):
         system.waterfall.appendTranche(cluster_id, tranche, sender=issuer)
     share = scenario.open_funding(cluster_id)
     scenario.issue(share, [holder], [SHARES])
@@ -120,7 +121,8 @@ def open_books(
         system.waterfall,
         cluster_id,
         share,
-        *tranches,
+        senior,
+        junior,
         Newsdesk(system.oracle, keys, deployer),
         customer,
         first_epoch,

@@ -150,7 +150,9 @@ def test_receive_income__stablecoin_calls_back__refused_inside_and_counted_once(
     scenario: Scenario, holder: AccountAPI, customer: AccountAPI, function: str
 ) -> None:
     hostile, waterfall, cluster_id = _hostile_waterfall(scenario, holder, customer)
-    arguments = {"receiveIncome": [cluster_id, 5, 0, REF], "distribute": [cluster_id]}[function]
+    arguments: list[object] = [cluster_id]
+    if function == "receiveIncome":
+        arguments += [5, 0, REF]
     call = getattr(waterfall, function).encode_input(*arguments)
     hostile.callBack(waterfall, call, sender=customer)
     waterfall.receiveIncome(cluster_id, 1_000, 0, REF, sender=customer)
