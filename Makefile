@@ -58,8 +58,8 @@ gas: $(READY) ## Measure every operation's gas into tests/gas/ledger.json
 	@$(BIN)/python -m pytest -q tests/gas --update-ledger $(ARGS)
 
 .PHONY: bench
-bench: $(READY) ## Measure speed (AREA= one folder of tests/bench; all without it)
-	@$(BIN)/python -m pytest -q -s tests/bench/$(AREA) $(ARGS)
+bench: $(READY) ## Measure speed (AREA=domain; all areas without it)
+	@$(BIN)/python -m pytest -q -s tests/bench/bench_$(or $(AREA),*).py $(ARGS)
 
 .PHONY: verify
 verify: $(READY) ## Search deeper than the tests do (KIND=fuzz or chaos)

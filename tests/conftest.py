@@ -5,7 +5,7 @@ The deployment is the one that `ape run deploy` makes. Fixtures that need no cha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import pytest
 from ape.api import AccountAPI
@@ -20,6 +20,16 @@ from tests.support.scenario import Scenario
 def pytest_configure() -> None:
     """Before ape looks at its cache: it would not compile what merely imports a changed source."""
     discard_stale()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_exception_interact(
+    report: pytest.CollectReport | pytest.TestReport,
+) -> Generator[None, None, None]:
+    """Failures as pytest tells them: ape would add every frame of the packages in `.venv`."""
+    told = report.longrepr
+    yield
+    report.longrepr = told
 
 
 def _actor(index: int) -> Callable[[TestAccountManager], AccountAPI]:
