@@ -212,7 +212,7 @@ def _do(run: Run, operation: tuple[Any, ...]) -> None:
         run.issue(holders[arguments[0]], arguments[1])
 
 
-@searched(60)
+@searched(150)
 @given(steps=st.lists(st.tuples(_waits(), _OPERATIONS), min_size=6, max_size=24))
 def test_stream__any_operations_in_any_order__as_in_rational_numbers(
     stage: Stage, steps: list[tuple[int | str, tuple[Any, ...]]]
