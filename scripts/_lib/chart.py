@@ -78,8 +78,8 @@ def _headline(figure: Any, telling: Telling) -> None:
     figure.text(
         0.06,
         0.022,
-        f"Telemetry: {telling.trace_words}. Four independent reporters signed every hour; all"
-        " amounts are read from the contracts. A local test chain, a test stablecoin, invented"
+        f"Telemetry: {telling.trace_words}. Four reporters, each with a key of its own, signed"
+        " every hour; all amounts are read from the contracts. A local test chain, a test stablecoin, invented"
         " investors.",
         fontsize=8.5,
         color=MUTED,
@@ -191,8 +191,12 @@ def _income(axes: Any, telling: Telling) -> None:
     top = max(max(value for value, _, _ in ends), 0.01)
     axes.set_ylim(0, top * 1.1)
     _name_lines(axes, sorted(ends), last, top)
+    from matplotlib import dates
+
+    untyped: Any = dates
     # The names stand beside the lines' ends.
-    axes.set_xlim(first, last + (last - first) * 0.34)
+    axes.set_xticks([one for one in axes.get_xticks() if one <= untyped.date2num(last)])
+    axes.set_xlim(first, last + (last - first) * 0.42)
     _run_out(axes, telling, last)
 
 

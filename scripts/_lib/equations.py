@@ -286,13 +286,13 @@ def _streaming(end: Ending) -> list[Equation]:
         Equation(
             "furthest that a holder is from the exact model, in units",
             "less than 1",
-            f"{float(furthest):.9f}",
+            f"{float(furthest):.1e}",
             furthest < 1,
         ),
         Equation(
             "most that is left unclaimed to a holder, in units",
             "less than 1",
-            f"{float(Fraction(left, EARNED_SCALE)):.9f}",
+            f"{float(Fraction(left, EARNED_SCALE)):.6f}",
             left < EARNED_SCALE,
         ),
         equal(
