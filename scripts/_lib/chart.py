@@ -79,8 +79,8 @@ def _headline(figure: Any, telling: Telling) -> None:
         0.06,
         0.022,
         f"Telemetry: {telling.trace_words}. Four reporters, each with a key of its own, signed"
-        " every hour; all amounts are read from the contracts. A local test chain, a test stablecoin, invented"
-        " investors.",
+        " every hour; all amounts are read from the contracts. A local test chain, a test"
+        " stablecoin, invented investors.",
         fontsize=8.5,
         color=MUTED,
     )
