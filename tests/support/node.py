@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ from ape import chain
 from ape.contracts import ContractInstance
 from eth_abi.abi import decode, encode
 from eth_utils.crypto import keccak
+from ethpm_types import ContractType
 
 GAS_LIMIT = 3_000_000
 SECONDS_TO_ANSWER = 60
@@ -44,9 +44,20 @@ class Function:
     """Names of the outputs: of the members where the only output is a struct."""
 
 
-@cache
-def _function(contract_name: str, abi_json: str) -> Function:
-    abi = json.loads(abi_json)
+_FUNCTIONS: dict[str, dict[str, Function]] = {}
+"""By name of the contract: addresses are used again where a test's chain is put back."""
+
+
+def _functions(contract_type: ContractType) -> dict[str, Function]:
+    name = contract_type.name
+    assert name is not None
+    if name not in _FUNCTIONS:
+        methods = (*contract_type.mutable_methods, *contract_type.view_methods)
+        _FUNCTIONS[name] = {abi.name: _function(abi.model_dump()) for abi in methods}
+    return _FUNCTIONS[name]
+
+
+def _function(abi: dict[str, Any]) -> Function:
     inputs = tuple(_type(each) for each in abi["inputs"])
     outputs = abi["outputs"]
     is_struct = len(outputs) == 1 and outputs[0]["type"] == "tuple"
@@ -78,7 +89,7 @@ class Call:
 
     @property
     def function(self) -> Function:
-        return _functions(self.contract.address)[self.name]
+        return _functions(self.contract.contract_type)[self.name]
 
     @property
     def data(self) -> str:
@@ -92,20 +103,6 @@ class Call:
         if len(values) == 1 and not function.outputs[0].startswith("("):
             return values[0]
         return dict(zip(function.fields, values[0] if len(values) == 1 else values, strict=True))
-
-
-_CONTRACTS: dict[str, dict[str, Function]] = {}
-
-
-def _functions(address: str) -> dict[str, Function]:
-    if address not in _CONTRACTS:
-        contract_type = chain.contracts.get(address)
-        assert contract_type is not None, f"no contract at {address}"
-        _CONTRACTS[address] = {
-            abi.name: _function(contract_type.name or "", abi.model_dump_json())
-            for abi in (*contract_type.mutable_methods, *contract_type.view_methods)
-        }
-    return _CONTRACTS[address]
 
 
 @contextmanager
