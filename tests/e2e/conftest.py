@@ -43,9 +43,15 @@ class Command:
 
     def pids(self, word: str) -> list[int]:
         """Process ids of its children whose command line has this word, oldest first."""
-        children = psutil.Process(self.process.pid).children()
-        found = [one for one in children if any(word in part for part in one.cmdline())]
-        return [one.pid for one in sorted(found, key=lambda one: one.create_time())]
+        found: list[tuple[float, int]] = []
+        for child in psutil.Process(self.process.pid).children():
+            try:
+                if any(word in part for part in child.cmdline()):
+                    found.append((child.create_time(), child.pid))
+            except psutil.NoSuchProcess:
+                # It ended between being listed and being asked.
+                continue
+        return [pid for _, pid in sorted(found)]
 
     def settled(self) -> int:
         """How many reports the reporters' logs say are on chain."""
