@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from itertools import islice
 from pathlib import Path
-from typing import ParamSpec
+from typing import Final, ParamSpec
 
 import click
 from ape import accounts
@@ -39,6 +39,8 @@ EPOCHS_SHOWN = 12
 
 Arguments = ParamSpec("Arguments")
 
+PIPE_COLUMNS: Final = 132
+
 
 class NothingToClaim(NotFound):
     """The account has earned less than a unit since its last claim, everywhere."""
@@ -52,7 +54,7 @@ class InvestorConsole:
     def __init__(self, directory: Path | None = None, output: Console | None = None) -> None:
         named = os.environ.get(DEPLOYMENTS_VARIABLE)
         self._directory = directory or (Path(named) if named else None)
-        self._output = output or Console()
+        self._output = output or _standard_output()
 
     def verbs(self) -> Mapping[str, Callable[..., None]]:
         """The console's names for what it can do."""
@@ -278,6 +280,12 @@ def _sender_for(who: object, owner: str, sender: object) -> AccountAPI:
     return signer(None)
 
 
+def _standard_output() -> Console:
+    """The terminal; a file or a pipe, which has no width of its own, takes the widest table."""
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=PIPE_COLUMNS)
+
+
 def _why_no_hours(view: views.ClusterView) -> str:
     if view.status in (ClusterStatus.PROPOSED, ClusterStatus.FUNDING):
         return "The cluster is not live yet: nothing is measured before."
@@ -294,7 +302,8 @@ def _table(title: str, *columns: str) -> Table:
 
 def _numbers(table: Table, *columns: str) -> None:
     for column in columns:
-        table.add_column(column, justify="right")
+        # In a narrow terminal an amount goes on in the next line: no digit is left out.
+        table.add_column(column, justify="right", overflow="fold")
 
 
 def _money(usd6: int) -> str:
