@@ -24,6 +24,7 @@ abstract contract RevenueStream {
     uint256 internal constant INDEX_FRACTION_BITS = 72;
     uint256 internal constant RATE_FRACTION_BITS = 52;
     uint256 private constant RATE_TO_INDEX_BITS = INDEX_FRACTION_BITS - RATE_FRACTION_BITS;
+    uint256 private constant RATE_BITS = 96;
     uint256 private constant RING = 8;
 
     /// @param supply Share units among which the stream is divided.
@@ -51,8 +52,20 @@ abstract contract RevenueStream {
     Flow internal _flow;
     Index internal _index;
 
-    /// @dev Of the live rate, the part that ends at boundary n (stream time n × BOUNDARY_SECONDS), at n % RING.
-    uint96[RING] private _endingRates;
+    /// @dev Of the live rate, the part that ends at boundary n (stream time n × BOUNDARY_SECONDS), at n % RING: two to a
+    ///      word, the even one in the lower half. Packed by hand: the compiler's own packing costs a transfer
+    ///      after a day's silence 1,600 gas more.
+    uint256[RING / 2] private _endingRates;
+
+    function _endingRate(uint256 n) private view returns (uint256) {
+        return uint96(_endingRates[n / 2 % (RING / 2)] >> RATE_BITS * (n % 2));
+    }
+
+    function _setEndingRate(uint256 n, uint256 rate) private {
+        uint256 shift = RATE_BITS * (n % 2);
+        uint256 other = _endingRates[n / 2 % (RING / 2)] & ~(uint256(type(uint96).max) << shift);
+        _endingRates[n / 2 % (RING / 2)] = other | rate << shift;
+    }
 
     /// @dev Bring `flow` and `idx` from their checkpoint to now, in memory. While the supply is zero now is then.
     ///      Each boundary crossed takes back what its rate would have streamed beyond it: a closed form. All live
@@ -64,10 +77,14 @@ abstract contract RevenueStream {
         uint256 live = flow.ratePerSecond;
         uint256 streamed = live * (time - flow.checkpointAt);
         uint256 reached = time / BOUNDARY_SECONDS;
-        for (uint256 n = flow.checkpointAt / BOUNDARY_SECONDS + 1; n <= reached && endedRate != live; ++n) {
-            uint256 rate = _endingRates[n % RING];
-            streamed -= rate * (time - n * BOUNDARY_SECONDS);
-            endedRate += rate;
+        // Nothing can wrap: each rate is a part of `live`, and its boundary lies between the checkpoint and now.
+        unchecked {
+            uint256 n = flow.checkpointAt / BOUNDARY_SECONDS;
+            while (++n <= reached && endedRate != live) {
+                uint256 rate = _endingRate(n);
+                streamed -= rate * (time - n * BOUNDARY_SECONDS);
+                endedRate += rate;
+            }
         }
         uint256 total = (streamed << RATE_TO_INDEX_BITS) + idx.remainder;
         // Narrowing is safe within MAX_FUNDED_USD6 and MIN_SUPPLY; see the README.
@@ -90,10 +107,10 @@ abstract contract RevenueStream {
         uint256 n = flow.checkpointAt / BOUNDARY_SECONDS;
         uint256 endedRate = _advance(flow, idx);
         while (endedRate != 0) {
-            uint256 rate = _endingRates[++n % RING];
+            uint256 rate = _endingRate(++n);
             if (rate == 0) continue;
             endedRate -= rate;
-            _endingRates[n % RING] = 0;
+            _setEndingRate(n, 0);
         }
     }
 
@@ -128,7 +145,7 @@ abstract contract RevenueStream {
         flow.ratePerSecond += rate;
         fundedUsd6 = idx.fundedUsd6 + amountUsd6;
         idx.fundedUsd6 = uint64(fundedUsd6);
-        _endingRates[boundary % RING] += rate;
+        _setEndingRate(boundary, _endingRate(boundary) + rate);
         _flow = flow;
         _index = idx;
     }
@@ -157,12 +174,12 @@ abstract contract RevenueStream {
         uint256 next = flow.checkpointAt / BOUNDARY_SECONDS + 1;
         uint256 count;
         for (uint256 n = next; n < beyond; ++n) {
-            if (_endingRates[n % RING] != 0) ++count;
+            if (_endingRate(n) != 0) ++count;
         }
         ends = new uint256[](count);
         rates = new uint256[](count);
         for (uint256 n = next; count != 0; ++n) {
-            uint256 rate = _endingRates[n % RING];
+            uint256 rate = _endingRate(n);
             if (rate == 0) continue;
             ends[ends.length - count] = n * BOUNDARY_SECONDS;
             rates[ends.length - count] = rate;
