@@ -13,7 +13,7 @@ from eth_utils.crypto import keccak
 from tests.support.income import UINT256_MAX, delegate, deploy_open_share
 from tests.support.revenue import REF
 from tests.support.scenario import SHARE, Scenario, sign_attestation, travel_to
-from tests.support.storage import place_of_mapping, read, write
+from tests.support.storage import place_of_mapping, read, write_all
 
 MINUTE = 60
 HOUR = 3_600
@@ -182,6 +182,5 @@ def _admit(identity: ContractInstance, like: AccountAPI, wallets: list[str]) -> 
     investor = int.from_bytes(identity.attestationOf(like).investorId)
     place = place_of_mapping(identity, like.address, lambda word: word & (2**128 - 1) == investor)
     record = read(identity, like.address, place)
-    for wallet in wallets:
-        write(identity, wallet, place, record)
+    write_all(identity, wallets, place, record)
     assert all(identity.canReceive(wallet) for wallet in wallets[:3])

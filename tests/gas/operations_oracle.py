@@ -8,6 +8,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from scripts._lib.deployment import System
+from tests.support.node import Call, node_of_ape
 from tests.support.oracle import Figures, Newsdesk, quorum_of, reporter_keys
 from tests.support.scenario import (
     EPOCH_SECONDS,
@@ -77,14 +78,20 @@ def _live_clusters(
     """`count` Live clusters with one first epoch. Reports look at no share: a stand-in does."""
     registry = system.registry
     travel_to((current_epoch() + 1) * EPOCH_SECONDS)
-    ids = []
-    for _ in range(count):
-        registry.registerCluster(issuer, SHARE, default_spec(), sender=registrar)
-        cluster_id = int(registry.clusterCount())
-        registry.registerShare(cluster_id, _stand_in_share(cluster_id), sender=registrar)
-        registry.openFunding(cluster_id, sender=registrar)
-        registry.goLive(cluster_id, sender=issuer)
-        ids.append(cluster_id)
+    spec = tuple(default_spec().values())
+    first = int(registry.clusterCount()) + 1
+    ids = list(range(first, first + count))
+    with node_of_ape() as node:
+        for cluster_id in ids:
+            share = _stand_in_share(cluster_id)
+            for sender, function, *arguments in (
+                (registrar, "registerCluster", str(issuer.address), SHARE, spec),
+                (registrar, "registerShare", cluster_id, share),
+                (registrar, "openFunding", cluster_id),
+                (issuer, "goLive", cluster_id),
+            ):
+                call = Call(registry, function, tuple(arguments))
+                assert node.send(None, str(sender.address), call)
     assert len({registry.epochRange(cluster_id).firstEpoch for cluster_id in ids}) == 1
     return ids
 

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from typing import Any
@@ -23,7 +23,7 @@ from eth_abi.abi import decode, encode
 from eth_utils.crypto import keccak
 from ethpm_types import ContractType
 
-GAS_LIMIT = 3_000_000
+GAS_LIMIT = 6_000_000
 SECONDS_TO_ANSWER = 60
 SECONDS_TO_START = 20
 
@@ -106,27 +106,34 @@ class Call:
 
 
 @contextmanager
-def copy_of_chain() -> Iterator[Node]:
-    """An Anvil of its own that starts from the state of ape's, with the same accounts."""
+def node_of_ape() -> Iterator[Node]:
+    """The Anvil that ape is connected to, without ape's waiting: for preparations in bulk."""
     place = urlsplit(chain.provider.http_uri)
     assert place.hostname is not None
     assert place.port is not None
-    original = Node(place.hostname, place.port)
+    with closing(Node(place.hostname, place.port)) as node:
+        yield node
+
+
+@contextmanager
+def copy_of_chain() -> Iterator[Node]:
+    """An Anvil of its own that starts from the state of ape's, with the same accounts."""
+    with node_of_ape() as original:
+        host, at, state = original.host, original.now, original.request("anvil_dumpState")
     with socket.socket() as probe:
-        probe.bind((place.hostname, 0))
+        probe.bind((host, 0))
         port = probe.getsockname()[1]
     config = chain.provider.config_manager.get_config("test")
     command = ["anvil", "--silent", "--port", str(port), "--hardfork", "cancun"]
     command += ["--mnemonic", str(config.mnemonic), "--accounts", str(config.number_of_accounts)]
     command += ["--prune-history", "4", "--transaction-block-keeper", "4"]
-    command += ["--no-request-size-limit"]
-    command += ["--timestamp", str(original.now)]
+    command += ["--no-request-size-limit", "--timestamp", str(at)]
     process = subprocess.Popen(command)
     try:
-        node = _answering(place.hostname, port)
-        assert node.request("anvil_loadState", original.request("anvil_dumpState"))
-        node.now = node.newest()
-        yield node
+        with closing(_answering(host, port)) as node:
+            assert node.request("anvil_loadState", state)
+            node.now = node.newest()
+            yield node
     finally:
         process.terminate()
         process.wait()
@@ -156,7 +163,14 @@ class Node:
 
     def __post_init__(self) -> None:
         self._connection = HTTPConnection(self.host, self.port, timeout=SECONDS_TO_ANSWER)
-        self.now = self.newest()
+        try:
+            self.now = self.newest()
+        except OSError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._connection.close()
 
     def newest(self) -> int:
         """Second of the newest block, as the node says."""
@@ -172,9 +186,13 @@ class Node:
             raise TransactionFailed(f"{method}: {answer['error']}")
         return answer["result"]
 
-    def send(self, at: int, sender: str, call: Call) -> bool:
-        """The call as a transaction in a block of second `at`: whether it succeeded."""
-        self._set_time(at)
+    def send(self, at: int | None, sender: str, call: Call) -> bool:
+        """The call as a transaction in a block of second `at`: whether it succeeded.
+
+        Without a second, the block has the node's own.
+        """
+        if at is not None:
+            self._set_time(at)
         transaction = {
             "from": sender,
             "to": str(call.contract.address),
@@ -182,7 +200,7 @@ class Node:
             "gas": hex(GAS_LIMIT),
         }
         receipt = self.request("eth_sendTransactionSync", transaction)
-        assert receipt["blockTimestamp"] == at, "the block has another second"
+        assert at in (None, receipt["blockTimestamp"]), "the block has another second"
         return bool(receipt["status"] == "0x1")
 
     def mine(self, at: int) -> None:

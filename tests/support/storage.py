@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ape import chain
 from ape.contracts import ContractInstance
 from eth_utils.crypto import keccak
+
+from tests.support.node import node_of_ape
 
 PLACES = 32
 
@@ -31,6 +33,15 @@ def read(contract: ContractInstance, key: str, place: int) -> int:
 def write(contract: ContractInstance, key: str, place: int, word: int) -> None:
     """Set that word."""
     chain.provider.set_storage(str(contract.address), _slot(key, place), word.to_bytes(32))
+
+
+def write_all(contract: ContractInstance, keys: Iterable[str], place: int, word: int) -> None:
+    """Set that word at every key."""
+    value = "0x" + word.to_bytes(32).hex()
+    with node_of_ape() as node:
+        for key in keys:
+            slot = hex(_slot(key, place))
+            node.request("anvil_setStorageAt", str(contract.address), slot, value)
 
 
 def _slot(key: str, place: int) -> int:
