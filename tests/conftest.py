@@ -1,11 +1,11 @@
-"""Actors by role and one deployment a session; ape puts the chain back after every test.
+"""Actors by role and one deployment a session; the chain is put back after every test and module.
 
 The deployment is the one that `ape run deploy` makes. Fixtures that need no chain start none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 from ape.api import AccountAPI
@@ -14,6 +14,7 @@ from ape.managers.accounts import TestAccountManager
 
 from scripts._lib.build import discard_stale
 from scripts._lib.deployment import RoleHolders, System, deploy_system
+from tests.support.isolation import restored_chain
 from tests.support.scenario import Scenario
 
 
@@ -30,6 +31,35 @@ def pytest_exception_interact(
     told = report.longrepr
     yield
     report.longrepr = told
+
+
+def _fixtures_of(module: pytest.Module, session: pytest.Session) -> set[str]:
+    of_module = (item for item in session.items if item.getparent(pytest.Module) is module)
+    return {name for item in of_module for name in getattr(item, "fixturenames", ())}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _module_chain(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a module's fixtures do to the chain is undone after it."""
+    used = _fixtures_of(request.node, request.session)
+    if "accounts" not in used:
+        yield
+        return
+    # The deployment outlives the module: it has to be there before the snapshot.
+    if "system" in used:
+        request.getfixturevalue("system")
+    with restored_chain():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _test_chain(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test does to the chain is undone after it."""
+    if "accounts" not in request.fixturenames:
+        yield
+        return
+    with restored_chain():
+        yield
 
 
 def _actor(index: int) -> Callable[[TestAccountManager], AccountAPI]:

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 
+from scripts._lib.deployment import System
+from tests.support.isolation import restored_chain
 from tests.support.oracle import Newsdesk, reporter_keys
 from tests.support.scenario import EPOCH_SECONDS, SHARE, Scenario, current_epoch, travel_to
 
 
 @pytest.fixture(scope="package")
-def desk(oracle: ContractInstance, oracle_admin: AccountAPI, relayer: AccountAPI) -> Newsdesk:
+def _package_chain(system: System) -> Iterator[None]:
+    """What the package's fixtures do to the chain is undone after it."""
+    with restored_chain():
+        yield
+
+
+@pytest.fixture(scope="package")
+def desk(
+    _package_chain: None, oracle: ContractInstance, oracle_admin: AccountAPI, relayer: AccountAPI
+) -> Newsdesk:
     keys = tuple(reporter_keys(7))
     oracle.setReporters([key.address for key in keys], sender=oracle_admin)
     return Newsdesk(oracle, keys, relayer)
 
 
 @pytest.fixture(scope="package")
-def clusters(scenario: Scenario, holder: AccountAPI) -> list[int]:
+def clusters(_package_chain: None, scenario: Scenario, holder: AccountAPI) -> list[int]:
     """Three Live clusters with the same first epoch."""
     travel_to((current_epoch() + 1) * EPOCH_SECONDS + 1)
     return [scenario.live_cluster([holder], [100 * SHARE])[0] for _ in range(3)]
