@@ -11,6 +11,7 @@ import pytest
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 from ape.managers.accounts import TestAccountManager
+from ape_ethereum.trace import Trace
 
 from scripts._lib.build import discard_stale
 from scripts._lib.deployment import RoleHolders, System, deploy_system
@@ -31,6 +32,14 @@ def pytest_exception_interact(
     told = report.longrepr
     yield
     report.longrepr = told
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_call_trees() -> Iterator[None]:
+    """Ape draws the calls of every refused transaction, also of the expected: half a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trace, "show", lambda *_arguments, **_options: None)
+        yield
 
 
 def _fixtures_of(module: pytest.Module, session: pytest.Session) -> set[str]:
