@@ -10,7 +10,7 @@ from ape.contracts import ContractInstance
 
 from scripts._lib.roles import TRUSTEE
 from tests.support.revenue import RESERVE_TARGET, Books
-from tests.support.scenario import EPOCH_SECONDS, USD
+from tests.support.scenario import EPOCH_SECONDS, USD, Scenario
 
 DOCUMENT = b"\x44" * 32
 
@@ -120,5 +120,24 @@ def test_draw_reserve__retired_and_not_resolved__still_drawn(
     trustee: AccountAPI,
 ) -> None:
     registry.retire(filled.cluster_id, sender=issuer)
+    waterfall.drawReserve(filled.cluster_id, 1, trustee, DOCUMENT, sender=trustee)
+    assert filled.state.reserveDrawn == 1
+
+
+def test_draw_reserve__before_live__refused(
+    waterfall: ContractInstance, scenario: Scenario, trustee: AccountAPI
+) -> None:
+    cluster_id = scenario.register_cluster()
+    with ape.reverts(waterfall.Waterfall_NotEarning, clusterId=cluster_id):
+        waterfall.drawReserve(cluster_id, 1, trustee, DOCUMENT, sender=trustee)
+
+
+def test_draw_reserve__tranche_unreadable__refused_until_the_senior_is_known(
+    filled: Books, waterfall: ContractInstance, trustee: AccountAPI
+) -> None:
+    filled.senior.setUnreadable(True, sender=trustee)
+    with ape.reverts(filled.senior.TestTranche_Unreadable):
+        waterfall.drawReserve(filled.cluster_id, 1, trustee, DOCUMENT, sender=trustee)
+    filled.senior.setUnreadable(False, sender=trustee)
     waterfall.drawReserve(filled.cluster_id, 1, trustee, DOCUMENT, sender=trustee)
     assert filled.state.reserveDrawn == 1
