@@ -41,7 +41,7 @@ up: $(READY) ## Keep a chain, a database, four reporters and replaying agents up
 
 .PHONY: test
 test: $(READY) ## Run every test on a local chain (ARGS= for pytest)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 	@forge test --summary
 
 .PHONY: check

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 
 UNIT = 10**6
 SECONDS_A_DAY = 86_400
+MAX_EXPONENT = 77
 
 
 def parse_six_decimals(text: str) -> int:
     """`text` ("1,234.5") in millionths, exactly.
 
-    Raises ValueError if it is no number, negative, or has more than six decimals.
+    Raises ValueError if it is no number, negative, 10^78 (more than any token counts) or more, or
+    has more than six decimals.
     """
     try:
-        value = Decimal(text.replace(",", "").replace("_", "").removeprefix("$")) * UNIT
+        value = Decimal(text.replace(",", "").replace("_", "").removeprefix("$"))
     except InvalidOperation:
         raise ValueError(f"{text!r} is not a number") from None
     if not value.is_finite() or value < 0:
         raise ValueError(f"{text!r} is not a number of 0 or more")
-    if value != value.to_integral_value():
+    if value.adjusted() > MAX_EXPONENT:
+        raise ValueError(f"{text!r} is 10^{MAX_EXPONENT + 1} or more")
+    exponent = value.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -MAX_EXPONENT:
         raise ValueError(f"{text!r} has more than six decimals")
-    return int(value)
+    # A product of decimals is rounded to 28 digits; one of fractions is not.
+    millionths = Fraction(value) * UNIT
+    if millionths.denominator != 1:
+        raise ValueError(f"{text!r} has more than six decimals")
+    return millionths.numerator
 
 
 def dollars(usd6: int, *, decimals: int = 2) -> str:

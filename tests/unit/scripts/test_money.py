@@ -26,6 +26,8 @@ def test_parse_six_decimals__number__is_exact(text: str, amount: int) -> None:
         ("nan", "0 or more"),
         ("Infinity", "0 or more"),
         ("0.0000001", "more than six decimals"),
+        ("1e-999999999", "more than six decimals"),
+        ("1e78", "or more"),
     ],
 )
 def test_parse_six_decimals__something_else__is_refused(text: str, reason: str) -> None:
