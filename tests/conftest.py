@@ -13,7 +13,7 @@ from ape.contracts import ContractInstance
 from ape.managers.accounts import TestAccountManager
 from ape_ethereum.trace import Trace
 
-from scripts._lib.build import discard_stale
+from scripts._lib.build import ensure_compiled
 from scripts._lib.deployment import RoleHolders, System, deploy_system
 from tests.support.isolation import restored_chain
 from tests.support.scenario import Scenario
@@ -21,7 +21,7 @@ from tests.support.scenario import Scenario
 
 def pytest_configure() -> None:
     """Before ape looks at its cache: it would not compile what merely imports a changed source."""
-    discard_stale()
+    ensure_compiled()
 
 
 @pytest.hookimpl(wrapper=True)

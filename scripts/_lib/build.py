@@ -12,7 +12,8 @@ import fcntl
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,7 @@ def discard_stale(root: Path = ROOT) -> frozenset[str]:
     Without a record of an earlier state all of the cache is discarded.
     """
     build = root / ".build"
-    build.mkdir(exist_ok=True)
-    with (build / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _locked(build):
         digests = _digests(root)
         record = build / "sources.json"
         before = json.loads(record.read_text()) if record.exists() else None
@@ -60,6 +59,29 @@ def discard_stale(root: Path = ROOT) -> frozenset[str]:
         _forget(build / "__local__.json", stale)
         record.write_text(json.dumps(digests, indent=1, sort_keys=True))
         return stale
+
+
+def ensure_compiled(root: Path = ROOT) -> None:
+    """Compile what is not, in one process at a time: two that compile write over one another."""
+    discard_stale(root)
+    build = root / ".build"
+    mark = build / "compiled"
+    with _locked(build):
+        state = (build / "sources.json").read_text()
+        if mark.exists() and mark.read_text() == state and (build / "__local__.json").exists():
+            return
+        from ape import project
+
+        project.load_contracts()
+        mark.write_text(state)
+
+
+@contextmanager
+def _locked(build: Path) -> Iterator[None]:
+    build.mkdir(exist_ok=True)
+    with (build / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def dependents(imports: Mapping[str, frozenset[str]], changed: Iterable[str]) -> frozenset[str]:
