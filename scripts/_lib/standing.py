@@ -20,7 +20,6 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from api.agent.sources.trace import load_trace
 from api.chain.client import ChainClient
@@ -227,7 +226,13 @@ async def _live(
     try:
         if isinstance(node, Anvil):
             await _catch_up(opened, chain, settle, lambda: counted, say)
-        output.print(_addresses(opened, node, stack, options))
+        # Lines and no table, so that every address can be copied whole in a narrow terminal.
+        for label, value in _addresses(opened, node, stack, options):
+            output.print(f"  [bold]{label:26}[/] {escape(value)}", soft_wrap=True, highlight=False)
+        began = datetime.fromtimestamp(opened.first_epoch * EPOCH_SECONDS, UTC)
+        say(f"measured since {began:%H:%M} UTC by the chain's clock")
+        if not isinstance(node, Anvil):
+            say("that clock is the node's: without new blocks (anvil --block-time) it stands still")
         say("everything is up; Ctrl-C ends it")
         checkpoint_at = time.monotonic() + _CHECKPOINT_SECONDS
         while True:
@@ -265,21 +270,23 @@ async def _catch_up(
     await chain.checkpoint()
 
 
-def _addresses(opened: Opened, node: Anvil | ExternalNode, stack: Stack, options: Options) -> Table:
-    table = Table(title="Rackstream is up", title_justify="left", show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_row("chain", f"{node.url}  (chain id {opened.chain_id})")
-    for endpoint in stack.reporters:
-        table.add_row(f"{endpoint.account.name}, REST docs", f"{endpoint.url}/docs")
+def _addresses(
+    opened: Opened, node: Anvil | ExternalNode, stack: Stack, options: Options
+) -> list[tuple[str, str]]:
+    """What is where, and how to look at it."""
     first = stack.reporters[0].url
     since = opened.first_epoch * EPOCH_SECONDS
     query = f"from={since}&to={since + CATCH_UP_EPOCHS * EPOCH_SECONDS}&step={EPOCH_SECONDS}"
-    metrics = f"{first}/v1/clusters/{opened.cluster_id}/metrics?{query}"
-    table.add_row("first hours' metrics", metrics)
-    table.add_row("Prometheus", f"{first}/metrics")
-    table.add_row("investors' console", f"make console RPC_URL={node.url}")
-    table.add_row("a holder, in the console", f'portfolio("{cast.HOLDERS[0].address}")')
-    table.add_row("contracts on record", str(options.deployments / f"{opened.chain_id}.json"))
-    table.add_row("logs", str(options.workspace.logs))
-    return table
+    return [
+        ("chain", f"{node.url}  (chain id {opened.chain_id})"),
+        *(
+            (f"{endpoint.account.name}, REST docs", f"{endpoint.url}/docs")
+            for endpoint in stack.reporters
+        ),
+        ("first hours' metrics", f"{first}/v1/clusters/{opened.cluster_id}/metrics?{query}"),
+        ("Prometheus", f"{first}/metrics"),
+        ("investors' console", f"make console RPC_URL={node.url}"),
+        ("a holder, in the console", f'portfolio("{cast.HOLDERS[0].address}")'),
+        ("contracts on record", str(options.deployments / f"{opened.chain_id}.json")),
+        ("logs", str(options.workspace.logs)),
+    ]
