@@ -9,6 +9,8 @@ from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 from eth_account.messages import encode_typed_data
 
+from tests.support.signing import signed
+
 TYPES = {
     "Permit": [
         ("owner", "address"),
@@ -41,7 +43,8 @@ def sign_usd(
     token: ContractInstance, signer: AccountAPI, kind: str, message: dict[str, Any]
 ) -> tuple[int, bytes, bytes]:
     """(v, r, s) of `kind`, one of TYPES, in the domain of USDC: ("USDC", "2")."""
-    signature = signer.sign_message(
+    return signed(
+        signer,
         encode_typed_data(
             domain_data={
                 "name": "USDC",
@@ -51,10 +54,8 @@ def sign_usd(
             },
             message_types={kind: [{"name": name, "type": type_} for name, type_ in TYPES[kind]]},
             message_data=message,
-        )
+        ),
     )
-    assert signature is not None
-    return signature.v, bytes(signature.r), bytes(signature.s)
 
 
 def as_bytes(signature: tuple[int, bytes, bytes]) -> bytes:

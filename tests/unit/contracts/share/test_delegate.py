@@ -10,6 +10,7 @@ from eth_account.messages import encode_typed_data
 
 from tests.support.income import DAY, OpenShare, delegate, is_close, now, past
 from tests.support.scenario import SHARE, USD, Scenario, travel_to
+from tests.support.signing import signed
 
 HOLDER_SHARES = 300_000 * SHARE
 OTHER_SHARES = 100_000 * SHARE
@@ -119,9 +120,7 @@ def test_delegate_by_sig__signed_by_the_holder__delegates_once(
         },
         message_data={"delegatee": keeper.address, "nonce": 0, "expiry": expiry},
     )
-    signature = holder.sign_message(message)
-    assert signature is not None
-    arguments = (keeper, 0, expiry, signature.v, bytes(signature.r), bytes(signature.s))
+    arguments = (keeper, 0, expiry, *signed(holder, message))
     share.delegateBySig(*arguments, sender=relayer)
     assert share.getVotes(keeper) == HOLDER_SHARES
     share.transfer(holder, 1, sender=holder)

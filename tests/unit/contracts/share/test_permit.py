@@ -12,6 +12,7 @@ from ape.contracts import ContractInstance
 from eth_account.messages import SignableMessage, encode_typed_data
 
 from tests.support.income import OpenShare, deploy_open_share, now
+from tests.support.signing import signed
 
 
 def _message(share: ContractInstance, **permit: Any) -> SignableMessage:
@@ -44,10 +45,7 @@ def _signed(
 ) -> tuple[Any, ...]:
     permit = {"value": 7, "nonce": share.nonces(owner), "deadline": now() + 600} | changes
     message = _message(share, owner=owner.address, spender=spender.address, **permit)
-    signature = signer.sign_message(message)
-    assert signature is not None
-    r, s = bytes(signature.r), bytes(signature.s)
-    return (owner, spender, permit["value"], permit["deadline"], signature.v, r, s)
+    return (owner, spender, permit["value"], permit["deadline"], *signed(signer, message))
 
 
 def test_permit__signed_by_the_owner__allows_once(
