@@ -9,7 +9,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from ape import project
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 from hypothesis import given
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 
 from scripts._lib.deployment import System
 from tests.model.stream import BOUNDARY_SECONDS, STREAM_SECONDS, StreamModel
+from tests.support.income import deploy_open_share
 from tests.support.node import Call, Node, copy_of_chain
 from tests.support.scenario import SHARE, YEAR_SECONDS, Scenario
 from tests.support.search import searched
@@ -45,7 +45,6 @@ class Stage:
 def stage(
     scenario: Scenario,
     system: System,
-    deployer: AccountAPI,
     issuer: AccountAPI,
     customer: AccountAPI,
     holder: AccountAPI,
@@ -56,17 +55,7 @@ def stage(
     cluster_id = scenario.register_cluster(authorised_shares=2**63 - 1)
     scenario.open_funding(cluster_id)
     holders = (holder, other_holder, keeper, relayer)
-    share = deployer.deploy(
-        project.ClusterShare,
-        "Stream",
-        "STREAM",
-        cluster_id,
-        system.authority,
-        system.registry,
-        system.identity,
-        customer,
-        system.stablecoin,
-    )
+    share = deploy_open_share(scenario, cluster_id, customer)
     scenario.attest(*holders, expiresAt=2**40 - 1)
     scenario.give_usd(customer, 2 * 10**18)
     system.stablecoin.approve(share, 2**256 - 1, sender=customer)

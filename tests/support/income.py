@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from ape import chain, project
+from ape import chain
 from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractInstance
 
+from scripts._lib.deployment import deploy_share
 from tests.model.stream import end_of_funding
 from tests.support.scenario import Scenario, travel_to
 from tests.support.storage import place_of_mapping, read, write
@@ -27,19 +28,12 @@ def deploy_open_share(
     stablecoin: ContractInstance | None = None,
 ) -> ContractInstance:
     """A share of the cluster that `waterfall`, any account, funds."""
-    system = scenario.system
-    share: ContractInstance = scenario.deployer.deploy(
-        project.ClusterShare,
-        "Open share",
-        "OPEN",
-        cluster_id,
-        system.authority,
-        system.registry,
-        system.identity,
-        waterfall,
-        stablecoin or system.stablecoin,
+    system = replace(
+        scenario.system,
+        waterfall=waterfall,
+        stablecoin=stablecoin or scenario.system.stablecoin,
     )
-    return share
+    return deploy_share(system, cluster_id, "Open share", "OPEN", scenario.deployer)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ pragma solidity 0.8.37;
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {Authority} from "../../../contracts/access/Authority.sol";
 import {Powers} from "../../../contracts/access/Powers.sol";
-import {IIdentityRegistry} from "../../../contracts/compliance/interfaces/IIdentityRegistry.sol";
 import {TestTranche} from "../../../contracts/mocks/TestTranche.sol";
 import {TestUsd} from "../../../contracts/mocks/TestUsd.sol";
 import {IMetricsOracle} from "../../../contracts/oracle/interfaces/IMetricsOracle.sol";
@@ -20,6 +19,7 @@ import {Waterfall} from "../../../contracts/revenue/Waterfall.sol";
 import {ClusterShare} from "../../../contracts/share/ClusterShare.sol";
 import {ClusterId} from "../../../contracts/types/ClusterId.sol";
 import {MeterReading} from "../../../contracts/types/MeterReading.sol";
+import {deployShare} from "../share/ShareFixture.sol";
 import {vm} from "../Vm.sol";
 
 /// @notice The registry and the oracle of one cluster, whose life and meters the test sets. What it says of epochs
@@ -130,16 +130,7 @@ abstract contract WaterfallFixture {
         waterfall = new Waterfall(
             authority, registry, IMetricsOracle(address(cluster)), IERC20Metadata(address(usd))
         );
-        share = new ClusterShare(
-            "Share",
-            "SHARE",
-            CLUSTER,
-            authority,
-            registry,
-            IIdentityRegistry(address(this)),
-            address(waterfall),
-            IERC20Metadata(address(usd))
-        );
+        share = deployShare(authority, registry, address(waterfall), IERC20Metadata(address(usd)));
         (senior, junior) = (new TestTranche(CLUSTER), new TestTranche(CLUSTER));
         waterfall.appendTranche(CLUSTER, address(senior));
         waterfall.appendTranche(CLUSTER, address(junior));
@@ -150,11 +141,6 @@ abstract contract WaterfallFixture {
         share.issue(holders, amounts);
         cluster.goLive();
         usd.approve(address(waterfall), type(uint256).max);
-    }
-
-    /// @dev As an identity registry: everybody may hold.
-    function canReceive(address) external pure returns (bool) {
-        return true;
     }
 
     /// @dev A GPU that draws 1,000 W at most, PUE 1.5, $0.10 a kWh: $0.15 an hour; and $0.30 an hour beside.

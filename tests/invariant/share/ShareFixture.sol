@@ -34,6 +34,25 @@ contract OpenDoor {
     }
 }
 
+/// @notice The one place where forge's tests construct a share: of cluster 1, open to everybody.
+function deployShare(
+    Authority authority,
+    IClusterRegistry registry,
+    address waterfall,
+    IERC20Metadata stablecoin
+) returns (ClusterShare) {
+    return new ClusterShare(
+        "Share",
+        "SHARE",
+        ClusterId.wrap(1),
+        authority,
+        registry,
+        IIdentityRegistry(address(new OpenDoor())),
+        waterfall,
+        stablecoin
+    );
+}
+
 /// @notice Shares without the rest of the house: whoever inherits is issuer and waterfall at once.
 abstract contract ShareFixture {
     uint256 internal constant SCALE = 2 ** 72;
@@ -57,13 +76,9 @@ abstract contract ShareFixture {
     }
 
     function _newShare() internal returns (ClusterShare share) {
-        share = new ClusterShare(
-            "Share",
-            "SHARE",
-            ClusterId.wrap(1),
+        share = deployShare(
             authority,
             IClusterRegistry(address(new FundingForever())),
-            IIdentityRegistry(address(new OpenDoor())),
             address(this),
             IERC20Metadata(address(usd))
         );
