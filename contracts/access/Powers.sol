@@ -20,6 +20,10 @@ library Powers {
     uint64 internal constant ORACLE_ADMIN_ROLE = 5 << 32;
     /// @dev The ClusterRegistry itself: it appoints the first issuer of a cluster that it registers.
     uint64 internal constant CLUSTER_REGISTRY_ROLE = 6 << 32;
+    /// @dev The Enforcement contract itself: it blocks wallets that were recovered.
+    uint64 internal constant ENFORCEMENT_ROLE = 7 << 32;
+    /// @dev Modules that shares may be encumbered to.
+    uint64 internal constant ENCUMBRANCER_ROLE = 8 << 32;
 
     /// @dev Issues shares, schedules changes of the specification, commissions and retires. Appoints operators.
     uint32 internal constant ISSUER = 64;
@@ -27,6 +31,8 @@ library Powers {
     uint32 internal constant OPERATOR = 65;
     /// @dev Signs off what is drawn from the replacement reserve. Appointed by the registrar, not by the issuer.
     uint32 internal constant TRUSTEE = 66;
+    /// @dev Freezes, and proposes forced transfers and recoveries, which the trustee confirms. Appointed by the issuer.
+    uint32 internal constant TRANSFER_AGENT = 67;
 
     /// @notice The role of holding `power` over `clusterId`.
     function over(uint32 power, ClusterId clusterId) internal pure returns (uint64 roleId) {
