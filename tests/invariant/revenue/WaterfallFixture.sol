@@ -19,7 +19,7 @@ import {Waterfall} from "../../../contracts/revenue/Waterfall.sol";
 import {ClusterShare} from "../../../contracts/share/ClusterShare.sol";
 import {ClusterId} from "../../../contracts/types/ClusterId.sol";
 import {MeterReading} from "../../../contracts/types/MeterReading.sol";
-import {deployShare} from "../share/ShareFixture.sol";
+import {OpenDoor, deployShare} from "../share/ShareFixture.sol";
 import {vm} from "../Vm.sol";
 
 /// @notice The registry and the oracle of one cluster, whose life and meters the test sets. What it says of epochs
@@ -130,7 +130,9 @@ abstract contract WaterfallFixture {
         waterfall = new Waterfall(
             authority, registry, IMetricsOracle(address(cluster)), IERC20Metadata(address(usd))
         );
-        share = deployShare(authority, registry, address(waterfall), IERC20Metadata(address(usd)));
+        share = deployShare(
+            authority, registry, new OpenDoor(), address(waterfall), IERC20Metadata(address(usd))
+        );
         (senior, junior) = (new TestTranche(CLUSTER), new TestTranche(CLUSTER));
         waterfall.appendTranche(CLUSTER, address(senior));
         waterfall.appendTranche(CLUSTER, address(junior));

@@ -27,17 +27,24 @@ contract FundingForever {
     }
 }
 
-/// @notice Admits everybody.
+/// @notice An identity registry that admits everybody but whom a test shuts out.
 contract OpenDoor {
-    function canReceive(address) external pure returns (bool) {
-        return true;
+    mapping(address account => bool) public isShutOut;
+
+    function shutOut(address account) external {
+        isShutOut[account] = true;
+    }
+
+    function canReceive(address account) external view returns (bool) {
+        return !isShutOut[account];
     }
 }
 
-/// @notice The one place where forge's tests construct a share: of cluster 1, open to everybody.
+/// @notice The one place where forge's tests construct a share, of cluster 1.
 function deployShare(
     Authority authority,
     IClusterRegistry registry,
+    OpenDoor door,
     address waterfall,
     IERC20Metadata stablecoin
 ) returns (ClusterShare) {
@@ -47,7 +54,7 @@ function deployShare(
         ClusterId.wrap(1),
         authority,
         registry,
-        IIdentityRegistry(address(new OpenDoor())),
+        IIdentityRegistry(address(door)),
         waterfall,
         stablecoin
     );
@@ -63,6 +70,7 @@ abstract contract ShareFixture {
 
     TestUsd internal usd;
     Authority internal authority;
+    OpenDoor internal door;
 
     /// @dev Unix time, kept by the test: the compiler may take `block.timestamp` for constant within a call.
     uint256 internal time;
@@ -72,6 +80,7 @@ abstract contract ShareFixture {
         authority = new Authority(address(this));
         authority.grantRole(Powers.CLUSTER_REGISTRY_ROLE, address(this), 0);
         authority.grantRole(Powers.over(Powers.ISSUER, ClusterId.wrap(1)), address(this), 0);
+        door = new OpenDoor();
         _warp(START);
     }
 
@@ -79,6 +88,7 @@ abstract contract ShareFixture {
         share = deployShare(
             authority,
             IClusterRegistry(address(new FundingForever())),
+            door,
             address(this),
             IERC20Metadata(address(usd))
         );
