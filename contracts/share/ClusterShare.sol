@@ -1,78 +1,50 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Votes} from "@openzeppelin/contracts/governance/utils/Votes.sol";
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
-import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {Authorised} from "../access/Authorised.sol";
-import {IAuthority} from "../access/interfaces/IAuthority.sol";
+import {IERC165} from "@openzeppelin/contracts/utils/introspection/IERC165.sol";
 import {Powers} from "../access/Powers.sol";
-import {IIdentityRegistry} from "../compliance/interfaces/IIdentityRegistry.sol";
-import {ClusterStatus, IClusterRegistry} from "../registry/interfaces/IClusterRegistry.sol";
+import {Refusal} from "../compliance/interfaces/IHoldingRules.sol";
+import {ClusterStatus} from "../registry/interfaces/IClusterRegistry.sol";
 import {ClusterId} from "../types/ClusterId.sol";
-import {AccountState, IClusterShare, StreamState} from "./interfaces/IClusterShare.sol";
-import {IncomeWord, IncomeWordLib, SharesWord} from "./Holding.sol";
-import {RevenueStream} from "./RevenueStream.sol";
+import {AccountState, Encumbrance, IClusterShare, StreamState} from "./interfaces/IClusterShare.sol";
+import {IERC7246} from "./interfaces/IERC7246.sol";
+import {IERC7943Fungible} from "./interfaces/IERC7943Fungible.sol";
+import {Holding, IncomeWord, IncomeWordLib, SharesWord, SharesWordLib} from "./Holding.sol";
+import {ShareBase} from "./ShareBase.sol";
+import {ShareExtension} from "./ShareExtension.sol";
 
 /// @notice See IClusterShare.
-/// @dev Balances live in this contract's own two words a holder instead of OpenZeppelin's mapping, so that a transfer
-///      writes four slots, no more: `_update`, `balanceOf` and `totalSupply` are replaced, everything built upon them
-///      (ERC-20, permits, votes) is OpenZeppelin's.
-contract ClusterShare is
-    ERC20,
-    ERC20Permit,
-    Votes,
-    Authorised,
-    ReentrancyGuardTransient,
-    RevenueStream,
-    IClusterShare
-{
+/// @dev What is used every day is here; the rest is the ShareExtension's code, run on this contract's storage.
+contract ClusterShare is ShareBase, IClusterShare {
     using SafeERC20 for IERC20;
 
     uint8 private constant STABLECOIN_DECIMALS = 6;
 
-    struct Holding {
-        SharesWord shares;
-        IncomeWord income;
-    }
-
-    IERC20 public immutable STABLECOIN;
     ClusterId private immutable CLUSTER_ID;
-    IClusterRegistry public immutable REGISTRY;
-    IIdentityRegistry public immutable IDENTITIES;
-    address public immutable WATERFALL;
-
-    mapping(address owner => Holding) private _holdings;
-    mapping(address owner => address) private _payees;
+    address public immutable EXTENSION;
 
     /// @param name_ Name of the token, also of its EIP-712 domain.
-    /// @param waterfall The only account that funds.
-    /// @param stablecoin What income is paid in; it must have 6 decimals.
-    constructor(
-        string memory name_,
-        string memory symbol_,
-        ClusterId clusterId_,
-        IAuthority authority_,
-        IClusterRegistry registry,
-        IIdentityRegistry identities,
-        address waterfall,
-        IERC20Metadata stablecoin
-    ) ERC20(name_, symbol_) ERC20Permit(name_) Authorised(authority_) {
-        if (stablecoin.decimals() != STABLECOIN_DECIMALS) {
+    /// @param extension The other half of the code; it also says which system the share belongs to.
+    constructor(string memory name_, string memory symbol_, ClusterId clusterId_, ShareExtension extension)
+        ShareBase(name_, symbol_, extension.system())
+    {
+        uint8 stablecoinDecimals = IERC20Metadata(address(STABLECOIN)).decimals();
+        if (stablecoinDecimals != STABLECOIN_DECIMALS) {
             revert ClusterShare_UnsupportedStablecoin(
-                address(stablecoin), stablecoin.decimals(), STABLECOIN_DECIMALS
+                address(STABLECOIN), stablecoinDecimals, STABLECOIN_DECIMALS
             );
         }
         CLUSTER_ID = clusterId_;
-        REGISTRY = registry;
-        IDENTITIES = identities;
-        WATERFALL = waterfall;
-        STABLECOIN = IERC20(address(stablecoin));
+        EXTENSION = address(extension);
+    }
+
+    modifier onlyDesk() {
+        if (msg.sender != DESK) revert ClusterShare_NotTheDesk(msg.sender);
+        _;
     }
 
     // ------------------------------------------------------------------ supply
@@ -134,17 +106,42 @@ contract ClusterShare is
     }
 
     /// @inheritdoc IClusterShare
-    function claimFor(address owner) public nonReentrant returns (uint256 amountUsd6) {
+    function claimFor(address owner) public returns (uint256 amountUsd6) {
+        return _claim(owner, address(0));
+    }
+
+    /// @inheritdoc IClusterShare
+    function claimTo(address owner, address recipient) external onlyDesk returns (uint256 amountUsd6) {
+        return _claim(owner, recipient);
+    }
+
+    /// @param recipient The zero address stands for the owner's payee.
+    function _claim(address owner, address recipient) private nonReentrant returns (uint256 amountUsd6) {
         Holding storage holding = _holdings[owner];
         SharesWord shares = holding.shares;
-        IncomeWord income = holding.income.settled(shares.balance(), _currentIndex());
+        IncomeWord income = _settled(owner, shares, holding.income, _currentIndex());
         amountUsd6 = income.earned() >> INDEX_FRACTION_BITS;
         if (amountUsd6 == 0) revert ClusterShare_NothingToClaim(owner);
+        if (shares.frozen() == SharesWordLib.ALL) revert ClusterShare_IncomeFrozen(owner);
         shares = shares.plusClaimed(amountUsd6);
         holding.shares = shares;
         holding.income = income.minusEarned(amountUsd6 << INDEX_FRACTION_BITS);
-        address payee = _payee(owner, income);
-        emit IncomeClaimed(owner, payee, amountUsd6, shares.claimedUsd6());
+        if (recipient == address(0)) recipient = _payee(owner, income);
+        emit IncomeClaimed(owner, recipient, amountUsd6, shares.claimedUsd6());
+        STABLECOIN.safeTransfer(recipient, amountUsd6);
+    }
+
+    /// @inheritdoc IClusterShare
+    function claimAssigned(address owner, address payee) external nonReentrant returns (uint256 amountUsd6) {
+        Interest storage interest = _interests[owner][payee];
+        IncomeWord income = interest.income.settled(interest.units, _currentIndex());
+        amountUsd6 = income.earned() >> INDEX_FRACTION_BITS;
+        if (amountUsd6 == 0) revert ClusterShare_NothingToClaim(payee);
+        if (_holdings[owner].shares.frozen() == SharesWordLib.ALL) revert ClusterShare_IncomeFrozen(owner);
+        interest.income = income.minusEarned(amountUsd6 << INDEX_FRACTION_BITS);
+        uint64 claimed = interest.claimedUsd6 + uint64(amountUsd6);
+        interest.claimedUsd6 = claimed;
+        emit AssignedIncomeClaimed(owner, payee, amountUsd6, claimed);
         STABLECOIN.safeTransfer(payee, amountUsd6);
     }
 
@@ -164,69 +161,103 @@ contract ClusterShare is
         return income.has(IncomeWordLib.HAS_PAYEE) ? _payees[owner] : owner;
     }
 
-    // ------------------------------------------------------------------ transfer
+    // ------------------------------------------------------------------ signed acts
 
-    /// @dev Settles and moves. Calls the identity registry for the receiver and nobody else; moves no stablecoin.
-    function _update(address from, address to, uint256 value) internal override {
-        // Read before the supply changes: what then moves the index is the carried remainder, and belongs to those who
-        // hold after the change.
-        uint256 index = _currentIndex();
-        if (from == address(0)) _setStreamSupply(totalSupply() + value);
-        uint256 flags;
-        if (from != address(0)) {
-            Holding storage sender = _holdings[from];
-            SharesWord shares = sender.shares;
-            if (value > shares.balance()) revert ERC20InsufficientBalance(from, shares.balance(), value);
-            if (value > shares.available()) {
-                revert ClusterShare_InsufficientAvailable(from, shares.available(), value);
-            }
-            IncomeWord income = sender.income.settled(shares.balance(), index);
-            sender.income = income;
-            sender.shares = shares.minusBalance(value);
-            flags = IncomeWord.unwrap(income);
-        }
-        if (to == address(0)) {
-            _setStreamSupply(totalSupply() - value);
-        } else {
-            // The share itself could never hand on what it earned, whoever admits it.
-            if (to == address(this) || !IDENTITIES.canReceive(to)) revert ClusterShare_NotEligible(to);
-            // Read after the sender was written: the two may be one.
-            Holding storage receiver = _holdings[to];
-            SharesWord shares = receiver.shares;
-            IncomeWord income = receiver.income.settled(shares.balance(), index);
-            receiver.income = income;
-            receiver.shares = shares.plusBalance(value);
-            flags |= IncomeWord.unwrap(income);
-        }
-        emit Transfer(from, to, value);
-        // Two reads saved where neither side delegates; minting and burning also move the votes' total supply.
-        if (from == address(0) || to == address(0) || flags & IncomeWordLib.DELEGATED != 0) {
-            _transferVotingUnits(from, to, value);
-        }
+    /// @inheritdoc IClusterShare
+    function approveFor(address owner, address spender, uint256 amount) external onlyDesk {
+        _approve(owner, spender, amount);
     }
 
-    /// @inheritdoc Votes
-    function _delegate(address account, address delegatee) internal override {
-        Holding storage holding = _holdings[account];
-        holding.income = holding.income.with(IncomeWordLib.DELEGATED, delegatee != address(0));
-        super._delegate(account, delegatee);
+    /// @inheritdoc IClusterShare
+    function delegateFor(address owner, address delegatee) external onlyDesk {
+        _delegate(owner, delegatee);
     }
 
-    function _getVotingUnits(address account) internal view override returns (uint256) {
-        return balanceOf(account);
+    // ------------------------------------------------------------------ by the extension
+
+    /// @inheritdoc ERC20
+    function transferFrom(address from, address to, uint256 amount)
+        public
+        override(ERC20, IERC20)
+        returns (bool)
+    {
+        // Asked first: most owners have pledged nothing, and their shares are read anyway.
+        if (_holdings[from].shares.encumbered() != 0 && _encumbrances[from][msg.sender].amount != 0) {
+            _extend();
+        }
+        return super.transferFrom(from, to, amount);
+    }
+
+    /// @inheritdoc IERC7246
+    function encumber(address, uint256) external {
+        _extend();
+    }
+
+    /// @inheritdoc IERC7246
+    function encumberFrom(address, address, uint256) external {
+        _extend();
+    }
+
+    /// @inheritdoc IERC7246
+    function release(address, uint256) external {
+        _extend();
+    }
+
+    /// @inheritdoc IClusterShare
+    function encumberUntil(address, uint256, uint40) external {
+        _extend();
+    }
+
+    /// @inheritdoc IClusterShare
+    function encumberFor(address, address, uint256, uint40, uint256, address) external {
+        _extend();
+    }
+
+    /// @inheritdoc IClusterShare
+    function releaseExpired(address, address) external {
+        _extend();
+    }
+
+    /// @inheritdoc IClusterShare
+    function assignIncome(address, uint256, address) external {
+        _extend();
+    }
+
+    /// @inheritdoc IERC7943Fungible
+    function setFrozenTokens(address, uint256) external returns (bool) {
+        _extend();
+    }
+
+    /// @inheritdoc IERC7943Fungible
+    function forcedTransfer(address, address, uint256) external returns (bool) {
+        _extend();
+    }
+
+    /// @inheritdoc IClusterShare
+    function recover(address, address) external {
+        _extend();
+    }
+
+    /// @inheritdoc IClusterShare
+    function closeBooks() external {
+        _extend();
+    }
+
+    /// @dev Run the call that came in with the extension's code, and answer what it answers.
+    function _extend() private {
+        address extension = EXTENSION;
+        // The memory is this function's to spoil: it never returns to the compiler's code.
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            calldatacopy(data, 0, calldatasize())
+            let done := delegatecall(gas(), extension, data, calldatasize(), 0, 0)
+            returndatacopy(data, 0, returndatasize())
+            if iszero(done) { revert(data, returndatasize()) }
+            return(data, returndatasize())
+        }
     }
 
     // ------------------------------------------------------------------ views
-
-    /// @inheritdoc ERC20
-    function balanceOf(address account) public view override(ERC20, IERC20) returns (uint256) {
-        return _holdings[account].shares.balance();
-    }
-
-    /// @inheritdoc ERC20
-    function totalSupply() public view override(ERC20, IERC20) returns (uint256) {
-        return _flow.supply;
-    }
 
     /// @inheritdoc ERC20
     function decimals() public pure override returns (uint8) {
@@ -248,9 +279,83 @@ contract ClusterShare is
         return _holdings[owner].shares.claimedUsd6();
     }
 
-    /// @inheritdoc IClusterShare
+    /// @inheritdoc IERC7246
     function availableBalanceOf(address owner) external view returns (uint256) {
         return _holdings[owner].shares.available();
+    }
+
+    /// @inheritdoc IERC7246
+    function encumbrances(address owner, address taker) external view returns (uint256) {
+        return _encumbrances[owner][taker].amount;
+    }
+
+    /// @inheritdoc IClusterShare
+    function encumbranceOf(address owner, address taker) external view returns (Encumbrance memory) {
+        return _encumbrances[owner][taker];
+    }
+
+    /// @inheritdoc IClusterShare
+    function takersOf(address owner) external view returns (address[] memory) {
+        return _takers[owner];
+    }
+
+    /// @inheritdoc IClusterShare
+    function successorOf(address lost) external view returns (address) {
+        return _successors[lost];
+    }
+
+    /// @inheritdoc IERC7246
+    function encumberedBalanceOf(address owner) external view returns (uint256) {
+        return _holdings[owner].shares.encumbered();
+    }
+
+    /// @inheritdoc IERC7943Fungible
+    function getFrozenTokens(address account) external view returns (uint256) {
+        return _holdings[account].shares.frozen();
+    }
+
+    /// @inheritdoc IERC7943Fungible
+    function canSend(address account) external view returns (bool) {
+        return IDENTITIES.canSend(account);
+    }
+
+    /// @inheritdoc IERC7943Fungible
+    function canReceive(address account) external view returns (bool) {
+        return account != address(this) && IDENTITIES.canReceive(account);
+    }
+
+    /// @inheritdoc IERC7943Fungible
+    function canTransfer(address from, address to, uint256 amount) external view returns (bool) {
+        SharesWord shares = _holdings[from].shares;
+        if (_index.closed || to == address(this) || amount > shares.available()) return false;
+        // slither-disable-next-line unused-return
+        (Refusal refusal,) = IDENTITIES.refusalOf(
+            address(this), from, to, amount, shares.balance(), _holdings[to].shares.balance()
+        );
+        return refusal == Refusal.None;
+    }
+
+    /// @inheritdoc IERC165
+    function supportsInterface(bytes4 interfaceId) external pure returns (bool) {
+        return interfaceId == type(IERC165).interfaceId || interfaceId == type(IERC20).interfaceId
+            || interfaceId == type(IERC7943Fungible).interfaceId || interfaceId == type(IERC7246).interfaceId;
+    }
+
+    /// @inheritdoc IClusterShare
+    function interestState(address owner, address payee)
+        external
+        view
+        returns (uint256 units, uint256 earned, uint256 claimed)
+    {
+        Interest storage interest = _interests[owner][payee];
+        units = interest.units;
+        earned = interest.income.settled(units, _currentIndex()).earned();
+        claimed = interest.claimedUsd6;
+    }
+
+    /// @inheritdoc IClusterShare
+    function booksClosed() external view returns (bool) {
+        return _index.closed;
     }
 
     /// @inheritdoc IClusterShare
@@ -265,6 +370,7 @@ contract ClusterShare is
             balance: shares.balance(),
             encumbered: shares.encumbered(),
             frozen: shares.frozen(),
+            assigned: _assignedUnits[owner],
             claimedUsd6: shares.claimedUsd6(),
             earned: _earned(owner),
             payee: _payee(owner, _holdings[owner].income)
@@ -290,28 +396,12 @@ contract ClusterShare is
     }
 
     /// @inheritdoc IClusterShare
-    function clusterId() external view returns (ClusterId) {
+    function clusterId() public view override(ShareBase, IClusterShare) returns (ClusterId) {
         return CLUSTER_ID;
-    }
-
-    /// @notice ERC-6372: votes are counted by Unix second.
-    function clock() public view override returns (uint48) {
-        return uint48(block.timestamp);
-    }
-
-    /// @notice ERC-6372.
-    // solhint-disable-next-line func-name-mixedcase
-    function CLOCK_MODE() public pure override returns (string memory) {
-        return "mode=timestamp";
-    }
-
-    /// @inheritdoc ERC20Permit
-    function nonces(address owner) public view override(ERC20Permit, Nonces) returns (uint256) {
-        return super.nonces(owner);
     }
 
     function _earned(address owner) private view returns (uint256) {
         Holding storage holding = _holdings[owner];
-        return holding.income.settled(holding.shares.balance(), _currentIndex()).earned();
+        return _settled(owner, holding.shares, holding.income, _currentIndex()).earned();
     }
 }

@@ -7,14 +7,22 @@ pragma solidity 0.8.37;
 type SharesWord is uint256;
 
 /// @notice The income of one holder, in one word.
-/// @dev From the lowest bit: index 112 | earned 136 | flags 8. `earned` counts 2⁻⁷² × 10⁻⁶ dollars, earned up to the
+/// @dev From the lowest bit: index 112 | earned 136 | flags 8. The same for an interest in somebody's income. `earned` counts 2⁻⁷² × 10⁻⁶ dollars, earned up to the
 ///      moment when the stream's index was `index`, and not claimed.
 type IncomeWord is uint256;
 
 using SharesWordLib for SharesWord global;
 using IncomeWordLib for IncomeWord global;
 
+/// @notice The shares and income of one holder.
+struct Holding {
+    SharesWord shares;
+    IncomeWord income;
+}
+
 library SharesWordLib {
+    /// @notice The frozen amount that stands for all, now and later, and holds income too.
+    uint256 internal constant ALL = type(uint64).max;
     uint256 private constant MASK = type(uint64).max;
 
     function balance(SharesWord word) internal pure returns (uint256) {
@@ -50,6 +58,21 @@ library SharesWordLib {
         return SharesWord.wrap(SharesWord.unwrap(word) + amount);
     }
 
+    /// @dev The caller has checked that the balance is enough.
+    function plusEncumbered(SharesWord word, uint256 amount) internal pure returns (SharesWord) {
+        return SharesWord.wrap(SharesWord.unwrap(word) + (amount << 64));
+    }
+
+    /// @dev The caller has checked that as much is encumbered.
+    function minusEncumbered(SharesWord word, uint256 amount) internal pure returns (SharesWord) {
+        return SharesWord.wrap(SharesWord.unwrap(word) - (amount << 64));
+    }
+
+    /// @param amount At most ALL.
+    function withFrozen(SharesWord word, uint256 amount) internal pure returns (SharesWord) {
+        return SharesWord.wrap(SharesWord.unwrap(word) & ~(MASK << 128) | amount << 128);
+    }
+
     function plusClaimed(SharesWord word, uint256 amountUsd6) internal pure returns (SharesWord) {
         return SharesWord.wrap(SharesWord.unwrap(word) + (amountUsd6 << 192));
     }
@@ -58,6 +81,9 @@ library SharesWordLib {
 library IncomeWordLib {
     uint256 internal constant DELEGATED = 1 << 248;
     uint256 internal constant HAS_PAYEE = 1 << 249;
+    /// @dev Some of the shares earn for somebody else.
+    uint256 internal constant ASSIGNS = 1 << 250;
+    uint256 internal constant RECOVERED = 1 << 251;
     uint256 private constant INDEX_MASK = type(uint112).max;
     uint256 private constant EARNED_MASK = type(uint136).max;
 
@@ -72,6 +98,11 @@ library IncomeWordLib {
     function with(IncomeWord word, uint256 flag, bool on) internal pure returns (IncomeWord) {
         uint256 raw = IncomeWord.unwrap(word);
         return IncomeWord.wrap(on ? raw | flag : raw & ~flag);
+    }
+
+    /// @dev The caller knows that all that was ever earned fits.
+    function plusEarned(IncomeWord word, uint256 amount) internal pure returns (IncomeWord) {
+        return IncomeWord.wrap(IncomeWord.unwrap(word) + (amount << 112));
     }
 
     /// @notice The word after `balance` units have earned from the word's index to `index`.

@@ -43,10 +43,12 @@ abstract contract RevenueStream {
     /// @param index Income of one share unit since the start.
     /// @param remainder Streamed, but too little to raise the index by one.
     /// @param fundedUsd6 All that was ever paid in.
+    /// @param closed Whether the books are closed. Here because every transfer reads this word.
     struct Index {
         uint112 index;
         uint64 remainder;
         uint64 fundedUsd6;
+        bool closed;
     }
 
     Flow internal _flow;

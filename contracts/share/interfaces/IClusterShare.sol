@@ -2,11 +2,38 @@
 pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import {IAuthority} from "../../access/interfaces/IAuthority.sol";
+import {IHoldingRules} from "../../compliance/interfaces/IHoldingRules.sol";
+import {IClusterRegistry} from "../../registry/interfaces/IClusterRegistry.sol";
 import {ClusterId} from "../../types/ClusterId.sol";
+import {ICapitalBook} from "./ICapitalBook.sol";
+import {IClusterShareNotices} from "./IClusterShareNotices.sol";
+import {IERC7246} from "./IERC7246.sol";
+import {IERC7943Fungible} from "./IERC7943Fungible.sol";
+
+/// @notice The contracts that a share works with, fixed at its construction.
+/// @param identities Who may hold, and how much.
+/// @param waterfall The only account that funds.
+/// @param stablecoin What income is paid in; it must have 6 decimals.
+/// @param enforcement The only account that freezes, moves by order and recovers: the Enforcement contract.
+/// @param desk The only account that acts for a holder who signed: the HolderDesk contract.
+/// @param capital Told before a balance moves on closed books.
+struct ShareSystem {
+    IAuthority authority;
+    IClusterRegistry registry;
+    IHoldingRules identities;
+    address waterfall;
+    IERC20Metadata stablecoin;
+    address enforcement;
+    address desk;
+    ICapitalBook capital;
+}
 
 /// @notice The stream at one second, exactly. With `scale` = 2^72 and all amounts in 10⁻⁶ dollars,
 ///         fundedUsd6 × scale = Σ claimed × scale + Σ earned + indexRemainder + unstreamed + fundingRemainder,
-///         where Σ runs over all accounts that ever held (see `accountState`), and every term is in 1/scale.
+///         where Σ runs over all accounts that ever held (see `accountState`) and all interests in their income (see
+///         `interestState`), and every term is in 1/scale.
 /// @param fundedUsd6 All that was ever paid in.
 /// @param index Income of one share unit since the start, in 2⁻⁷² × 10⁻⁶ dollars.
 /// @param indexRemainder Streamed, but too little to move the index: carried to the next change of supply or rate.
@@ -25,16 +52,30 @@ struct StreamState {
 /// @notice One holder at one second, exactly.
 /// @param balance Shares held, in the smallest unit.
 /// @param encumbered Of those, shares pledged or offered.
-/// @param frozen Of those, shares held by order.
-/// @param claimedUsd6 Paid out so far.
+/// @param frozen Shares held by order; may be more than the balance. 2^64 − 1 stands for all, and holds income too.
+/// @param assigned Of the encumbered shares, those whose income goes to somebody else.
+/// @param claimedUsd6 Paid out so far, without assigned income.
 /// @param earned Earned and not paid out, in 2⁻⁷² × 10⁻⁶ dollars: the fraction of a unit is kept.
 /// @param payee Where claims go; the holder itself unless they chose another.
 struct AccountState {
     uint256 balance;
     uint256 encumbered;
     uint256 frozen;
+    uint256 assigned;
     uint256 claimedUsd6;
     uint256 earned;
+    address payee;
+}
+
+/// @notice What a taker has of an owner.
+/// @param amount Shares encumbered.
+/// @param assigned Of those, shares whose income goes to `payee`.
+/// @param expiresAt Unix second from which the taker can deliver no more and anyone may release; 2^40 − 1 is never.
+/// @param payee Who earns the assigned income; the zero address while nothing is assigned.
+struct Encumbrance {
+    uint64 amount;
+    uint64 assigned;
+    uint40 expiresAt;
     address payee;
 }
 
@@ -50,42 +91,24 @@ struct AccountState {
 ///
 ///         **Claims** are pulled, by anyone, and go to the holder or to the payee that the holder set.
 ///
+///         **Encumbrance** (ERC-7246). Shares are pledged without leaving their owner, who goes on earning and voting,
+///         to takers that hold ENCUMBRANCER_ROLE. A taker releases, or delivers with `transferFrom` to somebody who may
+///         receive, while it holds the role and until the expiry that the owner set. The owner can assign the
+///         income of encumbered shares, irrevocably while they are encumbered.
+///
+///         **Orders** (ERC-7943). Enforcement freezes, moves frozen shares, and recovers lost wallets. A freeze outranks an
+///         encumbrance: available = max(0, balance − encumbered − frozen), and a delivery is bounded by it too. A holder
+///         frozen whole (2^64 − 1) goes on earning and can take nothing out; nor can those with an interest in that income.
+///         An order that takes more than is unencumbered shrinks encumbrances, newest first, and calls no taker.
+///
+///         **The end.** When the cluster is retired the books are closed: shares move only by delivery or order, what was
+///         earned stays claimable for ever, and what still streams goes on to its end.
+///
 /// @dev Assumes of the stablecoin: 6 decimals; balances change by transfers alone, by the amount stated. Incoming
 ///      amounts are measured by balance difference and refused if short. Outgoing transfers are the last thing a
 ///      claim does. A stablecoin that blacklists a holder stops that holder's claims alone.
-///      Only the Waterfall funds. Only accounts that `IIdentityRegistry.canReceive` admits receive shares.
-interface IClusterShare is IERC20 {
-    /// @notice `amountUsd6` arrived and streams until `endsAt`; `fundedUsd6` arrived so far.
-    /// @dev `endsAt` is in stream time, which is Unix time unless the supply was zero for a while.
-    event StreamFunded(address indexed funder, uint256 amountUsd6, uint256 endsAt, uint256 fundedUsd6);
-    /// @notice `amountUsd6` of `owner`'s income was paid to `payee`; `claimedUsd6` was paid so far.
-    event IncomeClaimed(
-        address indexed owner, address indexed payee, uint256 amountUsd6, uint256 claimedUsd6
-    );
-    event PayeeChanged(address indexed owner, address indexed previousPayee, address indexed payee);
-
-    /// @notice `account` may not receive shares; the share contract itself never may.
-    error ClusterShare_NotEligible(address account);
-    error ClusterShare_NotTheWaterfall(address account);
-    /// @notice The cluster is not in Funding: shares are issued before it goes live.
-    error ClusterShare_NotInFunding(ClusterId clusterId);
-    /// @notice `amount` shares more were asked for; `limit` are authorised and not issued.
-    error ClusterShare_OverAuthorised(uint256 amount, uint256 limit);
-    /// @notice The supply would be `supply`: not zero and below `minimum`.
-    error ClusterShare_SupplyTooSmall(uint256 supply, uint256 minimum);
-    /// @notice `amount` is more than `available` = max(0, balance − encumbered − frozen).
-    error ClusterShare_InsufficientAvailable(address account, uint256 available, uint256 amount);
-    /// @notice Funding of `amountUsd6`, of which `received` arrived.
-    error ClusterShare_FundingShort(uint256 amountUsd6, uint256 received);
-    error ClusterShare_ZeroFunding();
-    /// @notice `amountUsd6` is more than `limit`, what is left of the total for which the index is sized.
-    error ClusterShare_FundingOverLimit(uint256 amountUsd6, uint256 limit);
-    error ClusterShare_UnsupportedStablecoin(address stablecoin, uint8 decimals, uint8 required);
-    error ClusterShare_NothingToClaim(address owner);
-    /// @notice The share contract itself cannot be a payee.
-    error ClusterShare_InvalidPayee(address payee);
-    error ClusterShare_LengthMismatch(uint256 accounts, uint256 amounts);
-
+///      Every move is put before `IHoldingRules.beforeMove`, whose refusals come through as they are.
+interface IClusterShare is IERC20, IERC7943Fungible, IERC7246, IClusterShareNotices {
     /// @notice Issue shares to eligible accounts, up to the authorised number, while the cluster is in Funding.
     ///         For the cluster's ISSUER.
     function issue(address[] calldata accounts, uint256[] calldata amounts) external;
@@ -103,10 +126,52 @@ interface IClusterShare is IERC20 {
     /// @notice The same for `owner`, by anyone; it goes to the owner or the payee that the owner set.
     function claimFor(address owner) external returns (uint256 amountUsd6);
 
+    /// @notice Pay `payee` the whole units of `owner`'s income that were assigned to `payee`, by anyone.
+    function claimAssigned(address owner, address payee) external returns (uint256 amountUsd6);
+
     /// @notice Send the caller's later claims to `payee`; the zero address or the caller's own stands for the caller.
     function setPayee(address payee) external;
 
-    /// @notice Income of `owner` that a claim would pay now, in whole 10⁻⁶ dollars, rounded down.
+    /// @notice As `encumber`, until `expiresAt` (Unix second) or until when it stands already if that is later.
+    ///         `encumber` alone never expires, and leaves the expiry of what stands already.
+    function encumberUntil(address taker, uint256 amount, uint40 expiresAt) external;
+
+    /// @notice Release, by anyone, what `owner` encumbered to `taker` when its time is over.
+    function releaseExpired(address owner, address taker) external;
+
+    /// @notice Assign the income of `units` more of the shares that the caller encumbered to `taker`, to `payee`, from now
+    ///         on. It ends when and as far as the encumbrance does, never sooner.
+    function assignIncome(address taker, uint256 units, address payee) external;
+
+    /// @notice Move all that `lost` has to `replacement`: balance, frozen amount, encumbrances with their assigned income,
+    ///         income with its fraction, votes. Payee, delegate and allowances of `lost` are cleared. `lost` must be
+    ///         frozen whole; `replacement` must be able to receive and have no encumbrances. For Enforcement.
+    function recover(address lost, address replacement) external;
+
+    /// @notice Close the books of a retired cluster, by anyone.
+    function closeBooks() external;
+
+    /// @notice Pay `owner`'s income to `recipient`, as `owner` has signed. For the HolderDesk.
+    function claimTo(address owner, address recipient) external returns (uint256 amountUsd6);
+
+    /// @notice Set an allowance as `owner` has signed. For the HolderDesk.
+    function approveFor(address owner, address spender, uint256 amount) external;
+
+    /// @notice Delegate votes as `owner` has signed. For the HolderDesk.
+    function delegateFor(address owner, address delegatee) external;
+
+    /// @notice Encumber, and assign the income of `units` (0 for none), as `owner` has signed. For the HolderDesk.
+    function encumberFor(
+        address owner,
+        address taker,
+        uint256 amount,
+        uint40 expiresAt,
+        uint256 units,
+        address payee
+    ) external;
+
+    /// @notice Income of `owner` that a claim would pay now, in whole 10⁻⁶ dollars, rounded down. Assigned income is
+    ///         not in it. A holder that is frozen whole cannot take it out.
     function claimableUsd6(address owner) external view returns (uint256);
 
     /// @notice Income of `owner` since the start: claimed and claimable, rounded down.
@@ -114,9 +179,6 @@ interface IClusterShare is IERC20 {
 
     /// @notice Income paid out to `owner` or their payee so far.
     function claimedUsd6(address owner) external view returns (uint256);
-
-    /// @notice max(0, balance − encumbered − frozen) of `owner`.
-    function availableBalanceOf(address owner) external view returns (uint256);
 
     function payeeOf(address owner) external view returns (address);
     function accountState(address owner) external view returns (AccountState memory);
@@ -126,6 +188,24 @@ interface IClusterShare is IERC20 {
     ///         2⁻⁵² × 10⁻⁶ dollars a second; at most seven, soonest first.
     function streamEnds() external view returns (uint256[] memory endsAt, uint256[] memory ratesPerSecond);
 
+    /// @notice What `owner` encumbered to `taker`; zeros if nothing.
+    function encumbranceOf(address owner, address taker) external view returns (Encumbrance memory);
+
+    /// @notice To whom `owner` has encumbered, oldest first; at most MAX_TAKERS.
+    function takersOf(address owner) external view returns (address[] memory);
+
+    /// @notice `payee`'s interest in `owner`'s income.
+    /// @return units Shares whose income goes to `payee` now.
+    /// @return earned Earned and not paid, in 2⁻⁷² × 10⁻⁶ dollars.
+    /// @return claimed Paid so far, in 10⁻⁶ dollars.
+    function interestState(address owner, address payee)
+        external
+        view
+        returns (uint256 units, uint256 earned, uint256 claimed);
+
+    /// @notice To whom all that `lost` had was recovered; the zero address if it was not.
+    function successorOf(address lost) external view returns (address);
+
+    function booksClosed() external view returns (bool);
     function clusterId() external view returns (ClusterId);
-    function STABLECOIN() external view returns (IERC20);
 }

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {Authority} from "../../../contracts/access/Authority.sol";
 import {Powers} from "../../../contracts/access/Powers.sol";
+import {IHoldingRules} from "../../../contracts/compliance/interfaces/IHoldingRules.sol";
 import {TestTranche} from "../../../contracts/mocks/TestTranche.sol";
 import {TestUsd} from "../../../contracts/mocks/TestUsd.sol";
 import {IMetricsOracle} from "../../../contracts/oracle/interfaces/IMetricsOracle.sol";
@@ -131,7 +132,12 @@ abstract contract WaterfallFixture {
             authority, registry, IMetricsOracle(address(cluster)), IERC20Metadata(address(usd))
         );
         share = deployShare(
-            authority, registry, new OpenDoor(), address(waterfall), IERC20Metadata(address(usd))
+            authority,
+            registry,
+            IHoldingRules(address(new OpenDoor())),
+            address(waterfall),
+            IERC20Metadata(address(usd)),
+            address(this)
         );
         (senior, junior) = (new TestTranche(CLUSTER), new TestTranche(CLUSTER));
         waterfall.appendTranche(CLUSTER, address(senior));

@@ -5,6 +5,7 @@ import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.so
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ClusterShare} from "../../../contracts/share/ClusterShare.sol";
 import {IClusterShare} from "../../../contracts/share/interfaces/IClusterShare.sol";
+import {IERC7943Fungible} from "../../../contracts/share/interfaces/IERC7943Fungible.sol";
 import {vm} from "../Vm.sol";
 import {ShareFixture} from "./ShareFixture.sol";
 
@@ -214,6 +215,6 @@ contract Erc20Handler is ShareFixture {
                 (address(0), abi.encodeWithSelector(IERC20Errors.ERC20InvalidReceiver.selector, address(0)));
         }
         receiver = seed % 3 == 1 ? address(SHARE) : SHUT_OUT;
-        reason = abi.encodeWithSelector(IClusterShare.ClusterShare_NotEligible.selector, receiver);
+        reason = abi.encodeWithSelector(IERC7943Fungible.ERC7943CannotReceive.selector, receiver);
     }
 }

@@ -2,7 +2,8 @@
 pragma solidity 0.8.37;
 
 import {ClusterShare} from "../../../contracts/share/ClusterShare.sol";
-import {IClusterShare, StreamState} from "../../../contracts/share/interfaces/IClusterShare.sol";
+import {StreamState} from "../../../contracts/share/interfaces/IClusterShare.sol";
+import {IClusterShareNotices} from "../../../contracts/share/interfaces/IClusterShareNotices.sol";
 import {vm} from "../Vm.sol";
 import {ShareFixture} from "./ShareFixture.sol";
 
@@ -35,7 +36,9 @@ contract LimitsTest is ShareFixture {
             left -= amount;
             _warp(time + BOUNDARY);
         }
-        vm.expectRevert(abi.encodeWithSelector(IClusterShare.ClusterShare_FundingOverLimit.selector, 1, 0));
+        vm.expectRevert(
+            abi.encodeWithSelector(IClusterShareNotices.ClusterShare_FundingOverLimit.selector, 1, 0)
+        );
         share.fund(1);
         _warp(time + 3 * STREAM);
         StreamState memory stream = share.streamState();
@@ -57,10 +60,14 @@ contract LimitsTest is ShareFixture {
         part = _bound(part, 0, MAX_SUPPLY);
         amount = _bound(amount, 1, 1e15);
         _issue(share, HOLDER, MAX_SUPPLY);
-        vm.expectRevert(abi.encodeWithSelector(IClusterShare.ClusterShare_OverAuthorised.selector, 1, 0));
+        vm.expectRevert(
+            abi.encodeWithSelector(IClusterShareNotices.ClusterShare_OverAuthorised.selector, 1, 0)
+        );
         this.issueTo(OTHER, 1);
         vm.expectRevert(
-            abi.encodeWithSelector(IClusterShare.ClusterShare_OverAuthorised.selector, type(uint256).max, 0)
+            abi.encodeWithSelector(
+                IClusterShareNotices.ClusterShare_OverAuthorised.selector, type(uint256).max, 0
+            )
         );
         this.issueTo(OTHER, type(uint256).max);
         _transfer(share, HOLDER, OTHER, part);

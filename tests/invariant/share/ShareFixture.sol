@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {Authority} from "../../../contracts/access/Authority.sol";
 import {Powers} from "../../../contracts/access/Powers.sol";
-import {IIdentityRegistry} from "../../../contracts/compliance/interfaces/IIdentityRegistry.sol";
+import {IHoldingRules, Refusal} from "../../../contracts/compliance/interfaces/IHoldingRules.sol";
 import {TestUsd} from "../../../contracts/mocks/TestUsd.sol";
 import {
     Cluster,
@@ -12,7 +12,10 @@ import {
     IClusterRegistry
 } from "../../../contracts/registry/interfaces/IClusterRegistry.sol";
 import {ClusterShare} from "../../../contracts/share/ClusterShare.sol";
-import {AccountState, StreamState} from "../../../contracts/share/interfaces/IClusterShare.sol";
+import {ShareExtension} from "../../../contracts/share/ShareExtension.sol";
+import {ICapitalBook} from "../../../contracts/share/interfaces/ICapitalBook.sol";
+import {AccountState, ShareSystem, StreamState} from "../../../contracts/share/interfaces/IClusterShare.sol";
+import {IERC7943Fungible} from "../../../contracts/share/interfaces/IERC7943Fungible.sol";
 import {ClusterId} from "../../../contracts/types/ClusterId.sol";
 import {vm} from "../Vm.sol";
 
@@ -27,7 +30,7 @@ contract FundingForever {
     }
 }
 
-/// @notice An identity registry that admits everybody but whom a test shuts out.
+/// @notice Holding rules that admit everybody but whom a test shuts out.
 contract OpenDoor {
     mapping(address account => bool) public isShutOut;
 
@@ -35,29 +38,54 @@ contract OpenDoor {
         isShutOut[account] = true;
     }
 
-    function canReceive(address account) external view returns (bool) {
+    function canReceive(address account) public view returns (bool) {
         return !isShutOut[account];
+    }
+
+    function canSend(address) external pure returns (bool) {
+        return true;
+    }
+
+    function beforeMove(address, address to, uint256, uint256, uint256, bool) external view {
+        if (!canReceive(to)) revert IERC7943Fungible.ERC7943CannotReceive(to);
+    }
+
+    function refusalOf(address, address, address to, uint256, uint256, uint256)
+        external
+        view
+        returns (Refusal, uint256)
+    {
+        return (canReceive(to) ? Refusal.None : Refusal.ReceiverNotAttested, 0);
     }
 }
 
-/// @notice The one place where forge's tests construct a share, of cluster 1.
+/// @notice A capital book that writes nothing.
+contract NoCapital {
+    function settle(ClusterId, address) external {}
+}
+
+/// @notice The one place where forge's tests construct a share, of cluster 1; the caller enforces, and is the desk.
 function deployShare(
     Authority authority,
     IClusterRegistry registry,
-    OpenDoor door,
+    IHoldingRules identities,
     address waterfall,
-    IERC20Metadata stablecoin
+    IERC20Metadata stablecoin,
+    address enforcement
 ) returns (ClusterShare) {
-    return new ClusterShare(
-        "Share",
-        "SHARE",
-        ClusterId.wrap(1),
-        authority,
-        registry,
-        IIdentityRegistry(address(door)),
-        waterfall,
-        stablecoin
+    ShareExtension extension = new ShareExtension(
+        ShareSystem({
+            authority: authority,
+            registry: registry,
+            identities: identities,
+            waterfall: waterfall,
+            stablecoin: stablecoin,
+            enforcement: enforcement,
+            desk: enforcement,
+            capital: ICapitalBook(address(new NoCapital()))
+        })
     );
+    return new ClusterShare("Share", "SHARE", ClusterId.wrap(1), extension);
 }
 
 /// @notice Shares without the rest of the house: whoever inherits is issuer and waterfall at once.
@@ -88,9 +116,10 @@ abstract contract ShareFixture {
         share = deployShare(
             authority,
             IClusterRegistry(address(new FundingForever())),
-            door,
+            IHoldingRules(address(door)),
             address(this),
-            IERC20Metadata(address(usd))
+            IERC20Metadata(address(usd)),
+            address(this)
         );
         usd.approve(address(share), type(uint256).max);
     }
