@@ -167,6 +167,7 @@ class AccountState:
     balance: int
     encumbered: int
     frozen: int
+    assigned: int
     claimed_usd6: int
     earned: int
     payee: Address

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {IAuthority} from "../access/interfaces/IAuthority.sol";
 import {Powers} from "../access/Powers.sol";
-import {ClusterStatus} from "../registry/interfaces/IClusterRegistry.sol";
+import {IHoldingRules} from "../compliance/interfaces/IHoldingRules.sol";
+import {ClusterStatus, IClusterRegistry} from "../registry/interfaces/IClusterRegistry.sol";
 import {ClusterId} from "../types/ClusterId.sol";
+import {ICapitalBook} from "./interfaces/ICapitalBook.sol";
 import {IClusterShare, ShareSystem} from "./interfaces/IClusterShare.sol";
 import {IERC7943Fungible} from "./interfaces/IERC7943Fungible.sol";
 import {Holding, IncomeWord, IncomeWordLib, SharesWord, SharesWordLib} from "./Holding.sol";
@@ -23,9 +26,25 @@ contract ShareExtension is ShareBase {
     /// @notice Called directly, not by a share.
     error ShareExtension_NotAShare();
 
-    constructor(ShareSystem memory system_) ShareBase("", "", system_) {
+    constructor(
+        IAuthority authority_,
+        IClusterRegistry registry,
+        IHoldingRules identities,
+        address waterfall,
+        IERC20Metadata stablecoin,
+        address enforcement,
+        address desk,
+        ICapitalBook capital
+    )
+        ShareBase(
+            "",
+            "",
+            ShareSystem(authority_, registry, identities, waterfall, stablecoin, enforcement, desk, capital)
+        )
+    {
         SELF = address(this);
-        _system = system_;
+        _system =
+            ShareSystem(authority_, registry, identities, waterfall, stablecoin, enforcement, desk, capital);
     }
 
     modifier onlyShare() {

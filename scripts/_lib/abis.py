@@ -12,8 +12,11 @@ PATH = Path(__file__).resolve().parents[2] / "api" / "chain" / "abis.json"
 
 CONTRACTS = (
     "Authority",
+    "CapitalProceeds",
     "ClusterRegistry",
     "ClusterShare",
+    "Enforcement",
+    "HolderDesk",
     "IdentityRegistry",
     "MetricsOracle",
     "Waterfall",

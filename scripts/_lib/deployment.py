@@ -1,7 +1,8 @@
 """The one deployment of the system, used by `ape run deploy`, the tests and the demo.
 
 1. Deploy, in order of need: Authority, stablecoin (local chains only), IdentityRegistry,
-   ClusterRegistry, MetricsOracle, Waterfall. A contract that is on record is taken over instead.
+   ClusterRegistry, MetricsOracle, Waterfall, CapitalProceeds, HolderDesk, Enforcement,
+   ShareExtension. A contract that is on record is taken over instead.
 2. Write into the Authority what is missing: the role of each restricted function, the roles'
    holders.
 3. Hand the Authority to its admin; a deployer who is not the admin keeps no power.
@@ -78,6 +79,10 @@ class System:
     registry: ContractInstance
     oracle: ContractInstance
     waterfall: ContractInstance
+    capital: ContractInstance
+    desk: ContractInstance
+    enforcement: ContractInstance
+    extension: ContractInstance
 
 
 class OnDeployed(Protocol):
@@ -121,7 +126,32 @@ def deploy_system(
     registry = place("ClusterRegistry", authority)
     oracle = place("MetricsOracle", authority, registry)
     waterfall = place("Waterfall", authority, registry, oracle, usd)
-    system = System(authority, usd, identity, registry, oracle, waterfall)
+    capital = place("CapitalProceeds", registry, waterfall, usd)
+    desk = place("HolderDesk", registry)
+    enforcement = place("Enforcement", authority, registry, identity)
+    extension = place(
+        "ShareExtension",
+        authority,
+        registry,
+        identity,
+        waterfall,
+        usd,
+        enforcement,
+        desk,
+        capital,
+    )
+    system = System(
+        authority,
+        usd,
+        identity,
+        registry,
+        oracle,
+        waterfall,
+        capital,
+        desk,
+        enforcement,
+        extension,
+    )
     configure(system, deployer, holders)
     return system
 
@@ -131,8 +161,18 @@ def configure(system: System, deployer: AccountAPI, holders: RoleHolders) -> Non
 
     Raises DeploymentError if roles are missing and the deployer does not administer the Authority.
     """
-    singletons = (system.identity, system.registry, system.oracle, system.waterfall)
-    grants = [(roles.CLUSTER_REGISTRY_ROLE, system.registry.address), *holders.grants()]
+    singletons = (
+        system.identity,
+        system.registry,
+        system.oracle,
+        system.waterfall,
+        system.enforcement,
+    )
+    grants = [
+        (roles.CLUSTER_REGISTRY_ROLE, system.registry.address),
+        (roles.ENFORCEMENT_ROLE, system.enforcement.address),
+        *holders.grants(),
+    ]
     calls = [
         *(call for contract in singletons for call in _function_roles(system.authority, contract)),
         *_role_grants(system.authority, grants),
@@ -162,16 +202,7 @@ def deploy_share(
 
     Its key for `recorded` and `on_deployed` is "ClusterShare:<cluster id>".
     """
-    arguments = (
-        name,
-        symbol,
-        cluster_id,
-        system.authority,
-        system.registry,
-        system.identity,
-        system.waterfall,
-        system.stablecoin,
-    )
+    arguments = (name, symbol, cluster_id, system.extension)
     key = f"ClusterShare:{cluster_id}"
     return _place(key, "ClusterShare", arguments, deployer, recorded or {}, on_deployed)
 

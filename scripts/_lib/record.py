@@ -41,8 +41,21 @@ WIRING: Mapping[str, tuple[str, ...]] = {
     "ClusterRegistry": ("Authority",),
     "MetricsOracle": ("Authority", "ClusterRegistry"),
     "Waterfall": ("Authority", "ClusterRegistry", "MetricsOracle", "stablecoin"),
+    "CapitalProceeds": ("ClusterRegistry", "Waterfall", "stablecoin"),
+    "HolderDesk": ("ClusterRegistry",),
+    "Enforcement": ("Authority", "ClusterRegistry", "IdentityRegistry"),
+    "ShareExtension": (
+        "Authority",
+        "ClusterRegistry",
+        "IdentityRegistry",
+        "Waterfall",
+        "stablecoin",
+        "Enforcement",
+        "HolderDesk",
+        "CapitalProceeds",
+    ),
 }
-SHARE_WIRING = ("Authority", "ClusterRegistry", "IdentityRegistry", "Waterfall", "stablecoin")
+SHARE_WIRING = ("ShareExtension",)
 SHARE = "ClusterShare"
 
 
@@ -130,6 +143,10 @@ class Record:
             registry=instance("ClusterRegistry", at("ClusterRegistry")),
             oracle=instance("MetricsOracle", at("MetricsOracle")),
             waterfall=instance("Waterfall", at("Waterfall")),
+            capital=instance("CapitalProceeds", at("CapitalProceeds")),
+            desk=instance("HolderDesk", at("HolderDesk")),
+            enforcement=instance("Enforcement", at("Enforcement")),
+            extension=instance("ShareExtension", at("ShareExtension")),
         )
 
     # -- verifying --------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from ape import chain
+from ape import chain, project
 from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractInstance
 
@@ -27,13 +27,22 @@ def deploy_open_share(
     waterfall: AccountAPI | str,
     stablecoin: ContractInstance | None = None,
 ) -> ContractInstance:
-    """A share of the cluster that `waterfall`, any account, funds."""
-    system = replace(
-        scenario.system,
-        waterfall=waterfall,
-        stablecoin=stablecoin or scenario.system.stablecoin,
+    """A share of the cluster that `waterfall`, any account, funds. Whoever deploys the scenario is
+    enforcement and desk of it."""
+    system, deployer = scenario.system, scenario.deployer
+    extension = deployer.deploy(
+        project.ShareExtension,
+        system.authority,
+        system.registry,
+        system.identity,
+        waterfall,
+        stablecoin or system.stablecoin,
+        deployer,
+        deployer,
+        system.capital,
     )
-    return deploy_share(system, cluster_id, "Open share", "OPEN", scenario.deployer)
+    open_system = replace(system, extension=extension)
+    return deploy_share(open_system, cluster_id, "Open share", "OPEN", deployer)
 
 
 @dataclass(frozen=True)

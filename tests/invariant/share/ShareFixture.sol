@@ -14,7 +14,7 @@ import {
 import {ClusterShare} from "../../../contracts/share/ClusterShare.sol";
 import {ShareExtension} from "../../../contracts/share/ShareExtension.sol";
 import {ICapitalBook} from "../../../contracts/share/interfaces/ICapitalBook.sol";
-import {AccountState, ShareSystem, StreamState} from "../../../contracts/share/interfaces/IClusterShare.sol";
+import {AccountState, StreamState} from "../../../contracts/share/interfaces/IClusterShare.sol";
 import {IERC7943Fungible} from "../../../contracts/share/interfaces/IERC7943Fungible.sol";
 import {ClusterId} from "../../../contracts/types/ClusterId.sol";
 import {vm} from "../Vm.sol";
@@ -74,16 +74,14 @@ function deployShare(
     address enforcement
 ) returns (ClusterShare) {
     ShareExtension extension = new ShareExtension(
-        ShareSystem({
-            authority: authority,
-            registry: registry,
-            identities: identities,
-            waterfall: waterfall,
-            stablecoin: stablecoin,
-            enforcement: enforcement,
-            desk: enforcement,
-            capital: ICapitalBook(address(new NoCapital()))
-        })
+        authority,
+        registry,
+        identities,
+        waterfall,
+        stablecoin,
+        enforcement,
+        enforcement,
+        ICapitalBook(address(new NoCapital()))
     );
     return new ClusterShare("Share", "SHARE", ClusterId.wrap(1), extension);
 }

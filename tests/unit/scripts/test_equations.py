@@ -69,7 +69,7 @@ def sound() -> Ending:
     for number, holder in enumerate(actors.HOLDERS):
         amount = claimed[number] if number < 2 else 0
         left = EARNED_SCALE // 2 if number < 2 else 0
-        accounts[holder.address] = AccountState(100, 0, 0, amount, left, holder.address)
+        accounts[holder.address] = AccountState(100, 0, 0, 0, amount, left, holder.address)
         exact = Fraction(left, EARNED_SCALE) + amount
         results.append(HolderResult(holder.name, holder.address, 100, amount, amount, 0, exact))
     balances = {
