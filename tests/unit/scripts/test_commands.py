@@ -173,10 +173,10 @@ def test_in_words__refusal_of_the_contract_called__has_name_and_values(
 
 def test_in_words__refusal_from_deeper__has_name_and_values() -> None:
     # ape knows the errors of the contract that was called, and hands on others as they are.
-    data = keccak256(b"ClusterShare_NotEligible(address)")[:4] + bytes(12) + b"\x07" * 20
+    data = keccak256(b"ClusterShare_NotTheWaterfall(address)")[:4] + bytes(12) + b"\x07" * 20
 
     assert in_words(ContractLogicError("0x" + data.hex())) == (
-        "the contract refused: ClusterShare_NotEligible("
+        "the contract refused: ClusterShare_NotTheWaterfall("
         "account=0x0707070707070707070707070707070707070707)"
     )
 

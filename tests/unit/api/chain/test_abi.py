@@ -95,9 +95,9 @@ def test_decode_revert__bytes_value__is_hexadecimal() -> None:
 
 
 def test_decode_revert__error_from_deeper__is_known_too() -> None:
-    error = decode_revert(_error("ClusterShare_NotEligible(address)", ALICE))
+    error = decode_revert(_error("ClusterShare_NotTheWaterfall(address)", ALICE))
 
-    assert str(error) == f"reverted with ClusterShare_NotEligible(account={ALICE})"
+    assert str(error) == f"reverted with ClusterShare_NotTheWaterfall(account={ALICE})"
 
 
 @pytest.mark.parametrize(

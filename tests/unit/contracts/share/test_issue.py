@@ -132,7 +132,7 @@ def test_issue__after_a_burn__room_for_as_many_again(
 def test_issue__account_not_admitted__refused(
     empty: OpenShare, issuer: AccountAPI, attacker: AccountAPI
 ) -> None:
-    with ape.reverts(empty.share.ClusterShare_NotEligible, account=attacker.address):
+    with ape.reverts(empty.share.ERC7943CannotReceive, account=attacker.address):
         empty.share.issue([attacker], [SHARE], sender=issuer)
 
 

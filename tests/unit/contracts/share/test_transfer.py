@@ -124,7 +124,7 @@ def test_transfer__nothing_by_a_stranger__settles_and_moves_nothing(
 def test_transfer__to_whom_is_not_admitted__refused(
     share: ContractInstance, holder: AccountAPI, attacker: AccountAPI
 ) -> None:
-    with ape.reverts(share.ClusterShare_NotEligible, account=attacker.address):
+    with ape.reverts(share.ERC7943CannotReceive, account=attacker.address):
         share.transfer(attacker, 1, sender=holder)
 
 
@@ -136,11 +136,11 @@ def test_transfer__receiver_revoked_or_expired__refused_but_may_send(
     other_holder: AccountAPI,
 ) -> None:
     identity.revokeWallet(other_holder, sender=compliance)
-    with ape.reverts(share.ClusterShare_NotEligible, account=other_holder.address):
+    with ape.reverts(share.ERC7943CannotReceive, account=other_holder.address):
         share.transfer(other_holder, 1, sender=holder)
     share.transfer(holder, OTHER_SHARES, sender=other_holder)
     chain.pending_timestamp = identity.attestationOf(holder).expiresAt
-    with ape.reverts(share.ClusterShare_NotEligible, account=holder.address):
+    with ape.reverts(share.ERC7943CannotReceive, account=holder.address):
         share.transfer(holder, 1, sender=holder)
 
 
@@ -148,7 +148,7 @@ def test_transfer__to_the_share_itself__refused_even_if_a_provider_attests_it(
     share: ContractInstance, scenario: Scenario, holder: AccountAPI
 ) -> None:
     scenario.attest(share.address)
-    with ape.reverts(share.ClusterShare_NotEligible, account=share.address):
+    with ape.reverts(share.ERC7943CannotReceive, account=share.address):
         share.transfer(share, 1, sender=holder)
 
 

@@ -43,7 +43,7 @@ def test_transfer_from__to_whom_is_not_admitted__refused(
     share: ContractInstance, holder: AccountAPI, attacker: AccountAPI
 ) -> None:
     share.approve(attacker, 7, sender=holder)
-    with ape.reverts(share.ClusterShare_NotEligible, account=attacker.address):
+    with ape.reverts(share.ERC7943CannotReceive, account=attacker.address):
         share.transferFrom(holder, attacker, 7, sender=attacker)
 
 
