@@ -6,15 +6,16 @@ import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/Signa
 import {Authorised} from "../access/Authorised.sol";
 import {Powers} from "../access/Powers.sol";
 import {IAuthority} from "../access/interfaces/IAuthority.sol";
+import {HoldingRules} from "./HoldingRules.sol";
 import {Attestation, IIdentityRegistry} from "./interfaces/IIdentityRegistry.sol";
+import {WalletWord, WalletWordLib} from "./WalletWord.sol";
 
-/// @notice See IIdentityRegistry.
-contract IdentityRegistry is IIdentityRegistry, Authorised, EIP712 {
-    /// @notice Most wallets that one investor may have at a time; bounds the work of `revokeInvestor`.
-    uint256 public constant MAX_WALLETS_PER_INVESTOR = 16;
-
-    /// @notice Highest ISO 3166-1 numeric country code.
-    uint16 public constant MAX_COUNTRY = 999;
+/// @notice See IIdentityRegistry and, of what a share asks of its holders, IHoldingRules.
+/// @dev The two are one contract so that a share makes one call a transfer.
+contract IdentityRegistry is IIdentityRegistry, HoldingRules, EIP712 {
+    /// @notice Most wallets that one investor may ever have; bounds the work of `revokeInvestor` and of finding what
+    ///         an investor holds.
+    uint256 public constant MAX_WALLETS_PER_INVESTOR = 32;
 
     /// @notice Highest investor class: institution.
     uint8 public constant MAX_INVESTOR_CLASS = 3;
@@ -23,19 +24,7 @@ contract IdentityRegistry is IIdentityRegistry, Authorised, EIP712 {
         "Attestation(address wallet,bytes16 investorId,uint16 country,uint8 investorClass,uint40 issuedAt,uint40 expiresAt)"
     );
 
-    /// @dev One slot, 240 of 256 bits. A revoked wallet has `expiresAt` 0 and the time of its revocation as
-    ///      `issuedAt`, so that one comparison tells whether an attestation is newer than both.
-    /// @param place 1 + position in its investor's list of wallets; 0 if it is not in the list.
-    struct Record {
-        bytes16 investorId;
-        uint40 issuedAt;
-        uint40 expiresAt;
-        uint16 country;
-        uint8 investorClass;
-        uint8 place;
-    }
-
-    mapping(address wallet => Record) private _records;
+    mapping(address wallet => WalletWord) private _records;
     mapping(bytes16 investorId => address[]) private _wallets;
     mapping(bytes16 investorId => uint40) private _investorRevokedAt;
 
@@ -44,8 +33,7 @@ contract IdentityRegistry is IIdentityRegistry, Authorised, EIP712 {
     /// @inheritdoc IIdentityRegistry
     function attest(Attestation calldata attestation, address provider, bytes calldata signature) external {
         _check(attestation);
-        Record storage record = _records[attestation.wallet];
-        Record memory cached = record;
+        WalletWord cached = _records[attestation.wallet];
         _checkNewer(attestation, cached);
         // A delay of the role is one of calls; a signature has none.
         // slither-disable-next-line unused-return
@@ -58,20 +46,16 @@ contract IdentityRegistry is IIdentityRegistry, Authorised, EIP712 {
             revert IdentityRegistry_BadSignature(provider, attestation.wallet);
         }
 
-        uint8 place = cached.place;
-        if (cached.investorId != attestation.investorId && place != 0) {
-            _unlist(cached.investorId, place);
-            place = 0;
+        if (cached.investorId() == 0 && _list(attestation.investorId, attestation.wallet)) {
+            cached = cached.plus(WalletWordLib.HAS_SIBLINGS);
         }
-        if (place == 0) place = _list(attestation.investorId, attestation.wallet);
-        _records[attestation.wallet] = Record({
-            investorId: attestation.investorId,
-            issuedAt: attestation.issuedAt,
-            expiresAt: attestation.expiresAt,
-            country: attestation.country,
-            investorClass: attestation.investorClass,
-            place: place
-        });
+        _records[attestation.wallet] = cached.attested(
+            attestation.investorId,
+            attestation.issuedAt,
+            attestation.expiresAt,
+            attestation.country,
+            attestation.investorClass
+        );
         emit WalletAttested(
             attestation.wallet,
             attestation.investorId,
@@ -85,17 +69,11 @@ contract IdentityRegistry is IIdentityRegistry, Authorised, EIP712 {
 
     /// @inheritdoc IIdentityRegistry
     function revokeWallet(address wallet) external restricted {
-        Record storage record = _records[wallet];
-        bytes16 investorId = record.investorId;
+        WalletWord record = _records[wallet];
+        bytes16 investorId = record.investorId();
         if (investorId == 0) revert IdentityRegistry_UnknownWallet(wallet);
-        uint8 place = record.place;
-        if (place != 0) {
-            _unlist(investorId, place);
-            record.place = 0;
-        }
         uint40 revokedAt = uint40(block.timestamp);
-        record.issuedAt = revokedAt;
-        record.expiresAt = 0;
+        _records[wallet] = record.voided(revokedAt);
         emit WalletRevoked(wallet, investorId, msg.sender, revokedAt);
     }
 
@@ -107,28 +85,32 @@ contract IdentityRegistry is IIdentityRegistry, Authorised, EIP712 {
         address[] storage wallets = _wallets[investorId];
         uint256 count = wallets.length;
         for (uint256 i = 0; i < count; ++i) {
-            Record storage record = _records[wallets[i]];
-            record.issuedAt = revokedAt;
-            record.expiresAt = 0;
+            address wallet = wallets[i];
+            _records[wallet] = _records[wallet].voided(revokedAt);
         }
         emit InvestorRevoked(investorId, msg.sender, revokedAt);
     }
 
     /// @inheritdoc IIdentityRegistry
-    function canReceive(address wallet) external view returns (bool) {
-        return block.timestamp < _records[wallet].expiresAt;
+    function blockWallet(address wallet) external restricted {
+        if (wallet == address(0)) revert IdentityRegistry_ZeroWalletOrInvestor();
+        WalletWord record = _records[wallet];
+        // A wallet is lost in every share, and each may have it blocked.
+        if (record.has(WalletWordLib.BLOCKED)) return;
+        _records[wallet] = record.voided(uint40(block.timestamp)).plus(WalletWordLib.BLOCKED);
+        emit WalletBlocked(wallet, record.investorId(), msg.sender);
     }
 
     /// @inheritdoc IIdentityRegistry
     function attestationOf(address wallet) external view returns (Attestation memory) {
-        Record memory record = _records[wallet];
+        WalletWord record = _records[wallet];
         return Attestation({
             wallet: wallet,
-            investorId: record.investorId,
-            country: record.country,
-            investorClass: record.investorClass,
-            issuedAt: record.issuedAt,
-            expiresAt: record.expiresAt
+            investorId: record.investorId(),
+            country: record.country(),
+            investorClass: record.investorClass(),
+            issuedAt: record.issuedAt(),
+            expiresAt: record.expiresAt()
         });
     }
 
@@ -177,32 +159,38 @@ contract IdentityRegistry is IIdentityRegistry, Authorised, EIP712 {
         }
     }
 
-    function _checkNewer(Attestation calldata attestation, Record memory cached) private view {
-        uint40 limit = cached.issuedAt;
+    function _checkNewer(Attestation calldata attestation, WalletWord cached) private view {
+        if (cached.has(WalletWordLib.BLOCKED)) revert IdentityRegistry_WalletBlocked(attestation.wallet);
+        bytes16 investorId = cached.investorId();
+        if (investorId != 0 && investorId != attestation.investorId) {
+            revert IdentityRegistry_WalletOfAnotherInvestor(attestation.wallet, investorId);
+        }
+        uint40 limit = cached.issuedAt();
         uint40 revokedAt = _investorRevokedAt[attestation.investorId];
         if (revokedAt > limit) limit = revokedAt;
         if (attestation.issuedAt <= limit) revert IdentityRegistry_NotNewer(attestation.issuedAt, limit);
-        // A wallet moves to another investor only after a revocation, which has set `expiresAt` to 0.
-        if (cached.expiresAt != 0 && cached.investorId != attestation.investorId) {
-            revert IdentityRegistry_WalletOfAnotherInvestor(attestation.wallet, cached.investorId);
-        }
     }
 
-    function _list(bytes16 investorId, address wallet) private returns (uint8 place) {
-        uint256 count = _wallets[investorId].length;
+    /// @dev Returns whether the investor has other wallets.
+    function _list(bytes16 investorId, address wallet) private returns (bool hasSiblings) {
+        address[] storage wallets = _wallets[investorId];
+        uint256 count = wallets.length;
         if (count == MAX_WALLETS_PER_INVESTOR) {
             revert IdentityRegistry_TooManyWallets(investorId, MAX_WALLETS_PER_INVESTOR);
         }
-        _wallets[investorId].push(wallet);
-        return uint8(count + 1);
+        // The first one was alone until now; all others know from the start that they are not.
+        if (count == 1) _records[wallets[0]] = _records[wallets[0]].plus(WalletWordLib.HAS_SIBLINGS);
+        wallets.push(wallet);
+        return count != 0;
     }
 
-    /// @dev The last wallet of the list takes the place that falls free.
-    function _unlist(bytes16 investorId, uint8 place) private {
-        address[] storage wallets = _wallets[investorId];
-        address last = wallets[wallets.length - 1];
-        wallets[place - 1] = last;
-        _records[last].place = place;
-        wallets.pop();
+    /// @inheritdoc HoldingRules
+    function _recordOf(address wallet) internal view override returns (WalletWord) {
+        return _records[wallet];
+    }
+
+    /// @inheritdoc HoldingRules
+    function _walletsOf(bytes16 investorId) internal view override returns (address[] storage) {
+        return _wallets[investorId];
     }
 }

@@ -42,6 +42,7 @@ RESTRICTED: Final[Functions] = {
     "IdentityRegistry": {
         "revokeWallet": COMPLIANCE_ROLE,
         "revokeInvestor": COMPLIANCE_ROLE,
+        "blockWallet": ENFORCEMENT_ROLE,
     },
     "MetricsOracle": {
         "setReporters": ORACLE_ADMIN_ROLE,
@@ -62,6 +63,11 @@ OVER_CLUSTER: Final[Functions] = {
         "withdrawSpec": ISSUER,
     },
     "ClusterShare": {"issue": ISSUER},
+    "IdentityRegistry": {
+        "scheduleLimits": ISSUER,
+        "scheduleCountries": ISSUER,
+        "withdrawRules": ISSUER,
+    },
     "Waterfall": {
         "appendTranche": ISSUER,
         "withdrawOperatingCost": OPERATOR,
@@ -72,7 +78,7 @@ OVER_CLUSTER: Final[Functions] = {
 
 OPEN: Final[Mapping[str, frozenset[str]]] = {
     "ClusterRegistry": frozenset(),
-    "IdentityRegistry": frozenset({"attest"}),
+    "IdentityRegistry": frozenset({"attest", "applyRules", "beforeMove"}),
     "MetricsOracle": frozenset({"postReport", "finalize"}),
     "Waterfall": frozenset({"receiveIncome", "distribute", "withdrawTranche", "applySpec"}),
     "ClusterShare": frozenset(
@@ -92,7 +98,8 @@ OPEN: Final[Mapping[str, frozenset[str]]] = {
     ),
 }
 """Functions that ask no role: the caller's own assets, a signature inside, or nobody's advantage.
-`ClusterShare.fund` serves the Waterfall alone and checks its address."""
+`ClusterShare.fund` serves the Waterfall alone and checks its address; whoever calls `beforeMove`
+moves a count of holders that is kept under its own address."""
 
 
 def over(power: int, cluster_id: int) -> int:

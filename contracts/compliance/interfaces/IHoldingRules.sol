@@ -43,8 +43,14 @@ interface IHoldingRules {
     );
     /// @notice `limits` are in force for `share`.
     event LimitsChanged(address indexed share, HoldingLimits previous, HoldingLimits limits);
-    event CountriesScheduled(address indexed share, uint16[] countries, bool excluded, uint256 fromAt);
+    /// @notice `countries` will be excluded from, or admitted to, `share` from `fromAt`.
+    event CountriesScheduled(
+        address indexed share, address indexed issuer, uint16[] countries, bool excluded, uint256 fromAt
+    );
+    /// @notice Investors of `country` are excluded from receiving `share`, or no longer.
     event CountryExclusionChanged(address indexed share, uint16 indexed country, bool excluded);
+    /// @notice Nothing is scheduled for `share` any more.
+    event RulesWithdrawn(address indexed share, address indexed issuer);
     /// @notice `holders` investors hold `share` now.
     event HoldersChanged(address indexed share, uint256 holders);
 
@@ -62,23 +68,25 @@ interface IHoldingRules {
     error HoldingRules_LockExtended(uint8 investorClass, uint256 day, uint256 limit);
     /// @notice `minimum` is above `maximum`.
     error HoldingRules_LimitsCross(uint256 minimum, uint256 maximum);
+    error HoldingRules_CountryOutOfRange(uint16 country, uint16 limit);
     error HoldingRules_NothingScheduled(address share);
     /// @notice The scheduled change acts from `fromAt`.
     error HoldingRules_TooEarly(uint256 fromAt);
 
     /// @notice Put `limits` in force for `share`: at once if that only loosens or nothing is issued, after
-    ///         RULES_NOTICE_SECONDS otherwise, by `applyRules`. Replaces what was scheduled. For the ISSUER of the
+    ///         RULES_NOTICE_SECONDS otherwise, by `applyRules`. Replaces the limits that were scheduled. For the ISSUER of the
     ///         share's cluster. The holders are counted from the first issue on, whether limited or not.
     function scheduleLimits(address share, HoldingLimits calldata limits) external;
 
     /// @notice Exclude receivers of `countries` (ISO 3166-1 numeric) after RULES_NOTICE_SECONDS (at once while nothing is
-    ///         issued), or admit them again at once. For the ISSUER of the share's cluster.
+    ///         issued), or admit them again at once. Replaces the countries that were scheduled. For the ISSUER of the
+    ///         share's cluster.
     function scheduleCountries(address share, uint16[] calldata countries, bool excluded) external;
 
-    /// @notice Put in force what was scheduled and whose notice is over. Open to all.
+    /// @notice Put in force what was scheduled, limits and countries, as far as its notice is over. Open to all.
     function applyRules(address share) external;
 
-    /// @notice Withdraw what was scheduled for `share`. For the ISSUER of the share's cluster.
+    /// @notice Withdraw all that was scheduled for `share`. For the ISSUER of the share's cluster.
     function withdrawRules(address share) external;
 
     /// @notice Check a move of the caller's shares and count its holders; called by a share before its balances change.
@@ -111,6 +119,9 @@ interface IHoldingRules {
     /// @notice Whether `wallet` may send any share: it was not blocked.
     function canSend(address wallet) external view returns (bool);
 
+    /// @notice Whether `wallet` may receive some share at this second: it is attested and not blocked. One storage read.
+    function canReceive(address wallet) external view returns (bool);
+
     function limitsOf(address share) external view returns (HoldingLimits memory);
 
     /// @notice The scheduled limits; `fromAt` is 0 when there are none.
@@ -118,6 +129,12 @@ interface IHoldingRules {
         external
         view
         returns (HoldingLimits memory limits, uint256 fromAt);
+
+    /// @notice The countries that are to be excluded; `fromAt` is 0 when there are none.
+    function scheduledCountries(address share)
+        external
+        view
+        returns (uint16[] memory countries, uint256 fromAt);
 
     /// @notice Investors that hold `share`.
     function holdersOf(address share) external view returns (uint256);
