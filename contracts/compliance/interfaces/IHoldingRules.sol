@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IMoveRefusals} from "./IMoveRefusals.sol";
+
 /// @notice What one share asks of its holders. Limits count investors, over all their wallets; 0 is no limit.
 /// @param minHolding Least that an investor may hold unless it is nothing, in the share's smallest unit. Nobody is
 ///        kept from selling all they have in a wallet that is their only one.
@@ -36,7 +38,7 @@ enum Refusal {
 /// @dev A change that may keep somebody from what they may do today acts after RULES_NOTICE_SECONDS, so that a holder
 ///      can see it and leave; while nothing is issued, and when it only loosens, at once. A lock-up is never put on
 ///      or made longer while shares exist.
-interface IHoldingRules {
+interface IHoldingRules is IMoveRefusals {
     /// @notice `limits` will be in force for `share` from `fromAt`.
     event LimitsScheduled(
         address indexed share, address indexed issuer, HoldingLimits limits, uint256 fromAt
@@ -57,13 +59,6 @@ interface IHoldingRules {
     /// @notice ERC-7943: `account` may not send, or may not receive.
     error ERC7943CannotSend(address account);
     error ERC7943CannotReceive(address account);
-    /// @notice `account`'s class may not send before `untilAt`.
-    error HoldingRules_Locked(address account, uint8 investorClass, uint256 untilAt);
-    error HoldingRules_CountryExcluded(address account, uint16 country);
-    /// @notice The investor of `account` would hold `holding`: not zero and below `minimum`.
-    error HoldingRules_BelowMinimum(address account, uint256 holding, uint256 minimum);
-    error HoldingRules_AboveMaximum(address account, uint256 holding, uint256 maximum);
-    error HoldingRules_TooManyHolders(uint256 holders, uint256 limit);
     /// @notice A lock-up of class `investorClass` would end on day `day`, later than on `limit`, with shares issued.
     error HoldingRules_LockExtended(uint8 investorClass, uint256 day, uint256 limit);
     /// @notice `minimum` is above `maximum`.

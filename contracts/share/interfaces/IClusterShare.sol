@@ -5,6 +5,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {IAuthority} from "../../access/interfaces/IAuthority.sol";
 import {IHoldingRules} from "../../compliance/interfaces/IHoldingRules.sol";
+import {IMoveRefusals} from "../../compliance/interfaces/IMoveRefusals.sol";
 import {IClusterRegistry} from "../../registry/interfaces/IClusterRegistry.sol";
 import {ClusterId} from "../../types/ClusterId.sol";
 import {ICapitalBook} from "./ICapitalBook.sol";
@@ -108,7 +109,7 @@ struct Encumbrance {
 ///      amounts are measured by balance difference and refused if short. Outgoing transfers are the last thing a
 ///      claim does. A stablecoin that blacklists a holder stops that holder's claims alone.
 ///      Every move is put before `IHoldingRules.beforeMove`, whose refusals come through as they are.
-interface IClusterShare is IERC20, IERC7943Fungible, IERC7246, IClusterShareNotices {
+interface IClusterShare is IERC20, IERC7943Fungible, IERC7246, IClusterShareNotices, IMoveRefusals {
     /// @notice Issue shares to eligible accounts, up to the authorised number, while the cluster is in Funding.
     ///         For the cluster's ISSUER.
     function issue(address[] calldata accounts, uint256[] calldata amounts) external;
