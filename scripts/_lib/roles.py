@@ -63,6 +63,13 @@ OVER_CLUSTER: Final[Functions] = {
         "withdrawSpec": ISSUER,
     },
     "ClusterShare": {"issue": ISSUER},
+    "Enforcement": {
+        "freeze": TRANSFER_AGENT,
+        "confirmFreeze": TRUSTEE,
+        "waiveCooldown": TRUSTEE,
+        "proposeForcedTransfer": TRANSFER_AGENT,
+        "proposeRecovery": TRANSFER_AGENT,
+    },
     "IdentityRegistry": {
         "scheduleLimits": ISSUER,
         "scheduleCountries": ISSUER,
@@ -78,6 +85,16 @@ OVER_CLUSTER: Final[Functions] = {
 
 OPEN: Final[Mapping[str, frozenset[str]]] = {
     "ClusterRegistry": frozenset(),
+    "Enforcement": frozenset(
+        {
+            "unfreeze",
+            "lapseFreeze",
+            "freezeBlocked",
+            "confirmOrder",
+            "cancelOrder",
+            "executeOrder",
+        }
+    ),
     "IdentityRegistry": frozenset({"attest", "applyRules", "beforeMove"}),
     "MetricsOracle": frozenset({"postReport", "finalize"}),
     "Waterfall": frozenset({"receiveIncome", "distribute", "withdrawTranche", "applySpec"}),
@@ -99,7 +116,9 @@ OPEN: Final[Mapping[str, frozenset[str]]] = {
 }
 """Functions that ask no role: the caller's own assets, a signature inside, or nobody's advantage.
 `ClusterShare.fund` serves the Waterfall alone and checks its address; whoever calls `beforeMove`
-moves a count of holders that is kept under its own address."""
+moves a count of holders that is kept under its own address. `Enforcement.unfreeze` and
+`cancelOrder` serve either of two powers, `confirmOrder` and `cancelOrder` name an order instead of
+a cluster: they check inside."""
 
 
 def over(power: int, cluster_id: int) -> int:
