@@ -84,6 +84,7 @@ OVER_CLUSTER: Final[Functions] = {
 """Functions guarded by `onlyPower`: the power that the caller needs over the cluster concerned."""
 
 OPEN: Final[Mapping[str, frozenset[str]]] = {
+    "CapitalProceeds": frozenset({"depositProceeds", "claimCapital", "settle"}),
     "ClusterRegistry": frozenset(),
     "Enforcement": frozenset(
         {
@@ -93,6 +94,16 @@ OPEN: Final[Mapping[str, frozenset[str]]] = {
             "confirmOrder",
             "cancelOrder",
             "executeOrder",
+        }
+    ),
+    "HolderDesk": frozenset(
+        {
+            "claimMany",
+            "claimWithAuthorization",
+            "encumberWithAuthorization",
+            "approveWithAuthorization",
+            "delegateWithAuthorization",
+            "cancelAuthorization",
         }
     ),
     "IdentityRegistry": frozenset({"attest", "applyRules", "beforeMove"}),
