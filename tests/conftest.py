@@ -96,6 +96,7 @@ customer = _actor(13)
 attacker = _actor(14)
 keeper = _actor(15)
 relayer = _actor(16)
+transfer_agent = _actor(17)
 
 
 @pytest.fixture(scope="session")

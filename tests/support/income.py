@@ -26,9 +26,10 @@ def deploy_open_share(
     cluster_id: int,
     waterfall: AccountAPI | str,
     stablecoin: ContractInstance | None = None,
+    enforcement: ContractInstance | None = None,
 ) -> ContractInstance:
     """A share of the cluster that `waterfall`, any account, funds. Whoever deploys the scenario is
-    enforcement and desk of it."""
+    desk of it, and enforcement unless another is given."""
     system, deployer = scenario.system, scenario.deployer
     extension = deployer.deploy(
         project.ShareExtension,
@@ -37,7 +38,7 @@ def deploy_open_share(
         system.identity,
         waterfall,
         stablecoin or system.stablecoin,
-        deployer,
+        enforcement or deployer,
         deployer,
         system.capital,
     )
