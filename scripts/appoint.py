@@ -1,4 +1,4 @@
-"""Appoint a cluster's operator or trustee."""
+"""Appoint a cluster's operator, transfer agent or trustee."""
 
 from __future__ import annotations
 
@@ -18,19 +18,26 @@ from scripts._lib.commands import (
 
 
 @command
-@account_option("the issuer for an operator, the registrar for a trustee")
+@account_option("the issuer for an operator or transfer agent, the registrar for a trustee")
 @cluster_option
-@click.option("--power", type=click.Choice(["operator", "trustee"]), required=True)
+@click.option(
+    "--power", type=click.Choice(["operator", "transfer-agent", "trustee"]), required=True
+)
 @click.option("--who", type=Wallet(), required=True)
 def cli(
     account: str | None, cluster_id: int, power: str, who: str, deployments: Path | None
 ) -> None:
-    """Appoint a cluster's operator (by its issuer) or trustee (by the registrar)."""
+    """Appoint an operator or transfer agent (by the issuer), or a trustee (by the registrar)."""
     from scripts._lib import roles
     from scripts._lib.operations import appoint
 
     appointer = signer(account)
     system = open_record(deployments).system()
-    number = roles.OPERATOR if power == "operator" else roles.TRUSTEE
+    number = {
+        "operator": roles.OPERATOR,
+        "transfer-agent": roles.TRANSFER_AGENT,
+        "trustee": roles.TRUSTEE,
+    }[power]
     was_new = appoint(system, number, cluster_id, who, appointer)
-    say(f"{who} {'is now' if was_new else 'was already'} {power} of cluster {cluster_id}")
+    name = power.replace("-", " ")
+    say(f"{who} {'is now' if was_new else 'was already'} {name} of cluster {cluster_id}")

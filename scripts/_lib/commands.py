@@ -67,6 +67,20 @@ class SixDecimals(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
+class UtcTime(click.ParamType):
+    """A date, or a date and time, in UTC; the command gets the Unix second."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from scripts._lib.times import parse_utc
+
+        try:
+            return value if isinstance(value, int) else parse_utc(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 class Wallet(click.ParamType):
     """An address, or the alias of an account that ape knows (TEST::n on the local chain)."""
 

@@ -14,6 +14,7 @@ from ape import chain
 from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractInstance
 
+from api.chain.abi import decode_revert
 from api.chain.views import ClusterStatus, IncomeKind
 from api.errors import UnknownCluster
 from scripts._lib import roles
@@ -23,6 +24,21 @@ from scripts._lib.events import newest_first
 from scripts._lib.record import SHARE, Record, instance
 
 ZERO_ADDRESS = "0x0000000000000000000000000000000000000000"
+
+CLAIMS_AT_ONCE = 32
+"""Clusters whose income is claimed in one transaction; HolderDesk takes twice as many."""
+
+
+class ClaimRefused(DeploymentError):
+    """A cluster's share could not pay an income that is there; the others were paid."""
+
+    def __init__(self, cluster_id: int, owner: str, reason: bytes) -> None:
+        why = decode_revert(reason)
+        fields = ", ".join(f"{name}={value}" for name, value in why.arguments.items())
+        super().__init__(
+            f"cluster {cluster_id} could not pay {owner}: {why.name}({fields}); what the other"
+            " clusters owed is paid"
+        )
 
 
 def require_cluster(system: System, cluster_id: int) -> Any:
@@ -228,6 +244,41 @@ def claim(share: ContractInstance, owner: str, sender: AccountAPI) -> int:
     else:
         receipt = share.claimFor(owner, sender=sender)
     return sum(int(event.amountUsd6) for event in events_of(share, receipt, "IncomeClaimed"))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one cluster paid of a holder's income, in 10⁻⁶ dollars."""
+
+    cluster_id: int
+    payee: str
+    amount_usd6: int
+
+
+def claim_many(
+    system: System, cluster_ids: Sequence[int], owner: str, sender: AccountAPI
+) -> list[Claim]:
+    """Pay `owner`'s income of these clusters to their payees in one transaction for every
+    CLAIMS_AT_ONCE; clusters with nothing to claim are left out.
+
+    Raises ClaimRefused for the first that has income and could not pay it, after the others.
+    """
+    # At the pending block: the newest one can be long ago on a chain where little happens.
+    due = [
+        cluster_id
+        for cluster_id in cluster_ids
+        if int(share_of(system, cluster_id).claimableUsd6(owner, block_identifier="pending"))
+    ]
+    paid = []
+    for first in range(0, len(due), CLAIMS_AT_ONCE):
+        part = due[first : first + CLAIMS_AT_ONCE]
+        receipt = system.desk.claimMany(owner, part, sender=sender)
+        for cluster_id in part:
+            for event in events_of(share_of(system, cluster_id), receipt, "IncomeClaimed"):
+                paid.append(Claim(cluster_id, str(event.payee), int(event.amountUsd6)))
+        for skipped in events_of(system.desk, receipt, "ClaimSkipped"):
+            raise ClaimRefused(int(skipped.clusterId), owner, bytes(skipped.reason))
+    return paid
 
 
 def events_of(contract: ContractInstance, receipt: ReceiptAPI, name: str) -> Sequence[Any]:
