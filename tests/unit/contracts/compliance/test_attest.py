@@ -2,12 +2,13 @@
 
 Branches: fields (wallet, investor, country, class, times) × provider (holds the role or not)
 × signature (of this attestation, by this provider, in this domain) × what the registry knows of the
-wallet (nothing, older, newer, revoked, of another investor) and of the investor (revoked, as many
-wallets as allowed).
+wallet (nothing, older, newer, revoked, blocked, of another investor) and of the investor (revoked,
+as many wallets as allowed).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import ape
@@ -18,14 +19,10 @@ from ape.contracts import ContractInstance
 from ape.utils import ZERO_ADDRESS
 
 from scripts._lib import roles
+from tests.support.compliance import wallet_number
 from tests.support.scenario import Scenario, investor_id, sign_attestation
 
-MAX_WALLETS = 16
-
-
-def wallet_number(number: int) -> str:
-    """The address of a wallet that nobody has the key of."""
-    return f"0x{number + 0xA11CE:040x}"
+MAX_WALLETS = 32
 
 
 def test_attest__signed_by_a_provider__in_force(
@@ -326,39 +323,70 @@ def test_attest__wallet_of_another_investor__refused(
     )
 
 
-def test_attest__expired_wallet_of_another_investor__refused(
-    identity: ContractInstance, scenario: Scenario, holder: AccountAPI
+@pytest.mark.parametrize("end", ["expired", "revoked", "investor revoked"])
+def test_attest__wallet_once_of_another_investor__refused(
+    identity: ContractInstance,
+    scenario: Scenario,
+    compliance: AccountAPI,
+    holder: AccountAPI,
+    end: str,
 ) -> None:
-    """An expired wallet still belongs to its investor: only a revocation sets it free."""
+    """A wallet is its first investor's for good: what that one holds must not change by this."""
     now = int(chain.pending_timestamp)
     scenario.attest(holder, investorId=investor_id(1), expiresAt=now + 60)
+    if end == "revoked":
+        identity.revokeWallet(holder, sender=compliance)
+    elif end == "investor revoked":
+        identity.revokeInvestor(investor_id(1), sender=compliance)
     chain.mine(deltatime=100)
     refused(
         scenario,
         holder,
         identity.IdentityRegistry_WalletOfAnotherInvestor,
-        {"wallet": holder.address},
+        {"wallet": holder.address, "investorId": investor_id(1)},
         investorId=investor_id(2),
     )
+    assert identity.walletsOf(investor_id(2)) == []
 
 
-def test_attest__one_wallet_too_many__refused_until_one_is_revoked(
+def test_attest__blocked_wallet__refused(
+    identity: ContractInstance,
+    scenario: Scenario,
+    block: Callable[[AccountAPI | str], None],
+    holder: AccountAPI,
+    other_holder: AccountAPI,
+) -> None:
+    """Whether it was attested before or not."""
+    scenario.attest(holder, investorId=investor_id(1))
+    chain.mine(deltatime=10)
+    for wallet in (holder, other_holder):
+        block(wallet)
+        chain.mine(deltatime=10)
+        refused(
+            scenario,
+            wallet,
+            identity.IdentityRegistry_WalletBlocked,
+            {"wallet": wallet.address},
+            investorId=investor_id(1),
+        )
+
+
+def test_attest__as_many_wallets_as_allowed__no_other_even_when_one_is_revoked(
     identity: ContractInstance, scenario: Scenario, compliance: AccountAPI
 ) -> None:
-    wallets = [wallet_number(number) for number in range(MAX_WALLETS)]
-    scenario.attest(*wallets, investorId=investor_id(1))
+    wallets = [wallet_number(number) for number in range(0xA11CE, 0xA11CE + MAX_WALLETS + 1)]
+    scenario.attest(*wallets[:-1], investorId=investor_id(1))
+    identity.revokeWallet(wallets[3], sender=compliance)
     refused(
         scenario,
-        wallet_number(MAX_WALLETS),
+        wallets[-1],
         identity.IdentityRegistry_TooManyWallets,
         {"investorId": investor_id(1), "limit": MAX_WALLETS},
         investorId=investor_id(1),
     )
+    assert identity.walletsOf(investor_id(1)) == wallets[:-1]
 
-    identity.revokeWallet(wallets[3], sender=compliance)
-    scenario.attest(wallet_number(MAX_WALLETS), investorId=investor_id(1))
-
-    expected = {*wallets, wallet_number(MAX_WALLETS)} - {wallets[3]}
-    listed = identity.walletsOf(investor_id(1))
-    assert len(listed) == MAX_WALLETS
-    assert {wallet.lower() for wallet in listed} == {wallet.lower() for wallet in expected}
+    chain.mine(deltatime=10)
+    scenario.attest(wallets[3], investorId=investor_id(1))
+    assert identity.canReceive(wallets[3])
+    assert identity.walletsOf(investor_id(1)) == wallets[:-1]

@@ -1,6 +1,8 @@
-"""IdentityRegistry.canReceive: until the second of expiry, for one storage read."""
+"""HoldingRules.canReceive and canSend: until the second of expiry; unless blocked."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from ape import chain
 from ape.api import AccountAPI
@@ -34,3 +36,19 @@ def test_can_receive__attested_wallet__one_storage_read(
         "debug_traceCall", [{"to": identity.address, "data": calldata.to_0x_hex()}, "latest", {}]
     )
     assert [step["op"] for step in trace["structLogs"]].count("SLOAD") == 1
+
+
+def test_can_send__expired_and_revoked__yes_until_blocked(
+    identity: ContractInstance,
+    scenario: Scenario,
+    block: Callable[[AccountAPI | str], None],
+    compliance: AccountAPI,
+    holder: AccountAPI,
+    attacker: AccountAPI,
+) -> None:
+    scenario.attest(holder)
+    identity.revokeWallet(holder, sender=compliance)
+    assert identity.canSend(holder)
+    block(holder)
+    assert not identity.canSend(holder)
+    assert identity.canSend(attacker)
