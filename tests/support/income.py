@@ -9,10 +9,10 @@ from ape import chain, project
 from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractInstance
 
+from scripts._lib import roles
 from scripts._lib.deployment import deploy_share
 from tests.model.stream import end_of_funding
 from tests.support.scenario import Scenario, travel_to
-from tests.support.storage import place_of_mapping, read, write
 
 SCALE = 2**72
 MIN_SUPPLY = 10**6
@@ -115,10 +115,14 @@ def delegate(share: ContractInstance, to: AccountAPI | str, sender: AccountAPI) 
     return receipt
 
 
-def set_held(share: ContractInstance, owner: AccountAPI, encumbered: int, frozen: int) -> None:
-    """Write encumbered and frozen amounts into the owner's shares word: no function does so yet."""
-    balance = int(share.balanceOf(owner))
-    assert balance
-    place = place_of_mapping(share, owner.address, lambda word: word & (2**64 - 1) == balance)
-    claimed = read(share, owner.address, place) >> 192
-    write(share, owner.address, place, claimed << 192 | frozen << 128 | encumbered << 64 | balance)
+def set_held(
+    ground: OpenShare, owner: AccountAPI, admin: AccountAPI, encumbered: int, frozen: int
+) -> None:
+    """Encumber and freeze so much of the owner's shares. Whoever deploys the scenario, who is
+    enforcement of its open shares, is also let to be the taker."""
+    system, deployer = ground.scenario.system, ground.scenario.deployer
+    if encumbered:
+        system.authority.grantRole(roles.ENCUMBRANCER_ROLE, deployer, 0, sender=admin)
+        ground.share.encumber(deployer, encumbered, sender=owner)
+    if frozen:
+        ground.share.setFrozenTokens(owner, frozen, sender=deployer)

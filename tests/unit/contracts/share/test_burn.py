@@ -87,8 +87,10 @@ def test_burn__more_than_the_balance__refused(
         share.burn(1, sender=attacker)
 
 
-def test_burn__more_than_is_available__refused(share: ContractInstance, holder: AccountAPI) -> None:
-    set_held(share, holder, encumbered=SHARE, frozen=2 * SHARE)
+def test_burn__more_than_is_available__refused(
+    ground: OpenShare, share: ContractInstance, holder: AccountAPI, admin: AccountAPI
+) -> None:
+    set_held(ground, holder, admin, encumbered=SHARE, frozen=2 * SHARE)
     free = HOLDER_SHARES - 3 * SHARE
     with ape.reverts(
         share.ClusterShare_InsufficientAvailable,

@@ -179,25 +179,30 @@ def test_transfer__more_than_the_balance__refused(
         (0, SHARE, HOLDER_SHARES - SHARE),
         (SHARE, 2 * SHARE, HOLDER_SHARES - 3 * SHARE),
         (HOLDER_SHARES, HOLDER_SHARES, 0),
-        (2**64 - 1, 2**64 - 1, 0),
+        (HOLDER_SHARES, 2**64 - 1, 0),
     ],
 )
 def test_transfer__encumbered_or_frozen_shares__only_the_available_move(
+    ground: OpenShare,
     share: ContractInstance,
     holder: AccountAPI,
     other_holder: AccountAPI,
+    admin: AccountAPI,
     encumbered: int,
     frozen: int,
     available: int,
 ) -> None:
-    set_held(share, holder, encumbered, frozen)
+    set_held(ground, holder, admin, encumbered, frozen)
     assert share.availableBalanceOf(holder) == available
-    with ape.reverts(
-        share.ClusterShare_InsufficientAvailable,
-        account=holder.address,
-        available=available,
-        amount=available + 1,
-    ):
+    unfrozen = max(0, HOLDER_SHARES - frozen)
+    named = {"account": holder.address, "amount": available + 1}
+    if available + 1 > unfrozen:
+        refusal = ape.reverts(share.ERC7943InsufficientUnfrozenBalance, unfrozen=unfrozen, **named)
+    else:
+        refusal = ape.reverts(
+            share.ClusterShare_InsufficientAvailable, available=available, **named
+        )
+    with refusal:
         share.transfer(other_holder, available + 1, sender=holder)
     share.transfer(other_holder, available, sender=holder)
     state = share.accountState(holder)
@@ -209,9 +214,9 @@ def test_transfer__encumbered_or_frozen_shares__only_the_available_move(
 
 
 def test_transfer__frozen_holder__goes_on_earning(
-    ground: OpenShare, share: ContractInstance, holder: AccountAPI, other_holder: AccountAPI
+    ground: OpenShare, holder: AccountAPI, other_holder: AccountAPI, admin: AccountAPI
 ) -> None:
-    set_held(share, holder, 0, HOLDER_SHARES)
+    set_held(ground, holder, admin, 0, HOLDER_SHARES)
     start = ground.fund(4_000 * USD).timestamp
     travel_to(start + 2 * DAY)
     assert is_close(ground.earned(holder), 3_000 * USD)

@@ -48,10 +48,15 @@ def test_transfer_from__to_whom_is_not_admitted__refused(
 
 
 def test_transfer_from__more_than_is_available__refused(
-    share: ContractInstance, holder: AccountAPI, other_holder: AccountAPI, keeper: AccountAPI
+    ground: OpenShare,
+    share: ContractInstance,
+    holder: AccountAPI,
+    other_holder: AccountAPI,
+    keeper: AccountAPI,
+    admin: AccountAPI,
 ) -> None:
     share.approve(keeper, UINT256_MAX, sender=holder)
-    set_held(share, holder, encumbered=HOLDER_SHARES - 6, frozen=0)
+    set_held(ground, holder, admin, encumbered=HOLDER_SHARES - 6, frozen=0)
     with ape.reverts(share.ClusterShare_InsufficientAvailable, available=6, amount=7):
         share.transferFrom(holder, other_holder, 7, sender=keeper)
 

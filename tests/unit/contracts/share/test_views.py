@@ -65,7 +65,7 @@ def test_account_state__holder_in_mid_stream__agrees_with_every_other_view(
 def test_account_state__stranger__nothing_and_its_own_payee(
     share: ContractInstance, attacker: AccountAPI
 ) -> None:
-    assert tuple(share.accountState(attacker)) == (0, 0, 0, 0, 0, attacker.address)
+    assert tuple(share.accountState(attacker)) == (0, 0, 0, 0, 0, 0, attacker.address)
 
 
 @pytest.mark.parametrize("issued", [False, True])
