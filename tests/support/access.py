@@ -31,8 +31,10 @@ def state_changing(contract: ContractInstance) -> dict[str, list[MethodABI]]:
 def zero_of(item: ABIType) -> Any:
     """The zero value of an ABI type, as eth_abi takes it."""
     kind = str(item.type)
-    if kind.endswith("[]"):
-        return []
+    if kind.endswith("]"):
+        of, _, length = kind.removesuffix("]").rpartition("[")
+        assert not of.startswith("tuple"), f"{kind}: of what is not said here"
+        return [zero_of(ABIType(type=of))] * int(length or 0)
     if kind == "tuple":
         return tuple(zero_of(component) for component in item.components or [])
     if kind == "address":

@@ -69,7 +69,7 @@ def system_holders(
     kyc_provider: AccountAPI,
     compliance: AccountAPI,
     oracle_admin: AccountAPI,
-    registry: ContractInstance,
+    system: System,
 ) -> dict[int, str]:
     """Who holds each power over the system."""
     return {
@@ -79,7 +79,8 @@ def system_holders(
         roles.KYC_PROVIDER_ROLE: kyc_provider.address,
         roles.COMPLIANCE_ROLE: compliance.address,
         roles.ORACLE_ADMIN_ROLE: oracle_admin.address,
-        roles.CLUSTER_REGISTRY_ROLE: registry.address,
+        roles.CLUSTER_REGISTRY_ROLE: system.registry.address,
+        roles.ENFORCEMENT_ROLE: system.enforcement.address,
     }
 
 

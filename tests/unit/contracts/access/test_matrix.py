@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ape import project
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
+from ethpm_types.abi import MethodABI
 
 from scripts._lib import roles
 from tests.support.access import (
@@ -25,17 +27,27 @@ from tests.support.access import (
 from tests.unit.contracts.access.conftest import Parties
 
 CONTRACTS = sorted(roles.OPEN)
-ABSTRACT = {"Authorised", "InflowPausable"}
+ABSTRACT = {"Authorised", "HoldingRules", "InflowPausable"}
 RESTRICTED = [(c, f) for c, functions in roles.RESTRICTED.items() for f in functions]
 OVER_CLUSTER = [(c, f) for c, functions in roles.OVER_CLUSTER.items() for f in functions]
+NAMING_NO_CLUSTER = {"ClusterShare", "IdentityRegistry"}
+"""Contracts whose functions name a share, or are of one, instead of its cluster."""
+
+
+def arguments_for(abi: MethodABI, parties: Parties) -> dict[str, Any]:
+    """What names the cluster of `parties` in a call: its id or its share, if anything does."""
+    known = {"clusterId": parties.cluster_id, "share": parties.share.address}
+    return {
+        name: value for name, value in known.items() if name in {one.name for one in abi.inputs}
+    }
 
 
 def test_powers__python_constants__equal_those_in_solidity() -> None:
     source = (Path(project.path) / "contracts" / "access" / "Powers.sol").read_text()
     system = re.findall(r"uint64 internal constant (\w+) = (\d+) << 32;", source)
     cluster = re.findall(r"uint32 internal constant (\w+) = (\d+);", source)
-    assert len(system) == 6
-    assert len(cluster) == 3
+    assert len(system) == 8
+    assert len(cluster) == 4
     assert {name: getattr(roles, name) for name, _ in system} == {
         name: int(number) << 32 for name, number in system
     }
@@ -113,8 +125,7 @@ def test_over_cluster__called_by_everybody__holder_of_that_power_over_it_alone_i
     power = roles.OVER_CLUSTER[name][function]
     power_holder = parties.holders[power].address
     assert power_holder in everybody
-    # A share is of one cluster, which its functions do not name.
-    named = {"clusterId": parties.cluster_id} if name != "ClusterShare" else {}
+    named = arguments_for(abi, parties)
     for caller in everybody:
         refused = error_arguments(revert_data(contract, abi, caller, **named), MISSING_POWER)
         expected = (caller.lower(), power, parties.cluster_id)
@@ -133,7 +144,7 @@ def test_over_cluster__same_power_over_another_cluster__refused_both_ways(
     for own, foreign in ((parties, other_parties), (other_parties, parties)):
         contract = foreign.share if name == "ClusterShare" else guarded[name]
         [abi] = state_changing(contract)[function]
-        named = {"clusterId": foreign.cluster_id} if name != "ClusterShare" else {}
+        named = arguments_for(abi, foreign)
         caller = own.holders[power].address
         refused = error_arguments(revert_data(contract, abi, caller, **named), MISSING_POWER)
         assert refused == (caller.lower(), power, foreign.cluster_id)
@@ -141,7 +152,7 @@ def test_over_cluster__same_power_over_another_cluster__refused_both_ways(
 
 @pytest.mark.parametrize("unknown", [0, 10_000, 2**32 - 1])
 @pytest.mark.parametrize(
-    ("name", "function"), [(c, f) for c, f in OVER_CLUSTER if c != "ClusterShare"]
+    ("name", "function"), [(c, f) for c, f in OVER_CLUSTER if c not in NAMING_NO_CLUSTER]
 )
 def test_over_cluster__of_no_cluster__nobody_is_let_in(
     guarded: dict[str, ContractInstance],
