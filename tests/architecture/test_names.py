@@ -13,6 +13,8 @@ from tests.architecture.tree import files, python_tree, short
 
 _CONTRACT = re.compile(r"^(?:abstract )?(?:contract|interface|library) (\w+)", re.MULTILINE)
 _ERROR = re.compile(r"^\s*error (\w+)\s*\(", re.MULTILINE)
+_STANDARD_ERROR = re.compile(r"ERC\d+[A-Z]\w+\Z")
+"""An ERC's own error keeps the name that the standard gives it."""
 _FORGE_TEST = re.compile(r"function (test\w*|invariant\w*)\s*\(")
 _NAME = re.compile(r"test_[a-z0-9]+(?:_[a-z0-9]+)*__[a-z0-9_]+?__[a-z0-9_]+\Z")
 _FORGE_NAME = re.compile(r"(?:test(?:Fuzz)?|invariant)_\w+\Z")
@@ -33,13 +35,24 @@ def test_contracts__in_the_whole_tree__have_names_of_their_own() -> None:
     assert "Waterfall" in names
 
 
+def _contracts_beside(path: Path) -> set[str]:
+    """The contracts of a file's module: what several of them raise may stand apart."""
+    module = "/".join(short(path).split("/")[:2])
+    return {
+        name.removeprefix("I") if name[1:2].isupper() else name
+        for source in files(module, ".sol")
+        for name in _CONTRACT.findall(source.read_text())
+    }
+
+
 @pytest.mark.parametrize("path", _sources(), ids=short)
 def test_errors__of_a_contract__start_with_its_name(path: Path) -> None:
-    text = path.read_text()
-    owners = {
-        name.removeprefix("I") if name[1:2].isupper() else name for name in _CONTRACT.findall(text)
-    }
-    wrong = [name for name in _ERROR.findall(text) if name.partition("_")[0] not in owners]
+    owners = _contracts_beside(path)
+    wrong = [
+        name
+        for name in _ERROR.findall(path.read_text())
+        if name.partition("_")[0] not in owners and not _STANDARD_ERROR.match(name)
+    ]
     assert not wrong, f"{short(path)}: {wrong} start with none of {owners}"
 
 
