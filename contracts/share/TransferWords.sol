@@ -91,10 +91,9 @@ library TransferWords {
             );
         }
         if (refusal == Refusal.TooManyHolders) {
-            return
-                string.concat(
-                    "The share already has ", limit.toString(), " holders, the most that it may have."
-                );
+            return string.concat(
+                "The share may have at most ", limit.toString(), " holders and has no room for another."
+            );
         }
         if (refusal == Refusal.SenderBelowMinimum) {
             return string.concat(
