@@ -327,7 +327,9 @@ contract ClusterShare is ShareBase, IClusterShare {
     /// @inheritdoc IERC7943Fungible
     function canTransfer(address from, address to, uint256 amount) external view returns (bool) {
         SharesWord shares = _holdings[from].shares;
-        if (_index.closed || to == address(this) || amount > shares.available()) return false;
+        // The rules take nobody for an issue or a burn, which a transfer never is.
+        bool isTransfer = from != address(0) && to != address(0) && to != address(this);
+        if (!isTransfer || _index.closed || amount > shares.available()) return false;
         // slither-disable-next-line unused-return
         (Refusal refusal,) = IDENTITIES.refusalOf(
             address(this), from, to, amount, shares.balance(), _holdings[to].shares.balance()

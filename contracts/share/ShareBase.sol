@@ -71,7 +71,8 @@ abstract contract ShareBase is ERC20, ERC20Permit, Votes, Authorised, Reentrancy
         if (from != address(0)) {
             shares = _holdings[from].shares;
             if (amount > shares.balance()) revert ERC20InsufficientBalance(from, shares.balance(), amount);
-            if (mover != Mover.Order) _checkAvailable(from, shares, amount);
+            // Of what a taker or an order moves, more was checked before.
+            if (mover == Mover.Owner) _checkAvailable(from, shares, amount);
         }
         // The share itself could never hand on what it earned, whoever admits it.
         if (to == address(this)) revert IERC7943Fungible.ERC7943CannotReceive(to);

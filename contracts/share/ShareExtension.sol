@@ -18,13 +18,8 @@ import {ShareBase} from "./ShareBase.sol";
 /// @dev Runs by delegatecall alone: `address(this)` is the share, and what is immutable here is of the whole system and
 ///      the same for all shares, which take it from here. Nothing here can be replaced.
 contract ShareExtension is ShareBase {
-    address private immutable SELF;
-
     /// @dev Kept for the shares' constructors.
     ShareSystem private _system;
-
-    /// @notice Called directly, not by a share.
-    error ShareExtension_NotAShare();
 
     constructor(
         IAuthority authority_,
@@ -42,14 +37,8 @@ contract ShareExtension is ShareBase {
             ShareSystem(authority_, registry, identities, waterfall, stablecoin, enforcement, desk, capital)
         )
     {
-        SELF = address(this);
         _system =
             ShareSystem(authority_, registry, identities, waterfall, stablecoin, enforcement, desk, capital);
-    }
-
-    modifier onlyShare() {
-        if (address(this) == SELF) revert ShareExtension_NotAShare();
-        _;
     }
 
     modifier onlyEnforcement() {
@@ -100,6 +89,7 @@ contract ShareExtension is ShareBase {
 
     /// @dev See IClusterShare.
     function assignIncome(address taker, uint256 units, address payee) external {
+        _checkMaySend(msg.sender);
         _assign(msg.sender, taker, units, payee);
     }
 
@@ -127,10 +117,33 @@ contract ShareExtension is ShareBase {
         }
         uint256 spent = _encumbrances[from][msg.sender].amount;
         if (spent > amount) spent = amount;
+        _checkDelivery(from, amount, spent);
         if (amount != spent) _spendAllowance(from, msg.sender, amount - spent);
         _release(from, msg.sender, spent);
         _move(from, to, amount, Mover.Taker);
         return true;
+    }
+
+    /// @dev What is not `spent` from the taker's encumbrance must be available. Where a freeze reaches into encumbrances it
+    ///      does so as an order would, newest first: a taker can deliver what that would leave it, whoever comes first.
+    function _checkDelivery(address owner, uint256 amount, uint256 spent) private view {
+        SharesWord shares = _holdings[owner].shares;
+        uint256 balance = shares.balance();
+        if (amount > balance) revert ERC20InsufficientBalance(owner, balance, amount);
+        uint256 unfrozen = balance > shares.frozen() ? balance - shares.frozen() : 0;
+        if (amount == spent && shares.encumbered() > unfrozen) {
+            address[] storage takers = _takers[owner];
+            for (uint256 i; takers[i] != msg.sender; ++i) {
+                uint256 older = _encumbrances[owner][takers[i]].amount;
+                unfrozen = unfrozen > older ? unfrozen - older : 0;
+            }
+        }
+        if (amount > unfrozen) {
+            revert IERC7943Fungible.ERC7943InsufficientUnfrozenBalance(owner, amount, unfrozen);
+        }
+        if (amount - spent > shares.available()) {
+            revert ClusterShare_InsufficientAvailable(owner, shares.available(), amount - spent);
+        }
     }
 
     function _pledgeUntil(address owner, address taker, uint256 amount, uint40 expiresAt) private {
@@ -140,11 +153,18 @@ contract ShareExtension is ShareBase {
 
     function _pledge(address owner, address taker, uint256 amount, uint256 expiresAt) private {
         if (amount == 0) revert ClusterShare_ZeroEncumbrance();
+        _checkMaySend(owner);
         SharesWord shares = _holdings[owner].shares;
         if (amount > shares.balance()) revert ERC20InsufficientBalance(owner, shares.balance(), amount);
         _checkAvailable(owner, shares, amount);
         _checkEncumbrancer(taker);
         _encumber(owner, taker, amount, expiresAt);
+    }
+
+    /// @dev A blocked wallet is not its investor's any more: what it pledged could not be delivered, and whom it assigned
+    ///      income to would keep it after a recovery.
+    function _checkMaySend(address owner) private view {
+        if (!IDENTITIES.canSend(owner)) revert IERC7943Fungible.ERC7943CannotSend(owner);
     }
 
     function _checkEncumbrancer(address taker) private view {
@@ -190,7 +210,8 @@ contract ShareExtension is ShareBase {
         Holding memory from = _holdings[lost];
         Holding memory to = _holdings[replacement];
         if (
-            lost == replacement || replacement == address(this) || from.income.has(IncomeWordLib.RECOVERED)
+            lost == address(0) || replacement == address(0) || replacement == address(this)
+                || lost == replacement || from.income.has(IncomeWordLib.RECOVERED)
                 || to.income.has(IncomeWordLib.RECOVERED) || to.shares.encumbered() != 0
         ) revert ClusterShare_CannotRecover(lost, replacement);
         uint256 balance = from.shares.balance();

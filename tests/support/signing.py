@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ape import chain
 from ape.api import AccountAPI
-from eth_account.messages import SignableMessage
+from ape.contracts import ContractInstance
+from eth_account.messages import SignableMessage, encode_typed_data
 
 _CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
@@ -18,3 +22,27 @@ def signed(signer: AccountAPI, message: SignableMessage) -> tuple[int, bytes, by
 def mirrored(v: int, r: bytes, s: bytes) -> tuple[int, bytes, bytes]:
     """The other signature that recovers to the same signer: contracts refuse its s as too high."""
     return 55 - v, r, (_CURVE_ORDER - int.from_bytes(s)).to_bytes(32)
+
+
+def permit_message(
+    share: ContractInstance, chain_id: int | None = None, **permit: Any
+) -> SignableMessage:
+    """What an owner signs for `permit` of a share, by eth_account and not by the contract."""
+    return encode_typed_data(
+        domain_data={
+            "name": share.name(),
+            "version": "1",
+            "chainId": chain_id or chain.chain_id,
+            "verifyingContract": share.address,
+        },
+        message_types={
+            "Permit": [
+                {"name": "owner", "type": "address"},
+                {"name": "spender", "type": "address"},
+                {"name": "value", "type": "uint256"},
+                {"name": "nonce", "type": "uint256"},
+                {"name": "deadline", "type": "uint256"},
+            ]
+        },
+        message_data=permit,
+    )

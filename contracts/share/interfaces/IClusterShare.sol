@@ -98,9 +98,10 @@ struct Encumbrance {
 ///         income of encumbered shares, irrevocably while they are encumbered.
 ///
 ///         **Orders** (ERC-7943). Enforcement freezes, moves frozen shares, and recovers lost wallets. A freeze outranks an
-///         encumbrance: available = max(0, balance − encumbered − frozen), and a delivery is bounded by it too. A holder
-///         frozen whole (2^64 − 1) goes on earning and can take nothing out; nor can those with an interest in that income.
-///         An order that takes more than is unencumbered shrinks encumbrances, newest first, and calls no taker.
+///         encumbrance: available = max(0, balance − encumbered − frozen), and where it reaches into encumbrances, newest
+///         first, only what it leaves of one can be delivered. A holder frozen whole (2^64 − 1) goes on earning and can
+///         take nothing out; nor can those with an interest in that income. An order that takes more than is
+///         unencumbered shrinks encumbrances, newest first, and calls no taker.
 ///
 ///         **The end.** When the cluster is retired the books are closed: shares move only by delivery or order, what was
 ///         earned stays claimable for ever, and what still streams goes on to its end.

@@ -75,6 +75,7 @@ interface IClusterShareNotices {
     error ClusterShare_AssignedToAnother(address taker, address payee);
     /// @notice An order may take what is frozen: `frozen`, not `amount`.
     error ClusterShare_NotFrozen(address account, uint256 frozen, uint256 amount);
-    /// @notice `lost` is `replacement`, was recovered before, or `replacement` was recovered or has encumbrances.
+    /// @notice `lost` is `replacement` or was recovered before, `replacement` was recovered or has encumbrances, or either
+    ///         is nobody.
     error ClusterShare_CannotRecover(address lost, address replacement);
 }

@@ -12,37 +12,13 @@ from ape import chain
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 from ape_ethereum.provider import Web3Provider
-from eth_account.messages import SignableMessage, encode_typed_data
 
 from tests.support.income import UINT256_MAX, OpenShare, deploy_open_share, now
 from tests.support.scenario import YEAR_SECONDS
-from tests.support.signing import mirrored, signed
+from tests.support.signing import mirrored, permit_message, signed
 
 ZERO_ADDRESS = "0x" + "00" * 20
 OTHER_CHAIN_ID = 8_453
-
-
-def _message(
-    share: ContractInstance, chain_id: int | None = None, **permit: Any
-) -> SignableMessage:
-    return encode_typed_data(
-        domain_data={
-            "name": share.name(),
-            "version": "1",
-            "chainId": chain_id or chain.chain_id,
-            "verifyingContract": share.address,
-        },
-        message_types={
-            "Permit": [
-                {"name": "owner", "type": "address"},
-                {"name": "spender", "type": "address"},
-                {"name": "value", "type": "uint256"},
-                {"name": "nonce", "type": "uint256"},
-                {"name": "deadline", "type": "uint256"},
-            ]
-        },
-        message_data=permit,
-    )
 
 
 def _signed(
@@ -54,7 +30,7 @@ def _signed(
 ) -> tuple[Any, ...]:
     """The arguments of `permit`, for 7 shares' smallest units and ten minutes but for `changes`."""
     permit = {"value": 7, "nonce": share.nonces(owner), "deadline": now() + 600} | changes
-    message = _message(share, owner=owner.address, spender=spender.address, **permit)
+    message = permit_message(share, owner=owner.address, spender=spender.address, **permit)
     deadline = permit["deadline"]
     return (owner.address, spender.address, permit["value"], deadline, *signed(signer, message))
 
@@ -231,7 +207,7 @@ def test_domain_separator__here_and_on_another_chain__equals_eip712s(
 ) -> None:
     permit = {"owner": holder.address, "spender": holder.address}
     permit |= {"value": 0, "nonce": 0, "deadline": 0}
-    here = _message(share, **permit).header
+    here = permit_message(share, **permit).header
     assert share.DOMAIN_SEPARATOR() == here
     fields, name, version, chain_id, contract, salt, extensions = share.eip712Domain()
     # Name, version, chain and contract; neither salt nor extensions.
@@ -239,7 +215,7 @@ def test_domain_separator__here_and_on_another_chain__equals_eip712s(
     assert (name, version, chain_id) == (share.name(), "1", chain.chain_id)
     assert (contract, salt, extensions) == (share.address, b"\0" * 32, [])
     with _chain_id(OTHER_CHAIN_ID):
-        there = _message(share, chain_id=OTHER_CHAIN_ID, **permit).header
+        there = permit_message(share, chain_id=OTHER_CHAIN_ID, **permit).header
         assert share.DOMAIN_SEPARATOR() == there != here
 
 
