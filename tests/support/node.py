@@ -100,7 +100,7 @@ class Call:
         """The only value, or a dictionary by name of several or of a struct's members."""
         function = self.function
         values = decode(function.outputs, bytes.fromhex(output[2:]))
-        if len(values) == 1 and not function.outputs[0].startswith("("):
+        if len(values) == 1 and not function.outputs[0].endswith(")"):
             return values[0]
         return dict(zip(function.fields, values[0] if len(values) == 1 else values, strict=True))
 
@@ -178,13 +178,16 @@ class Node:
 
     def request(self, method: str, *params: Any) -> Any:
         """The result. Raises TransactionFailed with the node's words."""
-        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        headers = {"Content-Type": "application/json"}
-        self._connection.request("POST", "/", json.dumps(body), headers)
-        answer = json.loads(self._connection.getresponse().read())
+        answer = self._answer(method, *params)
         if "error" in answer:
             raise TransactionFailed(f"{method}: {answer['error']}")
         return answer["result"]
+
+    def _answer(self, method: str, *params: Any) -> Any:
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        headers = {"Content-Type": "application/json"}
+        self._connection.request("POST", "/", json.dumps(body), headers)
+        return json.loads(self._connection.getresponse().read())
 
     def send(self, at: int | None, sender: str, call: Call) -> bool:
         """The call as a transaction in a block of second `at`: whether it succeeded.
@@ -202,6 +205,20 @@ class Node:
         receipt = self.request("eth_sendTransactionSync", transaction)
         assert at in (None, receipt["blockTimestamp"]), "the block has another second"
         return bool(receipt["status"] == "0x1")
+
+    def refusal(self, sender: str, call: Call) -> bytes | None:
+        """What the call would revert with now, as a transaction of `sender`; None if it would not.
+
+        Raises TransactionFailed where the node refuses for a reason of its own.
+        """
+        question = {"from": sender, "to": str(call.contract.address), "data": call.data}
+        answer = self._answer("eth_call", question, "latest")
+        if "error" not in answer:
+            return None
+        data = answer["error"].get("data")
+        if data is None:
+            raise TransactionFailed(f"{call.name}: {answer['error']}")
+        return bytes.fromhex(data[2:])
 
     def mine(self, at: int) -> None:
         """An empty block at second `at`, unless the newest is of that second."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ape
 import pytest
-from ape import chain, project
+from ape import project
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 
-from tests.support.income import UINT256_MAX
 from tests.support.revenue import REF, Books
-from tests.support.scenario import SHARE, USD, Scenario
+from tests.support.scenario import USD, Scenario
 
 MAX_RECEIVED = 10**18
 KINDS = range(4)
@@ -133,35 +132,6 @@ def test_receive_income__inflow_resumed__open_at_once(
     books.receive(1)
 
 
-def test_receive_income__stablecoin_with_a_fee__what_arrived_counts(
-    scenario: Scenario, holder: AccountAPI, customer: AccountAPI
-) -> None:
-    hostile, waterfall, cluster_id = _hostile_waterfall(scenario, holder, customer)
-    hostile.setFee(100, sender=customer)
-    receipt = waterfall.receiveIncome(cluster_id, 1_000, 0, REF, sender=customer)
-    assert receipt.return_value == waterfall.state(cluster_id).received == 990
-    hostile.setFee(10_000, sender=customer)
-    with ape.reverts(waterfall.Waterfall_ZeroAmount):
-        waterfall.receiveIncome(cluster_id, 1_000, 0, REF, sender=customer)
-
-
-@pytest.mark.parametrize("function", ["receiveIncome", "distribute"])
-def test_receive_income__stablecoin_calls_back__refused_inside_and_counted_once(
-    scenario: Scenario, holder: AccountAPI, customer: AccountAPI, function: str
-) -> None:
-    hostile, waterfall, cluster_id = _hostile_waterfall(scenario, holder, customer)
-    arguments: list[object] = [cluster_id]
-    if function == "receiveIncome":
-        arguments += [5, 0, REF]
-    call = getattr(waterfall, function).encode_input(*arguments)
-    hostile.callBack(waterfall, call, sender=customer)
-    waterfall.receiveIncome(cluster_id, 1_000, 0, REF, sender=customer)
-    assert hostile.callSucceeded() is False
-    # ReentrancyGuardReentrantCall()
-    assert bytes(hostile.callResult()).hex() == "3ee5aeb5"
-    assert waterfall.state(cluster_id).received == hostile.balanceOf(waterfall) == 1_000
-
-
 def test_constructor__stablecoin_of_other_decimals__refused_by_name(
     scenario: Scenario,
 ) -> None:
@@ -176,19 +146,3 @@ def test_constructor__stablecoin_of_other_decimals__refused_by_name(
         scenario.deployer.deploy(
             project.Waterfall, system.authority, system.registry, system.oracle, hostile
         )
-
-
-def _hostile_waterfall(
-    scenario: Scenario, holder: AccountAPI, customer: AccountAPI
-) -> tuple[ContractInstance, ContractInstance, int]:
-    """A stablecoin that misbehaves, a waterfall of it, and a Live cluster."""
-    system = scenario.system
-    cluster_id, _ = scenario.live_cluster([holder], [100 * SHARE])
-    hostile = scenario.deployer.deploy(project.HostileUsd, 6)
-    waterfall = scenario.deployer.deploy(
-        project.Waterfall, system.authority, system.registry, system.oracle, hostile
-    )
-    hostile.mint(customer, 10_000, sender=customer)
-    hostile.approve(waterfall, UINT256_MAX, sender=customer)
-    chain.mine()
-    return hostile, waterfall, cluster_id

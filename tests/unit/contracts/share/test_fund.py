@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import ape
 import pytest
-from ape import chain, project
+from ape import chain
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 
@@ -20,7 +20,7 @@ from tests.support.income import (
     is_close,
     next_boundary,
 )
-from tests.support.scenario import SHARE, USD, Scenario, travel_to
+from tests.support.scenario import USD, Scenario, travel_to
 
 MAX_FUNDED = 10**18
 
@@ -148,22 +148,6 @@ def test_fund__stablecoin_paused__refused_and_later_accepted(
     assert ground.share.streamState().fundedUsd6 == 0
     stablecoin.unpause(sender=deployer)
     ground.fund(5)
-
-
-def test_fund__less_arrives_than_was_sent__refused(
-    scenario: Scenario, issuer: AccountAPI, customer: AccountAPI, holder: AccountAPI
-) -> None:
-    hostile = scenario.deployer.deploy(project.HostileUsd, 6)
-    cluster_id = scenario.register_cluster()
-    scenario.open_funding(cluster_id)
-    share = deploy_open_share(scenario, cluster_id, customer, hostile)
-    scenario.issue(share, [holder], [100 * SHARE])
-    hostile.mint(customer, 20_000, sender=customer)
-    hostile.approve(share, UINT256_MAX, sender=customer)
-    hostile.setFee(1, sender=customer)
-    with ape.reverts(share.ClusterShare_FundingShort, amountUsd6=10_000, received=9_999):
-        share.fund(10_000, sender=customer)
-    assert hostile.balanceOf(share) == share.streamState().fundedUsd6 == 0
 
 
 def test_fund__money_sent_past_it__streams_to_nobody(
