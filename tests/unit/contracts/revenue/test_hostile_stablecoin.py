@@ -371,6 +371,7 @@ def test_waterfall__stablecoin_calls_in_a_transfer_of_others__nothing_but_being_
         (-MORE, error("Waterfall_ZeroAmount()")),
         (-MORE - 1, PANIC),
     ],
+    ids=["up", "down", "down by all", "below what it was"],
 )
 def test_receive_income__balance_changed_in_the_middle__what_is_there_counts(
     stage: Stage, change: int, refusal: bytes | None, moment: Moment

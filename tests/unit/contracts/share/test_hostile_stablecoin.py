@@ -15,7 +15,9 @@ import pytest
 from ape import project
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
+from ape.managers.accounts import TestAccountManager
 
+from scripts._lib import roles
 from tests.support.hostile import (
     PANIC,
     REENTRANT,
@@ -42,17 +44,37 @@ def hostile(deployer: AccountAPI) -> Iterator[Hostile]:
 
 
 @pytest.fixture(scope="module")
+def borrower(accounts: TestAccountManager) -> AccountAPI:
+    return accounts[17]
+
+
+@pytest.fixture(scope="module")
+def lender(accounts: TestAccountManager) -> AccountAPI:
+    return accounts[18]
+
+
+@pytest.fixture(scope="module")
 def share(
     scenario: Scenario,
     hostile: Hostile,
+    admin: AccountAPI,
+    deployer: AccountAPI,
     customer: AccountAPI,
     holder: AccountAPI,
     other_holder: AccountAPI,
+    borrower: AccountAPI,
+    lender: AccountAPI,
 ) -> ContractInstance:
-    """Of two equal holders, for whom `INCOME` has streamed while the stablecoin was good."""
+    """Of three equal holders, for whom `INCOME` has streamed while the stablecoin was good. The
+    third has pledged all shares to the deployer and assigned their income to the lender."""
     cluster_id = scenario.register_cluster()
     scenario.open_funding(cluster_id)
-    return open_share(scenario, hostile, cluster_id, customer, [holder, other_holder])
+    scenario.system.authority.grantRole(roles.ENCUMBRANCER_ROLE, deployer, 0, sender=admin)
+    share = open_share(scenario, hostile, cluster_id, customer, [holder, other_holder, borrower])
+    hostile.do(borrower, share, "encumber", deployer, SHARES)
+    hostile.do(borrower, share, "assignIncome", deployer, SHARES, lender)
+    stream(hostile, share, customer, INCOME)
+    return share
 
 
 def open_share(
@@ -66,35 +88,52 @@ def open_share(
     scenario.issue(share, holders, [SHARES] * len(holders))
     hostile.do(funder, hostile.usd, "mint", funder, 10 * INCOME)
     hostile.do(funder, hostile.usd, "approve", share, UINT256_MAX)
-    hostile.do(funder, share, "fund", INCOME)
-    hostile.wait(2 * DAY)
     return share
+
+
+def stream(hostile: Hostile, share: ContractInstance, funder: AccountAPI, amount_usd6: int) -> None:
+    """Fund the share, and wait until all of it has streamed."""
+    hostile.do(funder, share, "fund", amount_usd6)
+    hostile.wait(2 * DAY)
 
 
 @pytest.fixture
 def owners(
-    holder: AccountAPI, other_holder: AccountAPI, keeper: AccountAPI, hostile: Hostile
-) -> list[Any]:
-    """All who ever hold in these tests."""
-    return [holder, other_holder, keeper, hostile.usd]
+    holder: AccountAPI,
+    other_holder: AccountAPI,
+    borrower: AccountAPI,
+    lender: AccountAPI,
+    keeper: AccountAPI,
+    hostile: Hostile,
+) -> list[tuple[Any, ...]]:
+    """The views of all accounts that ever earn in these tests."""
+    holders = [holder, other_holder, borrower, keeper, hostile.usd]
+    assigned = ("interestState", borrower, lender)
+    return [*(("accountState", each) for each in holders), assigned]
 
 
-def surplus(hostile: Hostile, share: ContractInstance, owners: list[Any]) -> int:
-    """What the share holds beyond all that it owes, earned or not; negative where it owes more."""
-    stream = hostile.see(share, "streamState")
-    accounts = [hostile.see(share, "accountState", owner) for owner in owners]
-    owed = stream["fundedUsd6"] - sum(account["claimedUsd6"] for account in accounts)
-    parts = ("indexRemainder", "unstreamed", "fundingRemainder")
-    assert owed * SCALE == sum(account["earned"] for account in accounts) + sum(
-        stream[part] for part in parts
-    )
-    return hostile.balance(share) - int(owed)
+def accounts_of(
+    hostile: Hostile, share: ContractInstance, owners: list[tuple[Any, ...]]
+) -> list[tuple[int, int]]:
+    """What each has claimed, in 10⁻⁶ dollars, and earned beside, to the last fraction."""
+    states = [hostile.see(share, *view) for view in owners]
+    return [(state.get("claimedUsd6", state.get("claimed")), state["earned"]) for state in states]
 
 
-def incomes(hostile: Hostile, share: ContractInstance, owners: list[Any]) -> list[int]:
+def incomes(hostile: Hostile, share: ContractInstance, owners: list[tuple[Any, ...]]) -> list[int]:
     """Claimed and earned of each, to the last fraction."""
-    states = [hostile.see(share, "accountState", owner) for owner in owners]
-    return [state["claimedUsd6"] * SCALE + state["earned"] for state in states]
+    accounts = accounts_of(hostile, share, owners)
+    return [claimed * SCALE + earned for claimed, earned in accounts]
+
+
+def surplus(hostile: Hostile, share: ContractInstance, owners: list[tuple[Any, ...]]) -> int:
+    """What the share holds beyond all that it owes, earned or not; negative where it owes more."""
+    state = hostile.see(share, "streamState")
+    accounts = accounts_of(hostile, share, owners)
+    owed = state["fundedUsd6"] - sum(claimed for claimed, _ in accounts)
+    streaming = state["indexRemainder"] + state["unstreamed"] + state["fundingRemainder"]
+    assert owed * SCALE == sum(earned for _, earned in accounts) + streaming
+    return hostile.balance(share) - int(owed)
 
 
 def short(received: int) -> bytes:
@@ -108,7 +147,7 @@ def test_fund__stablecoin_with_a_vice__taken_whole_or_refused_by_name(
     customer: AccountAPI,
     holder: AccountAPI,
     other_holder: AccountAPI,
-    owners: list[Any],
+    owners: list[tuple[Any, ...]],
     vice: Vice,
 ) -> None:
     failed = error("SafeERC20FailedOperation(address)", hostile.usd)
@@ -128,51 +167,63 @@ def test_fund__stablecoin_with_a_vice__taken_whole_or_refused_by_name(
     hostile.turn(Vice.NONE)
     assert surplus(hostile, share, owners) == 0
     # What was taken before, and what is from now on, is nobody's loss.
-    hostile.do(customer, share, "fund", MORE)
-    hostile.wait(2 * DAY)
+    stream(hostile, share, customer, MORE)
     for owner in (holder, other_holder):
         hostile.do(owner, share, "claim")
     funded = INCOME + MORE * (1 if refusal else 2)
-    assert abs(hostile.balance(holder) - funded // 2) <= 1
+    assert abs(hostile.balance(holder) - funded // 3) <= 1
     assert surplus(hostile, share, owners) == 0
 
 
-@pytest.mark.parametrize("function", ["claim", "claimFor"])
+@pytest.mark.parametrize("function", ["claim", "claimFor", "claimTo", "claimAssigned"])
 @pytest.mark.parametrize("vice", Vice, ids=str)
 def test_claim__stablecoin_with_a_vice__paid_or_refused_and_nobody_else_touched(
     hostile: Hostile,
     share: ContractInstance,
+    deployer: AccountAPI,
     holder: AccountAPI,
     other_holder: AccountAPI,
+    borrower: AccountAPI,
+    lender: AccountAPI,
     keeper: AccountAPI,
-    owners: list[Any],
+    owners: list[tuple[Any, ...]],
     vice: Vice,
     function: str,
 ) -> None:
-    due = hostile.see(share, "claimableUsd6", holder)
-    others = hostile.see(share, "claimableUsd6", other_holder)
-    claim = (holder, share, "claim") if function == "claim" else (keeper, share, function, holder)
+    sender, arguments, payee = {
+        "claim": (holder, (), holder),
+        "claimFor": (keeper, (holder,), holder),
+        "claimTo": (deployer, (holder, keeper), keeper),
+        "claimAssigned": (keeper, (borrower, lender), lender),
+    }[function]
+    claim = (sender, share, function, *arguments)
+    due = others = hostile.see(share, "claimableUsd6", other_holder)
     failed = error("SafeERC20FailedOperation(address)", hostile.usd)
     refusal = {
         Vice.RETURNS_FALSE: failed,
         Vice.RETURNS_TWO: failed,
         Vice.PAUSED: error("HostileUsd_Paused()"),
     }.get(vice)
+    before = incomes(hostile, share, owners)
     hostile.turn(vice)
     assert hostile.refusal(*claim) == refusal
     if refusal is None:
         hostile.do(*claim)
-        assert hostile.see(share, "claimedUsd6", holder) == due
     hostile.turn(Vice.NONE)
     if refusal is not None:
         # It was refused, and is paid as soon as the stablecoin allows it.
         hostile.do(*claim)
     arrived = {Vice.FEE: less_fee(due), Vice.FEE_OF_ALL: 0, Vice.MOVES_NOTHING: 0}.get(vice, due)
-    assert hostile.balance(holder) == arrived
+    assert hostile.balance(payee) == arrived
+    claimant = lender if function == "claimAssigned" else holder
+    nothing = error("ClusterShare_NothingToClaim(address)", claimant)
+    assert hostile.refusal(*claim) == nothing
+    assert incomes(hostile, share, owners) == before
     taken = {Vice.SURCHARGE: due // 100, Vice.MOVES_NOTHING: -due}.get(vice, 0)
     assert surplus(hostile, share, owners) == -taken
 
-    assert hostile.see(share, "claimableUsd6", other_holder) == others
+    last = (lender, "claimAssigned", borrower, lender) if claimant is holder else (holder, "claim")
+    hostile.do(last[0], share, *last[1:])
     if taken > 0:
         # The stablecoin has it: the last claimant waits until it is given back.
         held = hostile.balance(share)
@@ -192,7 +243,7 @@ def test_claim__stablecoin_blacklists__only_who_is_listed_waits(
     holder: AccountAPI,
     other_holder: AccountAPI,
     keeper: AccountAPI,
-    owners: list[Any],
+    owners: list[tuple[Any, ...]],
     listed: str,
 ) -> None:
     due = hostile.see(share, "claimableUsd6", holder)
@@ -216,14 +267,16 @@ def test_claim__stablecoin_blacklists__only_who_is_listed_waits(
 
 
 @pytest.mark.parametrize("moment", TRANSFERS, ids=str)
-@pytest.mark.parametrize("outer", ["fund", "claim", "claimFor"])
+@pytest.mark.parametrize("outer", ["fund", "claim", "claimFor", "claimAssigned"])
 def test_claim__stablecoin_calls_back_into_the_money__refused_inside_and_paid_once(
     hostile: Hostile,
     share: ContractInstance,
     customer: AccountAPI,
     holder: AccountAPI,
     other_holder: AccountAPI,
-    owners: list[Any],
+    borrower: AccountAPI,
+    lender: AccountAPI,
+    owners: list[tuple[Any, ...]],
     outer: str,
     moment: Moment,
 ) -> None:
@@ -233,16 +286,17 @@ def test_claim__stablecoin_calls_back_into_the_money__refused_inside_and_paid_on
         (share, "claim"),
         (share, "claimFor", holder),
         (share, "claimFor", other_holder),
+        (share, "claimAssigned", borrower, lender),
     ]
     before = incomes(hostile, share, owners)
     hostile.call_back(moment, *inner)
-    if outer == "fund":
-        hostile.do(customer, share, "fund", MORE)
-    else:
-        hostile.do(holder, share, outer, *([holder] if outer == "claimFor" else []))
+    arguments = {"fund": [MORE], "claim": [], "claimFor": [holder]}
+    sender = customer if outer == "fund" else holder
+    hostile.do(sender, share, outer, *arguments.get(outer, [borrower, lender]))
     assert hostile.answers() == [REENTRANT] * len(inner)
-    assert hostile.balance(holder) == (0 if outer == "fund" else due)
-    assert hostile.balance(other_holder) == 0
+    paid = {holder: outer in ("claim", "claimFor"), lender: outer == "claimAssigned"}
+    for account in (holder, other_holder, lender):
+        assert hostile.balance(account) == (due if paid.get(account) else 0)
     assert incomes(hostile, share, owners) == before
     assert surplus(hostile, share, owners) == 0
 
@@ -253,14 +307,21 @@ def test_claim__stablecoin_calls_in_a_transfer_of_others__nothing_but_being_insi
     customer: AccountAPI,
     holder: AccountAPI,
     other_holder: AccountAPI,
-    owners: list[Any],
+    borrower: AccountAPI,
+    lender: AccountAPI,
+    owners: list[tuple[Any, ...]],
 ) -> None:
-    calls = [(share, "claimFor", owner) for owner in (holder, other_holder)]
-    hostile.call_back(Moment.BEFORE_TRANSFER, *calls, (share, "fund", 1))
+    hostile.call_back(
+        Moment.BEFORE_TRANSFER,
+        (share, "claimFor", holder),
+        (share, "claimFor", other_holder),
+        (share, "claimAssigned", borrower, lender),
+        (share, "fund", 1),
+    )
     hostile.do(customer, hostile.usd, "transfer", holder, 0)
     not_funder = error("ClusterShare_NotTheWaterfall(address)", hostile.usd)
-    assert hostile.answers() == [None, None, not_funder]
-    assert hostile.balance(holder) == hostile.see(share, "claimedUsd6", holder) > 0
+    assert hostile.answers() == [None, None, None, not_funder]
+    assert hostile.balance(holder) == hostile.balance(lender) > 0
     assert surplus(hostile, share, owners) == 0
 
 
@@ -270,11 +331,12 @@ def test_claim__stablecoin_moves_shares_in_the_middle__every_income_as_without(
     hostile: Hostile,
     share: ContractInstance,
     scenario: Scenario,
+    deployer: AccountAPI,
     customer: AccountAPI,
     holder: AccountAPI,
     other_holder: AccountAPI,
     keeper: AccountAPI,
-    owners: list[Any],
+    owners: list[tuple[Any, ...]],
     outer: str,
     moment: Moment,
 ) -> None:
@@ -286,6 +348,7 @@ def test_claim__stablecoin_moves_shares_in_the_middle__every_income_as_without(
         (share, "delegate", keeper),
         (share, "setPayee", keeper),
         (share, "approve", keeper, SHARES),
+        (share, "encumber", deployer, SHARES // 4),
         (share, "burn", SHARES // 4),
     ]
     before = incomes(hostile, share, owners)
@@ -297,6 +360,7 @@ def test_claim__stablecoin_moves_shares_in_the_middle__every_income_as_without(
     assert hostile.answers() == [None] * len(inner)
     assert incomes(hostile, share, owners) == before
     assert hostile.see(share, "balanceOf", hostile.usd) == SHARES // 4
+    assert hostile.see(share, "availableBalanceOf", hostile.usd) == 0
     assert hostile.see(share, "getVotes", keeper) == SHARES // 4
     assert surplus(hostile, share, owners) == 0
 
@@ -305,16 +369,19 @@ def test_fund__stablecoin_burns_every_share_in_the_middle__money_waits_for_the_n
     hostile: Hostile,
     share: ContractInstance,
     scenario: Scenario,
+    deployer: AccountAPI,
     customer: AccountAPI,
     holder: AccountAPI,
     other_holder: AccountAPI,
+    borrower: AccountAPI,
     keeper: AccountAPI,
-    owners: list[Any],
+    owners: list[tuple[Any, ...]],
 ) -> None:
     scenario.attest(hostile.usd)
-    for owner in (holder, other_holder):
+    hostile.do(deployer, share, "release", borrower, SHARES)
+    for owner in (holder, other_holder, borrower):
         hostile.do(owner, share, "transfer", hostile.usd, SHARES)
-    hostile.call_back(Moment.BEFORE_TRANSFER, (share, "burn", 2 * SHARES))
+    hostile.call_back(Moment.BEFORE_TRANSFER, (share, "burn", 3 * SHARES))
     hostile.do(customer, share, "fund", MORE)
     assert hostile.answers() == [None]
     assert hostile.see(share, "totalSupply") == 0
@@ -336,12 +403,13 @@ def test_fund__stablecoin_burns_every_share_in_the_middle__money_waits_for_the_n
         (-MORE, short(0)),
         (-MORE - 1, PANIC),
     ],
+    ids=["up", "down", "down by all", "below what it was"],
 )
 def test_fund__balance_changed_in_the_middle__refused_and_nothing_moved(
     hostile: Hostile,
     share: ContractInstance,
     customer: AccountAPI,
-    owners: list[Any],
+    owners: list[tuple[Any, ...]],
     change: int,
     refusal: bytes,
     moment: Moment,
@@ -357,7 +425,7 @@ def test_claim__balance_taken_in_the_middle__paid_and_the_loss_is_the_shares(
     hostile: Hostile,
     share: ContractInstance,
     holder: AccountAPI,
-    owners: list[Any],
+    owners: list[tuple[Any, ...]],
     moment: Moment,
 ) -> None:
     due = hostile.see(share, "claimableUsd6", holder)
@@ -376,11 +444,12 @@ def test_claim__balance_taken_outside_transfers__first_are_paid_last_wait_and_no
     holder: AccountAPI,
     other_holder: AccountAPI,
     keeper: AccountAPI,
-    owners: list[Any],
+    owners: list[tuple[Any, ...]],
 ) -> None:
     cluster_id = int(share.clusterId())
     neighbour = open_share(scenario, hostile, cluster_id, customer, [keeper])
-    taken = INCOME * 4 // 10
+    stream(hostile, neighbour, customer, INCOME)
+    taken = INCOME // 2
     hostile.rebase(share, INCOME - taken)
     due = hostile.see(share, "claimableUsd6", other_holder)
     hostile.do(holder, share, "claim")
@@ -403,7 +472,7 @@ def test_claim__balance_given_outside_transfers__nobodys(
     share: ContractInstance,
     holder: AccountAPI,
     other_holder: AccountAPI,
-    owners: list[Any],
+    owners: list[tuple[Any, ...]],
 ) -> None:
     before = incomes(hostile, share, owners)
     hostile.rebase(share, 2 * INCOME)
