@@ -1,4 +1,5 @@
-"""A share in Funding that a test's own account funds, and two holders of it."""
+"""A share in Funding that a test's own account funds, and two holders of it; another that
+Enforcement commands."""
 
 from __future__ import annotations
 
@@ -6,6 +7,9 @@ import pytest
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 
+from scripts._lib import roles
+from tests.support.desk import Counter, open_counter
+from tests.support.enforcement import Offices, open_registered_share
 from tests.support.income import UINT256_MAX, OpenShare, deploy_open_share
 from tests.support.scenario import SHARE, USD, Scenario
 
@@ -37,3 +41,42 @@ def ground(
 @pytest.fixture(scope="module")
 def share(ground: OpenShare) -> ContractInstance:
     return ground.share
+
+
+@pytest.fixture(scope="module")
+def counter(
+    scenario: Scenario,
+    customer: AccountAPI,
+    deployer: AccountAPI,
+    holder: AccountAPI,
+    other_holder: AccountAPI,
+) -> Counter:
+    """Three clusters with income to claim, whose shares obey the deployer."""
+    return open_counter(scenario, customer, deployer, holder, other_holder)
+
+
+@pytest.fixture(scope="module")
+def desk(counter: Counter) -> ContractInstance:
+    return counter.desk
+
+
+@pytest.fixture(scope="module")
+def offices(
+    scenario: Scenario,
+    customer: AccountAPI,
+    holder: AccountAPI,
+    other_holder: AccountAPI,
+    transfer_agent: AccountAPI,
+) -> Offices:
+    """Both offices of a cluster, three quarters of which `holder` has and a quarter
+    `other_holder`."""
+    system = scenario.system
+    ground = open_registered_share(scenario, customer, system.enforcement)
+    scenario.issue(ground.share, [holder, other_holder], [HOLDER_SHARES, OTHER_SHARES])
+    system.authority.grantRole(
+        roles.over(roles.TRANSFER_AGENT, ground.cluster_id),
+        transfer_agent,
+        0,
+        sender=scenario.issuer,
+    )
+    return Offices(ground, system.enforcement, transfer_agent, scenario.trustee)
