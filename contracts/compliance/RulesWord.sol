@@ -36,6 +36,11 @@ library RulesWordLib {
         limits.excludesCountries = excludesCountries(word);
     }
 
+    /// @notice Whether no limit is set.
+    function isUnlimited(RulesWord word) internal pure returns (bool) {
+        return RulesWord.unwrap(word) % ONE_HOLDER == 0;
+    }
+
     function minHolding(RulesWord word) internal pure returns (uint256) {
         return uint64(RulesWord.unwrap(word));
     }

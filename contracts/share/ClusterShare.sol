@@ -112,6 +112,7 @@ contract ClusterShare is ShareBase, IClusterShare {
 
     /// @inheritdoc IClusterShare
     function claimTo(address owner, address recipient) external onlyDesk returns (uint256 amountUsd6) {
+        if (recipient == address(this)) revert ClusterShare_InvalidPayee(recipient);
         return _claim(owner, recipient);
     }
 
@@ -137,12 +138,22 @@ contract ClusterShare is ShareBase, IClusterShare {
         IncomeWord income = interest.income.settled(interest.units, _currentIndex());
         amountUsd6 = income.earned() >> INDEX_FRACTION_BITS;
         if (amountUsd6 == 0) revert ClusterShare_NothingToClaim(payee);
+        address recipient = _lastSuccessor(payee);
         if (_holdings[owner].shares.frozen() == SharesWordLib.ALL) revert ClusterShare_IncomeFrozen(owner);
+        if (_holdings[recipient].shares.frozen() == SharesWordLib.ALL) {
+            revert ClusterShare_IncomeFrozen(recipient);
+        }
         interest.income = income.minusEarned(amountUsd6 << INDEX_FRACTION_BITS);
         uint64 claimed = interest.claimedUsd6 + uint64(amountUsd6);
         interest.claimedUsd6 = claimed;
         emit AssignedIncomeClaimed(owner, payee, amountUsd6, claimed);
-        STABLECOIN.safeTransfer(payee, amountUsd6);
+        STABLECOIN.safeTransfer(recipient, amountUsd6);
+    }
+
+    /// @dev As often as a wallet was recovered, which takes two offices and two weeks each time.
+    function _lastSuccessor(address account) private view returns (address) {
+        while (_successors[account] != address(0)) account = _successors[account];
+        return account;
     }
 
     /// @inheritdoc IClusterShare

@@ -159,18 +159,18 @@ contract Enforcement is IEnforcement, Authorised {
     /// @inheritdoc IEnforcement
     function proposeForcedTransfer(
         ClusterId clusterId,
-        address from,
+        address owner,
         address to,
         uint256 amount,
         bytes32 reference_
     ) external onlyPower(Powers.TRANSFER_AGENT, clusterId) returns (uint256 orderId) {
-        if (from == to || from == address(0) || to == address(0)) {
-            revert Enforcement_InvalidParties(from, to);
+        if (owner == to || owner == address(0) || to == address(0)) {
+            revert Enforcement_InvalidParties(owner, to);
         }
         uint256 limit = _shareOf(clusterId).totalSupply();
         if (amount == 0 || amount > limit) revert Enforcement_AmountOutOfRange(amount, limit);
         return _propose(
-            clusterId, OrderKind.ForcedTransfer, FORCED_TRANSFER_DELAY, from, to, uint64(amount), reference_
+            clusterId, OrderKind.ForcedTransfer, FORCED_TRANSFER_DELAY, owner, to, uint64(amount), reference_
         );
     }
 
@@ -191,7 +191,7 @@ contract Enforcement is IEnforcement, Authorised {
         ClusterId clusterId,
         OrderKind kind,
         uint256 delay,
-        address from,
+        address owner,
         address to,
         uint64 amount,
         bytes32 reference_
@@ -205,7 +205,7 @@ contract Enforcement is IEnforcement, Authorised {
             executableAt: uint40(block.timestamp + delay),
             expiresAt: uint40(block.timestamp + delay + ORDER_LIFE),
             amount: amount,
-            from: from,
+            owner: owner,
             to: to,
             reference_: reference_
         });
@@ -248,21 +248,21 @@ contract Enforcement is IEnforcement, Authorised {
 
     function _forceTransfer(Order memory executed) private {
         IClusterShare share = _shareOf(executed.clusterId);
-        uint256 frozen = share.getFrozenTokens(executed.from);
+        uint256 frozen = share.getFrozenTokens(executed.owner);
         if (executed.amount > frozen) {
-            revert Enforcement_NotFrozen(executed.from, executed.amount, frozen);
+            revert Enforcement_NotFrozen(executed.owner, executed.amount, frozen);
         }
         // Of an account that is frozen whole, whatever is left stays so.
         if (frozen != SharesWordLib.ALL) {
-            _lower(_terms[executed.clusterId][executed.from], frozen - executed.amount);
+            _lower(_terms[executed.clusterId][executed.owner], frozen - executed.amount);
         }
         // Always true: what it refuses it reverts.
         // slither-disable-next-line unused-return
-        share.forcedTransfer(executed.from, executed.to, executed.amount);
+        share.forcedTransfer(executed.owner, executed.to, executed.amount);
     }
 
     function _recover(Order memory executed) private {
-        (address lost, address replacement) = (executed.from, executed.to);
+        (address lost, address replacement) = (executed.owner, executed.to);
         _checkSameInvestor(lost, replacement);
         IClusterShare share = _shareOf(executed.clusterId);
         uint256 frozen = share.getFrozenTokens(lost);

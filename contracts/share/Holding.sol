@@ -43,29 +43,39 @@ library SharesWordLib {
 
     /// @notice max(0, balance − encumbered − frozen).
     function available(SharesWord word) internal pure returns (uint256) {
-        uint256 held = encumbered(word) + frozen(word);
-        uint256 all = balance(word);
-        return all > held ? all - held : 0;
+        unchecked {
+            uint256 held = encumbered(word) + frozen(word);
+            uint256 all = balance(word);
+            return all > held ? all - held : 0;
+        }
     }
 
     /// @dev The caller has checked that the balance is enough.
     function minusBalance(SharesWord word, uint256 amount) internal pure returns (SharesWord) {
-        return SharesWord.wrap(SharesWord.unwrap(word) - amount);
+        unchecked {
+            return SharesWord.wrap(SharesWord.unwrap(word) - amount);
+        }
     }
 
     /// @dev The caller knows that the supply, and so every balance, stays below 2^64.
     function plusBalance(SharesWord word, uint256 amount) internal pure returns (SharesWord) {
-        return SharesWord.wrap(SharesWord.unwrap(word) + amount);
+        unchecked {
+            return SharesWord.wrap(SharesWord.unwrap(word) + amount);
+        }
     }
 
     /// @dev The caller has checked that the balance is enough.
     function plusEncumbered(SharesWord word, uint256 amount) internal pure returns (SharesWord) {
-        return SharesWord.wrap(SharesWord.unwrap(word) + (amount << 64));
+        unchecked {
+            return SharesWord.wrap(SharesWord.unwrap(word) + (amount << 64));
+        }
     }
 
     /// @dev The caller has checked that as much is encumbered.
     function minusEncumbered(SharesWord word, uint256 amount) internal pure returns (SharesWord) {
-        return SharesWord.wrap(SharesWord.unwrap(word) - (amount << 64));
+        unchecked {
+            return SharesWord.wrap(SharesWord.unwrap(word) - (amount << 64));
+        }
     }
 
     /// @param amount At most ALL.
@@ -74,7 +84,9 @@ library SharesWordLib {
     }
 
     function plusClaimed(SharesWord word, uint256 amountUsd6) internal pure returns (SharesWord) {
-        return SharesWord.wrap(SharesWord.unwrap(word) + (amountUsd6 << 192));
+        unchecked {
+            return SharesWord.wrap(SharesWord.unwrap(word) + (amountUsd6 << 192));
+        }
     }
 }
 
@@ -102,7 +114,9 @@ library IncomeWordLib {
 
     /// @dev The caller knows that all that was ever earned fits.
     function plusEarned(IncomeWord word, uint256 amount) internal pure returns (IncomeWord) {
-        return IncomeWord.wrap(IncomeWord.unwrap(word) + (amount << 112));
+        unchecked {
+            return IncomeWord.wrap(IncomeWord.unwrap(word) + (amount << 112));
+        }
     }
 
     /// @notice The word after `balance` units have earned from the word's index to `index`.
@@ -110,11 +124,15 @@ library IncomeWordLib {
     ///      balance × (index − word's index) ≤ all that streamed < 2^132.
     function settled(IncomeWord word, uint256 balance, uint256 index) internal pure returns (IncomeWord) {
         uint256 raw = IncomeWord.unwrap(word);
-        uint256 growth = index - (raw & INDEX_MASK);
-        return IncomeWord.wrap(raw + ((balance * growth) << 112) + growth);
+        unchecked {
+            uint256 growth = index - (raw & INDEX_MASK);
+            return IncomeWord.wrap(raw + ((balance * growth) << 112) + growth);
+        }
     }
 
     function minusEarned(IncomeWord word, uint256 amount) internal pure returns (IncomeWord) {
-        return IncomeWord.wrap(IncomeWord.unwrap(word) - (amount << 112));
+        unchecked {
+            return IncomeWord.wrap(IncomeWord.unwrap(word) - (amount << 112));
+        }
     }
 }

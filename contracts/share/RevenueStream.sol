@@ -69,18 +69,24 @@ abstract contract RevenueStream {
         _endingRates[n / 2 % (RING / 2)] = other | rate << shift;
     }
 
-    /// @dev Bring `flow` and `idx` from their checkpoint to now, in memory. While the supply is zero now is then.
-    ///      Each boundary crossed takes back what its rate would have streamed beyond it: a closed form. All live
-    ///      rates end within seven boundaries, so the loop ends there however long ago the checkpoint was.
-    /// @return endedRate The part of the rate that has ended since the checkpoint.
-    function _advance(Flow memory flow, Index memory idx) private view returns (uint256 endedRate) {
-        if (flow.supply == 0) return 0;
-        uint256 time = block.timestamp - flow.clockOffset;
-        uint256 live = flow.ratePerSecond;
-        uint256 streamed = live * (time - flow.checkpointAt);
-        uint256 reached = time / BOUNDARY_SECONDS;
-        // Nothing can wrap: each rate is a part of `live`, and its boundary lies between the checkpoint and now.
+    /// @dev What has streamed since the checkpoint, in 2⁻⁵² × 10⁻⁶ dollars. Each boundary crossed takes back what its
+    ///      rate would have streamed beyond it: a closed form. All live rates end within seven boundaries, so the loop
+    ///      ends there however long ago the checkpoint was.
+    /// @return streamed All of it.
+    /// @return endedRate The part of the rate that has ended since.
+    /// @return time Now, in stream time.
+    function _streamedSince(Flow memory flow)
+        private
+        view
+        returns (uint256 streamed, uint256 endedRate, uint256 time)
+    {
+        // Nothing can wrap: the clock's offset is in the past, each rate is a part of `live`, and its boundary lies
+        // between the checkpoint and now.
         unchecked {
+            time = block.timestamp - flow.clockOffset;
+            uint256 live = flow.ratePerSecond;
+            streamed = live * (time - flow.checkpointAt);
+            uint256 reached = time / BOUNDARY_SECONDS;
             uint256 n = flow.checkpointAt / BOUNDARY_SECONDS;
             while (++n <= reached && endedRate != live) {
                 uint256 rate = _endingRate(n);
@@ -88,19 +94,32 @@ abstract contract RevenueStream {
                 endedRate += rate;
             }
         }
+    }
+
+    /// @dev Bring `flow` and `idx` from their checkpoint to now, in memory. While the supply is zero now is then.
+    /// @return endedRate The part of the rate that has ended since the checkpoint.
+    function _advance(Flow memory flow, Index memory idx) private view returns (uint256 endedRate) {
+        if (flow.supply == 0) return 0;
+        uint256 streamed;
+        uint256 time;
+        (streamed, endedRate, time) = _streamedSince(flow);
         uint256 total = (streamed << RATE_TO_INDEX_BITS) + idx.remainder;
         // Narrowing is safe within MAX_FUNDED_USD6 and MIN_SUPPLY; see the README.
         idx.index += uint112(total / flow.supply);
         idx.remainder = uint64(total % flow.supply);
-        flow.ratePerSecond = uint96(live - endedRate);
+        flow.ratePerSecond = uint96(flow.ratePerSecond - endedRate);
         flow.checkpointAt = uint40(time);
     }
 
     /// @dev Income of one share unit from the start to now, in 2⁻⁷² × 10⁻⁶ dollars, rounded down.
     function _currentIndex() internal view returns (uint256) {
-        Index memory idx = _index;
-        _advance(_flow, idx);
-        return idx.index;
+        Flow memory flow = _flow;
+        if (flow.supply == 0) return _index.index;
+        (uint256 streamed,,) = _streamedSince(flow);
+        // As in `_advance`, without what only a change would write.
+        unchecked {
+            return _index.index + ((streamed << RATE_TO_INDEX_BITS) + _index.remainder) / flow.supply;
+        }
     }
 
     /// @dev As `_advance`, and forget the rates that have ended. Needed only before the supply or a rate changes;

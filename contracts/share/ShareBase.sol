@@ -67,30 +67,33 @@ abstract contract ShareBase is ERC20, ERC20Permit, Votes, Authorised, Reentrancy
         // hold after the change.
         uint256 index = _currentIndex();
         if (_index.closed) _settleCapital(from, to, mover);
+        // The share itself could never hand on what it earned, whoever admits it.
+        if (to == address(this)) revert IERC7943Fungible.ERC7943CannotReceive(to);
+        Holding storage sender = _holdings[from];
+        Holding storage receiver = _holdings[to];
         SharesWord shares;
         if (from != address(0)) {
-            shares = _holdings[from].shares;
+            shares = sender.shares;
             if (amount > shares.balance()) revert ERC20InsufficientBalance(from, shares.balance(), amount);
             // Of what a taker or an order moves, more was checked before.
             if (mover == Mover.Owner) _checkAvailable(from, shares, amount);
         }
-        // The share itself could never hand on what it earned, whoever admits it.
-        if (to == address(this)) revert IERC7943Fungible.ERC7943CannotReceive(to);
-        IDENTITIES.beforeMove(from, to, amount, shares.balance(), balanceOf(to), mover == Mover.Order);
+        IDENTITIES.beforeMove(
+            from, to, amount, shares.balance(), receiver.shares.balance(), mover == Mover.Order
+        );
         uint256 flags;
         if (from == address(0)) {
             _setStreamSupply(totalSupply() + amount);
         } else {
-            IncomeWord income = _settled(from, shares, _holdings[from].income, index);
-            _holdings[from].income = income;
-            _holdings[from].shares = shares.minusBalance(amount);
+            IncomeWord income = _settled(from, shares, sender.income, index);
+            sender.income = income;
+            sender.shares = shares.minusBalance(amount);
             flags = IncomeWord.unwrap(income);
         }
         if (to == address(0)) {
             _setStreamSupply(totalSupply() - amount);
         } else {
             // Read after the sender was written: the two may be one.
-            Holding storage receiver = _holdings[to];
             shares = receiver.shares;
             IncomeWord income = _settled(to, shares, receiver.income, index);
             receiver.income = income;

@@ -90,6 +90,10 @@ contract ShareExtension is ShareBase {
     /// @dev See IClusterShare.
     function assignIncome(address taker, uint256 units, address payee) external {
         _checkMaySend(msg.sender);
+        // Whoever has the key of a lost wallet could give its income away before it is recovered.
+        if (_holdings[msg.sender].shares.frozen() == SharesWordLib.ALL) {
+            revert ClusterShare_IncomeFrozen(msg.sender);
+        }
         _assign(msg.sender, taker, units, payee);
     }
 
@@ -154,6 +158,10 @@ contract ShareExtension is ShareBase {
     function _pledge(address owner, address taker, uint256 amount, uint256 expiresAt) private {
         if (amount == 0) revert ClusterShare_ZeroEncumbrance();
         _checkMaySend(owner);
+        // What is over is not pledged again by what is new.
+        if (block.timestamp >= _encumbrances[owner][taker].expiresAt) {
+            _release(owner, taker, _encumbrances[owner][taker].amount);
+        }
         SharesWord shares = _holdings[owner].shares;
         if (amount > shares.balance()) revert ERC20InsufficientBalance(owner, shares.balance(), amount);
         _checkAvailable(owner, shares, amount);

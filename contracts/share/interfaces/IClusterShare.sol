@@ -128,21 +128,23 @@ interface IClusterShare is IERC20, IERC7943Fungible, IERC7246, IClusterShareNoti
     /// @notice The same for `owner`, by anyone; it goes to the owner or the payee that the owner set.
     function claimFor(address owner) external returns (uint256 amountUsd6);
 
-    /// @notice Pay `payee` the whole units of `owner`'s income that were assigned to `payee`, by anyone.
+    /// @notice Pay `payee` the whole units of `owner`'s income that were assigned to `payee`, by anyone; if `payee` was
+    ///         recovered, its successor. Not while `owner` or who would be paid is frozen whole.
     function claimAssigned(address owner, address payee) external returns (uint256 amountUsd6);
 
     /// @notice Send the caller's later claims to `payee`; the zero address or the caller's own stands for the caller.
     function setPayee(address payee) external;
 
     /// @notice As `encumber`, until `expiresAt` (Unix second) or until when it stands already if that is later.
-    ///         `encumber` alone never expires, and leaves the expiry of what stands already.
+    ///         `encumber` alone never expires, and leaves the expiry of what stands already. What is over by then is
+    ///         released first.
     function encumberUntil(address taker, uint256 amount, uint40 expiresAt) external;
 
     /// @notice Release, by anyone, what `owner` encumbered to `taker` when its time is over.
     function releaseExpired(address owner, address taker) external;
 
     /// @notice Assign the income of `units` more of the shares that the caller encumbered to `taker`, to `payee`, from now
-    ///         on. It ends when and as far as the encumbrance does, never sooner.
+    ///         on. It ends when and as far as the encumbrance does, never sooner. Not by a caller who is frozen whole.
     function assignIncome(address taker, uint256 units, address payee) external;
 
     /// @notice Move all that `lost` has to `replacement`: balance, frozen amount, encumbrances with their assigned income,

@@ -13,7 +13,8 @@ interface IClusterShareNotices {
     event IncomeClaimed(
         address indexed owner, address indexed payee, uint256 amountUsd6, uint256 claimedUsd6
     );
-    /// @notice `amountUsd6` of `owner`'s income that was assigned to `payee` was paid; `claimedUsd6` so far.
+    /// @notice `amountUsd6` of `owner`'s income that was assigned to `payee` was paid, to it or who succeeded it;
+    ///         `claimedUsd6` so far.
     event AssignedIncomeClaimed(
         address indexed owner, address indexed payee, uint256 amountUsd6, uint256 claimedUsd6
     );
@@ -54,7 +55,7 @@ interface IClusterShareNotices {
     error ClusterShare_FundingOverLimit(uint256 amountUsd6, uint256 limit);
     error ClusterShare_UnsupportedStablecoin(address stablecoin, uint8 decimals, uint8 required);
     error ClusterShare_NothingToClaim(address owner);
-    /// @notice `owner` is frozen whole: their income stays where it is.
+    /// @notice `owner` is frozen whole: their income stays where it is, also what others have assigned to them.
     error ClusterShare_IncomeFrozen(address owner);
     /// @notice Not the share contract itself; for assigned income neither the owner nor nobody.
     error ClusterShare_InvalidPayee(address payee);

@@ -36,7 +36,7 @@ struct Freeze {
 /// @param executableAt Unix second from which it can be executed, if confirmed.
 /// @param expiresAt Unix second from which it can be neither confirmed nor executed.
 /// @param amount Shares to move; 0 for a recovery, which moves everything.
-/// @param from Whose shares; for a recovery the lost wallet.
+/// @param owner Whose shares; for a recovery the lost wallet.
 /// @param to Who receives them; for a recovery the wallet that replaces it.
 /// @param reference_ Digest of the legal document that it rests on.
 struct Order {
@@ -46,7 +46,7 @@ struct Order {
     uint40 executableAt;
     uint40 expiresAt;
     uint64 amount;
-    address from;
+    address owner;
     address to;
     bytes32 reference_;
 }
@@ -134,7 +134,7 @@ interface IEnforcement {
     error Enforcement_HeldBefore(ClusterId clusterId, address account);
     /// @notice `amount` is zero, or more than `limit`, all shares that there are.
     error Enforcement_AmountOutOfRange(uint256 amount, uint256 limit);
-    error Enforcement_InvalidParties(address from, address to);
+    error Enforcement_InvalidParties(address owner, address to);
     /// @notice The two wallets are not attested to one investor.
     error Enforcement_AnotherInvestor(bytes16 lostInvestor, bytes16 replacementInvestor);
     error Enforcement_UnknownOrder(uint256 orderId);
@@ -171,11 +171,11 @@ interface IEnforcement {
     /// @notice Let the transfer agent freeze `account` again before FREEZE_COOLDOWN is over. For the cluster's TRUSTEE.
     function waiveCooldown(ClusterId clusterId, address account) external;
 
-    /// @notice Propose to move `amount` of `from`'s frozen shares to `to`, who must be able to receive them when it is
+    /// @notice Propose to move `amount` of `owner`'s frozen shares to `to`, who must be able to receive them when it is
     ///         executed. For the cluster's TRANSFER_AGENT.
     function proposeForcedTransfer(
         ClusterId clusterId,
-        address from,
+        address owner,
         address to,
         uint256 amount,
         bytes32 reference_
