@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from enum import IntEnum
+from typing import Any, TypeAlias
 
+import pytest
 from ape import chain
 from ape.api import AccountAPI, ReceiptAPI
 from ape.contracts import ContractInstance
+from ape.exceptions import CustomError
 
 from scripts._lib import roles
 from tests.support.income import SCALE, UINT256_MAX, OpenShare, deploy_open_share
@@ -25,7 +29,24 @@ ORDER_LIFE = 90 * DAY
 REFERENCE = b"\x0d" * 32
 ZERO_ADDRESS = "0x" + "00" * 20
 
-Wallet = AccountAPI | str
+Wallet: TypeAlias = AccountAPI | str
+
+
+class OrderKind(IntEnum):
+    """IEnforcement.OrderKind."""
+
+    FORCED_TRANSFER = 0
+    RECOVERY = 1
+
+
+class OrderStatus(IntEnum):
+    """IEnforcement.OrderStatus."""
+
+    NONE = 0
+    PROPOSED = 1
+    CONFIRMED = 2
+    EXECUTED = 3
+    CANCELLED = 4
 
 
 def open_registered_share(
@@ -71,6 +92,16 @@ def block_wallet(scenario: Scenario, admin: AccountAPI, wallet: Wallet) -> None:
     authority.grantRole(roles.ENFORCEMENT_ROLE, admin, 0, sender=admin)
     scenario.system.identity.blockWallet(wallet, sender=admin)
     authority.revokeRole(roles.ENFORCEMENT_ROLE, admin, sender=admin)
+
+
+@contextmanager
+def refused_inside(error: Any, **values: Any) -> Iterator[None]:
+    """What is called inside is refused with `error` and these of its values, by a contract that it
+    called itself: ape takes an error of the same name in another ABI for another."""
+    with pytest.raises(CustomError) as caught:
+        yield
+    assert caught.value.abi.selector == error.abi.selector
+    assert caught.value.inputs.items() >= values.items()
 
 
 def is_conserved(
