@@ -19,49 +19,75 @@ import {IERC7943Fungible} from "../../../contracts/share/interfaces/IERC7943Fung
 import {ClusterId} from "../../../contracts/types/ClusterId.sol";
 import {vm} from "../Vm.sol";
 
-/// @notice A registry of one cluster that stays in Funding, so that shares can be issued at any time.
+/// @notice A registry of one cluster that stays in Funding until it is retired, so that shares can be issued at any time.
 contract FundingForever {
-    function statusOf(ClusterId) external pure returns (ClusterStatus) {
-        return ClusterStatus.Funding;
+    ClusterStatus private _status = ClusterStatus.Funding;
+
+    function retire() external {
+        _status = ClusterStatus.Retired;
     }
 
-    function cluster(ClusterId) external pure returns (Cluster memory) {
-        return Cluster(ClusterStatus.Funding, 0, 0, uint64(type(int64).max), address(0));
+    function statusOf(ClusterId) external view returns (ClusterStatus) {
+        return _status;
+    }
+
+    function cluster(ClusterId) external view returns (Cluster memory) {
+        return Cluster(_status, 0, 0, uint64(type(int64).max), address(0));
     }
 }
 
-/// @notice Holding rules that admit everybody but whom a test shuts out.
+/// @notice Holding rules that admit everybody but whom a test shuts out, and let everybody send but whom it blocks.
 contract OpenDoor {
     mapping(address account => bool) public isShutOut;
+    mapping(address account => bool) public isBlocked;
 
     function shutOut(address account) external {
         isShutOut[account] = true;
     }
 
+    function block_(address account) external {
+        isBlocked[account] = true;
+    }
+
     function canReceive(address account) public view returns (bool) {
-        return !isShutOut[account];
+        return !isShutOut[account] && !isBlocked[account];
     }
 
-    function canSend(address) external pure returns (bool) {
-        return true;
+    function canSend(address account) public view returns (bool) {
+        return !isBlocked[account];
     }
 
-    function beforeMove(address, address to, uint256, uint256, uint256, bool) external view {
+    function beforeMove(address from, address to, uint256, uint256, uint256, bool forced) external view {
+        if (!forced && !canSend(from)) revert IERC7943Fungible.ERC7943CannotSend(from);
         if (!canReceive(to)) revert IERC7943Fungible.ERC7943CannotReceive(to);
     }
 
-    function refusalOf(address, address, address to, uint256, uint256, uint256)
+    function refusalOf(address, address from, address to, uint256, uint256, uint256)
         external
         view
         returns (Refusal, uint256)
     {
+        if (!canSend(from)) return (Refusal.SenderBlocked, 0);
         return (canReceive(to) ? Refusal.None : Refusal.ReceiverNotAttested, 0);
     }
 }
 
-/// @notice A capital book that writes nothing.
+/// @notice A capital book that divides nothing, and remembers whom it was told of and what they held then.
 contract NoCapital {
-    function settle(ClusterId, address) external {}
+    mapping(address owner => bool) private _told;
+    mapping(address owner => uint256) private _held;
+
+    function settle(ClusterId, address owner) external {
+        (_told[owner], _held[owner]) = (true, IERC20Metadata(msg.sender).balanceOf(owner));
+    }
+
+    function forget(address owner) external {
+        _told[owner] = false;
+    }
+
+    function wasTold(address owner, uint256 held) external view returns (bool) {
+        return _told[owner] && _held[owner] == held;
+    }
 }
 
 /// @notice The one place where forge's tests construct a share, of cluster 1; the caller enforces, and is the desk.
@@ -97,6 +123,7 @@ abstract contract ShareFixture {
     TestUsd internal usd;
     Authority internal authority;
     OpenDoor internal door;
+    FundingForever internal cluster;
 
     /// @dev Unix time, kept by the test: the compiler may take `block.timestamp` for constant within a call.
     uint256 internal time;
@@ -107,13 +134,14 @@ abstract contract ShareFixture {
         authority.grantRole(Powers.CLUSTER_REGISTRY_ROLE, address(this), 0);
         authority.grantRole(Powers.over(Powers.ISSUER, ClusterId.wrap(1)), address(this), 0);
         door = new OpenDoor();
+        cluster = new FundingForever();
         _warp(START);
     }
 
     function _newShare() internal returns (ClusterShare share) {
         share = deployShare(
             authority,
-            IClusterRegistry(address(new FundingForever())),
+            IClusterRegistry(address(cluster)),
             IHoldingRules(address(door)),
             address(this),
             IERC20Metadata(address(usd)),
