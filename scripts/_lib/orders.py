@@ -24,6 +24,16 @@ class OrderKind(IntEnum):
     RECOVERY = 1
 
 
+class OrderStatus(IntEnum):
+    """IEnforcement.OrderStatus."""
+
+    NONE = 0
+    PROPOSED = 1
+    CONFIRMED = 2
+    EXECUTED = 3
+    CANCELLED = 4
+
+
 @dataclass(frozen=True)
 class Order:
     """IEnforcement.Order. `amount` in the smallest share unit, times in Unix seconds."""
@@ -31,8 +41,7 @@ class Order:
     order_id: int
     cluster_id: int
     kind: OrderKind
-    confirmed: bool
-    closed: bool
+    status: OrderStatus
     executable_at: int
     expires_at: int
     amount: int
@@ -124,12 +133,11 @@ def order_of(system: System, order_id: int) -> Order:
         order_id,
         int(found.clusterId),
         OrderKind(found.kind),
-        bool(found.confirmed),
-        bool(found.closed),
+        OrderStatus(found.status),
         int(found.executableAt),
         int(found.expiresAt),
         int(found.amount),
-        str(found[7]),
+        str(found.owner),
         str(found.to),
     )
 
@@ -143,12 +151,12 @@ def orders(system: System) -> Iterator[Order]:
 def in_words(order: Order) -> str:
     """One line on an order and where it stands."""
     what = "everything" if order.kind is OrderKind.RECOVERY else f"{shares(order.amount)} shares"
-    if order.closed:
-        state = "executed or cancelled"
-    elif order.confirmed:
+    if order.status is OrderStatus.PROPOSED:
+        state = f"waits for the trustee, executable from {utc(order.executable_at)} at the earliest"
+    elif order.status is OrderStatus.CONFIRMED:
         state = f"confirmed, executable {utc(order.executable_at)} to {utc(order.expires_at)}"
     else:
-        state = f"waits for the trustee, executable from {utc(order.executable_at)} at the earliest"
+        state = order.status.name.lower()
     return (
         f"order {order.order_id}, cluster {order.cluster_id}: {what} of {order.sender}"
         f" to {order.receiver}; {state}"
