@@ -1,4 +1,4 @@
-"""The investors' console: clusters(), cluster(id), portfolio(who), claim(who), uptime(id), help().
+"""The investors' console: what `help()` lists.
 
 Each verb prints a table and returns nothing. What goes wrong is said in words with what to do about
 it, never as a trace. The record is read and held against the chain at every verb, so that a verb
@@ -17,22 +17,19 @@ from pathlib import Path
 from typing import Final, ParamSpec
 
 import click
-from ape import accounts
-from ape.api import AccountAPI
 from rich.console import Console
-from rich.table import Table
 
 from api.chain.views import ClusterStatus
-from api.domain.codec import parse_address
-from api.errors import InvalidInput, NotFound, UnknownCluster
-from api.types import LOCAL_CHAIN_ID
+from api.errors import NotFound, UnknownCluster
 from scripts._lib import views
-from scripts._lib.commands import load_account, open_record, signer
+from scripts._lib.commands import open_record
 from scripts._lib.failures import in_words
 from scripts._lib.money import dollars, percent, shares, units
-from scripts._lib.network import connected_chain_id
-from scripts._lib.operations import claim as claim_on_chain
-from scripts._lib.operations import share_of
+from scripts._lib.operations import claim_many
+from scripts._lib.orders import WHOLE
+from scripts._lib.share_acts import ShareActs
+from scripts._lib.tables import money, numbers, plain, table_of
+from scripts._lib.wallets import address_of, sender_for
 
 DEPLOYMENTS_VARIABLE = "RACKSTREAM_DEPLOYMENTS_DIR"
 EPOCHS_SHOWN = 12
@@ -55,6 +52,7 @@ class InvestorConsole:
         named = os.environ.get(DEPLOYMENTS_VARIABLE)
         self._directory = directory or (Path(named) if named else None)
         self._output = output or _standard_output()
+        self._acts = ShareActs(self._directory, self._output)
 
     def verbs(self) -> Mapping[str, Callable[..., None]]:
         """The console's names for what it can do."""
@@ -64,13 +62,14 @@ class InvestorConsole:
             "portfolio": self._verb(self.portfolio),
             "claim": self._verb(self.claim),
             "uptime": self._verb(self.uptime),
+            **{name: self._verb(function) for name, function in self._acts.verbs().items()},
             "help": self._verb(self.help),
         }
 
     def clusters(self) -> None:
         """Every cluster: what it is, what it streams to its holders, how available it was."""
-        table = _table("Clusters", "id", "share", "GPUs", "region", "status")
-        _numbers(table, "shares issued", "to holders a day", "availability")
+        table = table_of("Clusters", "id", "share", "GPUs", "region", "status")
+        numbers(table, "shares issued", "to holders a day", "availability")
         for view in views.read_clusters(open_record(self._directory)):
             table.add_row(
                 str(view.cluster_id),
@@ -79,7 +78,7 @@ class InvestorConsole:
                 view.region,
                 view.status.name.capitalize(),
                 shares(view.supply),
-                _money(view.usd6_per_day),
+                money(view.usd6_per_day),
                 percent(view.meters.available, view.meters.contracted),
             )
         self._output.print(table)
@@ -91,24 +90,24 @@ class InvestorConsole:
         record = open_record(self._directory)
         view = views.read_cluster(record, cluster_id)
         spec = views.spec_of(record, cluster_id)
-        facts = _table(f"Cluster {cluster_id}: {view.name or 'no share yet'}", "what", "is")
+        facts = table_of(f"Cluster {cluster_id}: {view.name or 'no share yet'}", "what", "is")
         for name, value in (
             ("status", view.status.name.capitalize()),
             ("GPUs", f"{view.gpu_count:,} × {view.gpu_model}, {view.region}"),
             ("power", f"at most {spec.gpu_max_power_watts} W a GPU, PUE {_pue(spec.pue_bps)}"),
-            ("energy", f"{_plain(spec.tariff_usd6_per_kwh)} a kWh"),
-            ("other cost", f"{_plain(spec.contracted_rate_usd6_per_gpu_hour)} a GPU-hour"),
-            ("price paid", _plain(spec.price_paid_usd6)),
-            ("reserve target", _plain(spec.reserve_target_usd6)),
+            ("energy", f"{plain(spec.tariff_usd6_per_kwh)} a kWh"),
+            ("other cost", f"{plain(spec.contracted_rate_usd6_per_gpu_hour)} a GPU-hour"),
+            ("price paid", plain(spec.price_paid_usd6)),
+            ("reserve target", plain(spec.reserve_target_usd6)),
             ("shares", f"{shares(view.supply)} issued of {shares(view.authorised)} authorised"),
             ("share contract", view.share or "–"),
-            ("to holders a day", _plain(view.usd6_per_day)),
+            ("to holders a day", plain(view.usd6_per_day)),
         ):
             facts.add_row(name, value)
         self._output.print(facts)
         income = views.read_income(record, cluster_id)
-        money = _table("Income", "level")
-        _numbers(money, "dollars", "units")
+        money = table_of("Income", "level")
+        numbers(money, "dollars", "units")
         for name, amount in (
             ("received from customers", income.received),
             ("not yet distributed", income.undistributed),
@@ -124,23 +123,23 @@ class InvestorConsole:
 
     def portfolio(self, who: object = None) -> None:
         """What `who` (an address, an alias or an account) holds, earned and can claim."""
-        owner = _address_of(who)
+        owner = address_of(who)
         holdings = views.read_portfolio(open_record(self._directory), owner)
         if not holdings:
             self._output.print(f"{owner} holds no shares and has earned nothing on this chain.")
             return
-        table = _table(f"Portfolio of {owner}", "cluster", "share")
-        _numbers(table, "shares", "of supply", "earned", "claimed", "claimable", "a day")
+        table = table_of(f"Portfolio of {owner}", "cluster", "share")
+        numbers(table, "shares", "of supply", "earned", "claimed", "claimable", "a day")
         for holding in holdings:
             table.add_row(
                 str(holding.cluster_id),
                 holding.symbol,
-                shares(holding.shares),
+                _shares_held(holding),
                 percent(holding.shares, holding.supply),
-                _money(holding.earned),
-                _money(holding.claimed),
-                _money(holding.claimable),
-                _money(holding.usd6_per_day),
+                money(holding.earned),
+                money(holding.claimed),
+                money(holding.claimable),
+                money(holding.usd6_per_day),
             )
         if len(holdings) > 1:
             table.add_section()
@@ -149,30 +148,33 @@ class InvestorConsole:
                 "",
                 "",
                 "",
-                _money(sum(holding.earned for holding in holdings)),
-                _money(sum(holding.claimed for holding in holdings)),
-                _money(sum(holding.claimable for holding in holdings)),
-                _money(sum(holding.usd6_per_day for holding in holdings)),
+                money(sum(holding.earned for holding in holdings)),
+                money(sum(holding.claimed for holding in holdings)),
+                money(sum(holding.claimable for holding in holdings)),
+                money(sum(holding.usd6_per_day for holding in holdings)),
             )
         self._output.print(table)
 
     def claim(self, who: object = None, sender: object = None) -> None:
-        """Pay out what `who` has earned, in every cluster, to them or the payee they set.
+        """Pay out what `who` has earned, in every cluster at once, to them or the payee they set.
 
         `who`'s own account sends it if ape holds it, else `sender` (on the local chain TEST::0).
         """
-        owner = _address_of(who)
+        owner = address_of(who)
         record = open_record(self._directory)
-        account = _sender_for(who, owner, sender)
-        table = _table(f"Claimed for {owner}", "cluster", "share", "paid to")
-        _numbers(table, "dollars", "units")
-        for holding in views.read_portfolio(record, owner):
-            share = share_of(record.system(), holding.cluster_id)
-            paid = claim_on_chain(share, owner, account)
-            if paid:
-                payee = str(share.payeeOf(owner))
-                row = (str(holding.cluster_id), holding.symbol, payee, dollars(paid), units(paid))
-                table.add_row(*row)
+        account = sender_for(who, owner, sender)
+        symbols = {line.cluster_id: line.symbol for line in views.read_portfolio(record, owner)}
+        table = table_of(f"Claimed for {owner}", "cluster", "share", "paid to")
+        numbers(table, "dollars", "units")
+        for claim in claim_many(record.system(), list(symbols), owner, account):
+            amount = claim.amount_usd6
+            table.add_row(
+                str(claim.cluster_id),
+                symbols[claim.cluster_id],
+                claim.payee,
+                dollars(amount),
+                units(amount),
+            )
         if not table.row_count:
             raise NothingToClaim(f"{owner} has nothing to claim now", value=owner)
         self._output.print(table)
@@ -182,8 +184,8 @@ class InvestorConsole:
         record = open_record(self._directory)
         view = views.read_cluster(record, cluster_id)
         meters = view.meters
-        total = _table(f"Uptime of cluster {cluster_id}", "what")
-        _numbers(total, "is")
+        total = table_of(f"Uptime of cluster {cluster_id}", "what")
+        numbers(total, "is")
         total.add_row("availability", percent(meters.available, meters.contracted))
         total.add_row("billable utilisation", percent(meters.billable, meters.contracted))
         total.add_row("energy, before PUE", _kwh(meters.energy_wh))
@@ -195,8 +197,8 @@ class InvestorConsole:
         if not rows:
             self._output.print(_why_no_hours(view))
             return
-        table = _table(f"Last {len(rows)} measured hours", "hour from (UTC)", "epoch")
-        _numbers(table, "availability", "busy", "billable", "busy, not billed", "energy")
+        table = table_of(f"Last {len(rows)} measured hours", "hour from (UTC)", "epoch")
+        numbers(table, "availability", "busy", "billable", "busy, not billed", "energy")
         for row in rows:
             table.add_row(
                 _hour(row.start),
@@ -214,13 +216,14 @@ class InvestorConsole:
         if thing is not None and getattr(thing, "__name__", None) not in self.verbs():
             builtins.help(thing)
             return
-        table = _table("What you can ask", "verb", "for")
+        table = table_of("What you can ask", "verb", "for")
         for usage, text in (
             ("clusters()", self.clusters),
             ("cluster(1)", self.cluster),
             ("portfolio('0x…')", self.portfolio),
             ("claim('0x…')", self.claim),
             ("uptime(1)", self.uptime),
+            *self._acts.usages(),
             ("help()", self.help),
         ):
             table.add_row(usage, (text.__doc__ or "").partition("\n")[0])
@@ -249,37 +252,6 @@ class InvestorConsole:
         self._output.print(words, style="red", markup=False, highlight=False)
 
 
-def _address_of(who: object) -> str:
-    """The address of whoever is meant. Raises InvalidInput saying how to name somebody."""
-    if who is None:
-        raise InvalidInput("Whose? An address or an alias, e.g. portfolio('0x…')", value=who)
-    address = getattr(who, "address", None)
-    if address is not None:
-        return str(address)
-    if isinstance(who, str) and not who.startswith("0x"):
-        return str(load_account(who).address)
-    return str(parse_address(who, "who"))
-
-
-def _sender_for(who: object, owner: str, sender: object) -> AccountAPI:
-    """The account that sends a claim for `owner`."""
-    if isinstance(sender, AccountAPI):
-        return sender
-    if isinstance(sender, str):
-        return signer(sender)
-    if isinstance(who, AccountAPI):
-        return who
-    if owner in accounts:
-        return accounts[owner]
-    if connected_chain_id() != LOCAL_CHAIN_ID:
-        raise InvalidInput(
-            f"ape holds no account {owner}; name one that pays the gas: claim('{owner}',"
-            " sender='alias'). It goes to the holder or their payee whoever sends it.",
-            value=owner,
-        )
-    return signer(None)
-
-
 def _standard_output() -> Console:
     """The terminal; a file or a pipe, which has no width of its own, takes the widest table."""
     terminal = Console()
@@ -290,29 +262,6 @@ def _why_no_hours(view: views.ClusterView) -> str:
     if view.status in (ClusterStatus.PROPOSED, ClusterStatus.FUNDING):
         return "The cluster is not live yet: nothing is measured before."
     return f"No report yet; the first measured hour begins {_hour(view.first_epoch * 3_600)} UTC."
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for column in columns:
-        # An address is worth nothing with its middle left out.
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _numbers(table: Table, *columns: str) -> None:
-    for column in columns:
-        # In a narrow terminal an amount goes on in the next line: no digit is left out.
-        table.add_column(column, justify="right", overflow="fold")
-
-
-def _money(usd6: int) -> str:
-    """Dollars, and below them the same in units."""
-    return f"{dollars(usd6)}\n[dim]{units(usd6)}[/dim]"
-
-
-def _plain(usd6: int) -> str:
-    return f"{dollars(usd6, decimals=2 if usd6 % 10_000 == 0 else 6)} ({units(usd6)} units)"
 
 
 def _pue(bps: int) -> str:
@@ -330,3 +279,16 @@ def _kwh(watt_hours: int) -> str:
 
 def _hour(timestamp: int) -> str:
     return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M}"
+
+
+def _shares_held(holding: views.Holding) -> str:
+    """The shares, and below them how many of them cannot be sold."""
+    lines = [shares(holding.shares)]
+    if holding.encumbered:
+        lines.append(f"[dim]{shares(holding.encumbered)} encumbered[/dim]")
+    if holding.frozen:
+        everything = holding.frozen == WHOLE
+        lines.append(
+            f"[dim]{'frozen whole' if everything else shares(holding.frozen) + ' frozen'}[/dim]"
+        )
+    return "\n".join(lines)

@@ -71,11 +71,14 @@ class Income:
 
 @dataclass(frozen=True)
 class Holding:
-    """What somebody has of one cluster. `usd6_per_day` is what they earn while nothing changes."""
+    """What somebody has of one cluster. `usd6_per_day` is what they earn while nothing changes,
+    without what they assigned to others."""
 
     cluster_id: int
     symbol: str
     shares: int
+    encumbered: int
+    frozen: int
     supply: int
     earned: int
     claimed: int
@@ -182,16 +185,19 @@ def read_portfolio(record: Record, owner: str) -> list[Holding]:
             continue
         supply = int(share.totalSupply())
         rate = int(share.streamState(block_identifier=NOW).ratePerSecond)
+        earning = int(account.balance) - int(account.assigned)
         holdings.append(
             Holding(
                 cluster_id=cluster_id,
                 symbol=str(share.symbol()),
                 shares=int(account.balance),
+                encumbered=int(account.encumbered),
+                frozen=int(account.frozen),
                 supply=supply,
                 earned=int(account.claimedUsd6) + claimable,
                 claimed=int(account.claimedUsd6),
                 claimable=claimable,
-                usd6_per_day=per_day(rate * int(account.balance) // supply) if supply else 0,
+                usd6_per_day=per_day(rate * earning // supply) if supply else 0,
             )
         )
     return holdings
