@@ -229,6 +229,7 @@ abstract contract HoldingRules is IHoldingRules, Authorised {
         }
         (RulesWord current, RulesWord next) = (_rules[share], RulesWordLib.pack(limits));
         bool isIssued = ILimitedShare(share).totalSupply() != 0;
+        // So that with shares issued lock-ups only ever loosen.
         if (isIssued) _checkLocks(current, next);
         bool isAtOnce = !isIssued || current.loosensTo(next);
         uint256 fromAt = isAtOnce ? block.timestamp : block.timestamp + RULES_NOTICE_SECONDS;

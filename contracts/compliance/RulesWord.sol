@@ -82,11 +82,8 @@ library RulesWordLib {
         );
     }
 
-    /// @notice Whether `next` keeps nobody from anything that `word` lets them do.
+    /// @notice Whether `next` keeps nobody from anything that `word` lets them do, lock-ups apart.
     function loosensTo(RulesWord word, RulesWord next) internal pure returns (bool) {
-        for (uint256 i = 1; i <= CLASSES; ++i) {
-            if (lockedUntilDay(next, i) > lockedUntilDay(word, i)) return false;
-        }
         return minHolding(next) <= minHolding(word) && _isMostLooser(maxHolding(word), maxHolding(next))
             && _isMostLooser(maxHolders(word), maxHolders(next))
             && (excludesCountries(word) || !excludesCountries(next));

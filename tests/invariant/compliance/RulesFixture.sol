@@ -10,29 +10,33 @@ import {TestLimitedShare} from "../../../contracts/mocks/TestLimitedShare.sol";
 import {ClusterId} from "../../../contracts/types/ClusterId.sol";
 import {vm} from "../Vm.sol";
 
-/// @notice The real registry with a share of nothing but balances: whoever inherits holds every power, and is the KYC
-///         provider whose signature always counts.
-abstract contract RulesFixture is IERC1271 {
+/// @notice A KYC provider whose signature always counts.
+contract TrustedProvider is IERC1271 {
+    /// @inheritdoc IERC1271
+    function isValidSignature(bytes32, bytes calldata) external pure returns (bytes4) {
+        return IERC1271.isValidSignature.selector;
+    }
+}
+
+/// @notice The real registry with a share of nothing but balances: whoever inherits holds every other power.
+abstract contract RulesFixture {
     uint256 internal constant START = 1_800_000_000;
     uint256 internal constant NEVER = type(uint40).max;
 
     IdentityRegistry internal identities;
     TestLimitedShare internal share;
+    address private provider;
 
     /// @dev Unix time, kept by the test: the compiler may take `block.timestamp` for constant within a call.
     uint256 internal time;
-
-    /// @inheritdoc IERC1271
-    function isValidSignature(bytes32, bytes calldata) external pure returns (bytes4) {
-        return IERC1271.isValidSignature.selector;
-    }
 
     function _open() internal {
         _warp(START);
         Authority authority = new Authority(address(this));
         identities = new IdentityRegistry(authority);
         share = new TestLimitedShare(identities, ClusterId.wrap(1));
-        authority.grantRole(Powers.KYC_PROVIDER_ROLE, address(this), 0);
+        provider = address(new TrustedProvider());
+        authority.grantRole(Powers.KYC_PROVIDER_ROLE, provider, 0);
         authority.grantRole(Powers.CLUSTER_REGISTRY_ROLE, address(this), 0);
         authority.grantRole(Powers.over(Powers.ISSUER, ClusterId.wrap(1)), address(this), 0);
         authority.grantRole(Powers.COMPLIANCE_ROLE, address(this), 0);
@@ -53,7 +57,7 @@ abstract contract RulesFixture is IERC1271 {
         _warp(time + 1);
         identities.attest(
             Attestation(wallet, bytes16(uint128(investor)), country, class, uint40(time), uint40(expiresAt)),
-            address(this),
+            provider,
             ""
         );
     }
