@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import ape
@@ -88,6 +88,7 @@ def unissued(
     other_holder: AccountAPI,
     keeper: AccountAPI,
 ) -> Case:
+    """All three are attested; nobody holds."""
     cluster_id = scenario.register_cluster()
     share = deploy_commanded_share(scenario, cluster_id, deployer)
     scenario.attest(holder, other_holder, keeper)
@@ -97,12 +98,12 @@ def unissued(
 
 
 @pytest.fixture(scope="module")
-def case(unissued: Case) -> Case:
-    """The sender has 300 shares, the receiver 100, the newcomer none."""
-    unissued.scenario.issue(
-        unissued.share, [unissued.sender, unissued.receiver], [OWNED, 100 * SHARE]
-    )
-    return unissued
+def case(unissued: Case, scenario: Scenario) -> Case:
+    """The sender has 300 shares of another cluster, the receiver 100, the newcomer none."""
+    cluster_id = scenario.register_cluster()
+    share = deploy_commanded_share(scenario, cluster_id, unissued.enforcement)
+    scenario.issue(share, [unissued.sender, unissued.receiver], [OWNED, 100 * SHARE])
+    return replace(unissued, cluster_id=cluster_id, share=share)
 
 
 def test_why_not__nothing_in_the_way__empty(case: Case) -> None:
