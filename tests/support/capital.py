@@ -20,19 +20,15 @@ REFERENCE = b"\x44" * 32
 SALE, INSURANCE, OTHER = range(3)
 """ProceedsKind, in the order of the contract's enum."""
 
-Account = AccountAPI | ContractInstance | str
-
 
 def deploy_commanded_share(
     scenario: Scenario,
     cluster_id: int,
     enforcement: AccountAPI,
     waterfall: AccountAPI | None = None,
-    stablecoin: ContractInstance | None = None,
-    capital: ContractInstance | None = None,
 ) -> ContractInstance:
     """A share of the system, registered with its cluster in Funding, but that obeys `enforcement`,
-    any account; and with another waterfall, stablecoin or capital book if one is given."""
+    any account, and is funded by another `waterfall` if one is given."""
     system, deployer = scenario.system, scenario.deployer
     extension = deployer.deploy(
         project.ShareExtension,
@@ -40,10 +36,10 @@ def deploy_commanded_share(
         system.registry,
         system.identity,
         waterfall or system.waterfall,
-        stablecoin or system.stablecoin,
+        system.stablecoin,
         enforcement,
         system.desk,
-        capital or system.capital,
+        system.capital,
     )
     commanded = replace(system, extension=extension)
     share = deploy_share(commanded, cluster_id, f"Share {cluster_id}", "SHARE", deployer)
@@ -73,29 +69,29 @@ class Ending:
         )
         return receipt
 
-    def claim(self, owner: Account) -> ReceiptAPI:
+    def claim(self, owner: AccountAPI | str) -> ReceiptAPI:
         receipt: ReceiptAPI = self.capital.claimCapital(self.cluster_id, owner, sender=self.payer)
         return receipt
 
-    def freeze(self, account: Account, amount: int = ALL) -> None:
+    def freeze(self, account: AccountAPI | str, amount: int = ALL) -> None:
         self.share.setFrozenTokens(account, amount, sender=self.enforcement)
 
-    def force(self, owner: Account, to: Account, amount: int) -> None:
+    def force(self, owner: AccountAPI | str, to: AccountAPI | str, amount: int) -> None:
         """Move frozen shares by order."""
         self.freeze(owner, amount)
         self.share.forcedTransfer(owner, to, amount, sender=self.enforcement)
 
-    def recover(self, lost: Account, replacement: Account) -> None:
+    def recover(self, lost: AccountAPI | str, replacement: AccountAPI | str) -> None:
         """Leaves `replacement` frozen whole, as the share does."""
         self.freeze(lost)
         self.share.recover(lost, replacement, sender=self.enforcement)
 
-    def capital_of(self, owner: Account) -> Fraction:
+    def capital_of(self, owner: AccountAPI | str) -> Fraction:
         """Paid and not paid of `owner` in 10⁻⁶ dollars, to the last fraction that is kept."""
-        paid = self.capital.capitalPaidUsd6(self.cluster_id, owner)
+        paid = int(self.capital.capitalPaidUsd6(self.cluster_id, owner))
         return paid + Fraction(self.capital.earnedCapital(self.cluster_id, owner), SCALE)
 
-    def is_conserved(self, *owners: Account) -> bool:
+    def is_conserved(self, *owners: AccountAPI | str) -> bool:
         """Whether every fraction received is somewhere, if nobody but `owners` ever held."""
         state = self.capital.proceeds(self.cluster_id)
         supply = self.share.totalSupply()
@@ -114,25 +110,16 @@ def open_ending(
     payer: AccountAPI,
     enforcement: AccountAPI,
     holdings: dict[AccountAPI, int],
-    stablecoin: ContractInstance | None = None,
 ) -> Ending:
     """A Live cluster with one tranche, held as said in the smallest share unit, and a payer with
     10¹² dollars who has approved the capital book."""
-    system, deployer = scenario.system, scenario.deployer
-    capital = system.capital
-    if stablecoin is not None:
-        capital = deployer.deploy(
-            project.CapitalProceeds, system.registry, system.waterfall, stablecoin
-        )
-    usd = stablecoin or system.stablecoin
+    system = scenario.system
     cluster_id = scenario.register_cluster(authorised_shares=10**7 * SHARE)
-    tranche = deployer.deploy(project.TestTranche, cluster_id)
+    tranche = scenario.deployer.deploy(project.TestTranche, cluster_id)
     system.waterfall.appendTranche(cluster_id, tranche, sender=scenario.issuer)
-    share = deploy_commanded_share(
-        scenario, cluster_id, enforcement, stablecoin=usd, capital=capital
-    )
+    share = deploy_commanded_share(scenario, cluster_id, enforcement)
     scenario.issue(share, list(holdings), list(holdings.values()))
     system.registry.goLive(cluster_id, sender=scenario.issuer)
-    usd.mint(payer, 2 * 10**18, sender=deployer)
-    usd.approve(capital, 2**256 - 1, sender=payer)
-    return Ending(scenario, capital, cluster_id, share, tranche, payer, enforcement)
+    scenario.give_usd(payer, 2 * 10**18)
+    system.stablecoin.approve(system.capital, 2**256 - 1, sender=payer)
+    return Ending(scenario, system.capital, cluster_id, share, tranche, payer, enforcement)
