@@ -77,9 +77,9 @@ def test_scripts__from_an_empty_chain__end_in_a_portfolio(node: Node, tmp_path: 
     cluster = tmp_path / "cluster.toml"
     cluster.write_text(CLUSTER)
 
-    assert terminal.run("deploy").count(" deployed\n") == 6
+    assert terminal.run("deploy").count(" deployed\n") == 10
     written = record.read_text()
-    assert terminal.run("deploy").count(" as recorded\n") == 6
+    assert terminal.run("deploy").count(" as recorded\n") == 10
     assert record.read_text() == written
     assert "cluster 1: share 0x" in terminal.run("register_cluster", "--file", str(cluster))
     assert list(json.loads(record.read_text())["shares"]) == ["1"]
@@ -101,7 +101,7 @@ def test_scripts__from_an_empty_chain__end_in_a_portfolio(node: Node, tmp_path: 
     node.start()
     refused = terminal.ape("run", "status")
     assert refused.returncode == 1
-    assert "None of the 7 contracts" in refused.stderr
+    assert "None of the 11 contracts" in refused.stderr
 
 
 def test_deploy__well_known_key_off_the_local_chain__is_refused(node: Node, tmp_path: Path) -> None:

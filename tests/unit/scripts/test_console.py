@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -232,7 +233,7 @@ def test_claim__for_somebody_else__goes_to_their_payee(
 def test_claim__address_without_a_key_off_the_local_chain__asks_for_a_sender(
     shown: Shown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scripts._lib.console.LOCAL_CHAIN_ID", 1)
+    monkeypatch.setattr("scripts._lib.wallets.LOCAL_CHAIN_ID", 1)
 
     text = shown("claim", "0x00000000000000000000000000000000000000aa")
 
@@ -263,8 +264,8 @@ def test_uptime__reported_hours__are_shown_newest_first(
     assert totals["availability"] == "97.56 %"
     assert totals["billable utilisation"] == "32.98 %"
     assert totals["energy, before PUE"] == "14.700 kWh"
-    # The block after the report's, a second at most.
-    assert totals["age of the reading"] in ("0 s", "1 s")
+    # Of the pending block, as far behind the report's as the machine was slow.
+    assert re.fullmatch(r"\d+ s", totals["age of the reading"])
     hours = [row for row in rows if len(row) == 7]
     assert [int(row[1]) for row in hours] == [first + 2, first + 1]
     start = datetime.fromtimestamp((first + 2) * 3_600, UTC)

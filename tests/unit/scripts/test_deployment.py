@@ -30,6 +30,10 @@ KEYS = [
     "ClusterRegistry",
     "MetricsOracle",
     "Waterfall",
+    "CapitalProceeds",
+    "HolderDesk",
+    "Enforcement",
+    "ShareExtension",
 ]
 
 
@@ -57,6 +61,10 @@ def addresses(system: System) -> list[str]:
         system.registry,
         system.oracle,
         system.waterfall,
+        system.capital,
+        system.desk,
+        system.enforcement,
+        system.extension,
     )
     return [contract.address for contract in contracts]
 
@@ -69,6 +77,7 @@ def test_deploy_system__from_nothing__wired_and_handed_over(
     for role, account in [
         *role_holders.grants(),
         (roles.CLUSTER_REGISTRY_ROLE, system.registry.address),
+        (roles.ENFORCEMENT_ROLE, system.enforcement.address),
     ]:
         assert tuple(system.authority.hasRole(role, account)) == (True, 0)
     assert not system.authority.hasRole(roles.ADMIN_ROLE, deployer)[0]
