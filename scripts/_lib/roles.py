@@ -120,14 +120,30 @@ OPEN: Final[Mapping[str, frozenset[str]]] = {
             "burn",
             "claim",
             "claimFor",
+            "claimAssigned",
+            "claimTo",
             "setPayee",
             "fund",
+            "approveFor",
+            "delegateFor",
+            "encumber",
+            "encumberFrom",
+            "encumberUntil",
+            "encumberFor",
+            "assignIncome",
+            "release",
+            "releaseExpired",
+            "setFrozenTokens",
+            "forcedTransfer",
+            "recover",
+            "closeBooks",
         }
     ),
 }
 """Functions that ask no role: the caller's own assets, a signature inside, or nobody's advantage.
-`ClusterShare.fund` serves the Waterfall alone and checks its address; whoever calls `beforeMove`
-moves a count of holders that is kept under its own address. `Enforcement.unfreeze` and
+`ClusterShare.fund` serves the Waterfall alone and checks its address, as `claimTo` and what ends in
+`For` (but `claimFor`) do the HolderDesk's, and the three of orders Enforcement's; whoever calls
+`beforeMove` moves a count of holders that is kept under its own address. `Enforcement.unfreeze` and
 `cancelOrder` serve either of two powers, `confirmOrder` and `cancelOrder` name an order instead of
 a cluster: they check inside."""
 

@@ -23,8 +23,10 @@ class Parties:
 
 
 @pytest.fixture(scope="module")
-def parties(scenario: Scenario) -> Parties:
+def parties(scenario: Scenario, authority: ContractInstance, transfer_agent: AccountAPI) -> Parties:
     cluster_id = scenario.register_cluster()
+    role = roles.over(roles.TRANSFER_AGENT, cluster_id)
+    authority.grantRole(role, transfer_agent, 0, sender=scenario.issuer)
     return Parties(
         cluster_id,
         scenario.open_funding(cluster_id),
@@ -32,6 +34,7 @@ def parties(scenario: Scenario) -> Parties:
             roles.ISSUER: scenario.issuer,
             roles.OPERATOR: scenario.operator,
             roles.TRUSTEE: scenario.trustee,
+            roles.TRANSFER_AGENT: transfer_agent,
         },
     )
 
@@ -44,6 +47,7 @@ def other_parties(
     other_issuer: AccountAPI,
     keeper: AccountAPI,
     relayer: AccountAPI,
+    customer: AccountAPI,
 ) -> Parties:
     """Another cluster, none of whose parties has a power over the first."""
     cluster_id = scenario.register_cluster(other_issuer)
@@ -54,10 +58,17 @@ def other_parties(
         role = roles.over(power, cluster_id)
         authority.revokeRole(role, old, sender=by)
         authority.grantRole(role, new, 0, sender=by)
+    role = roles.over(roles.TRANSFER_AGENT, cluster_id)
+    authority.grantRole(role, customer, 0, sender=other_issuer)
     return Parties(
         cluster_id,
         scenario.open_funding(cluster_id),
-        {roles.ISSUER: other_issuer, roles.OPERATOR: keeper, roles.TRUSTEE: relayer},
+        {
+            roles.ISSUER: other_issuer,
+            roles.OPERATOR: keeper,
+            roles.TRUSTEE: relayer,
+            roles.TRANSFER_AGENT: customer,
+        },
     )
 
 
@@ -97,7 +108,7 @@ def everybody(
     """All who could try, the system's own contracts among them."""
     accounts = [deployer, holder, attacker, *parties.holders.values()]
     accounts += other_parties.holders.values()
-    contracts = [system.oracle, system.waterfall, system.identity, parties.share]
+    contracts = [system.oracle, system.waterfall, system.identity, system.desk, parties.share]
     return sorted({*system_holders.values(), *(one.address for one in (*accounts, *contracts))})
 
 
@@ -105,9 +116,15 @@ def everybody(
 def guarded(system: System, parties: Parties) -> dict[str, ContractInstance]:
     """Every contract that the tables of roles speak of, by name."""
     return {
+        "CapitalProceeds": system.capital,
         "ClusterRegistry": system.registry,
+        "Enforcement": system.enforcement,
+        "HolderDesk": system.desk,
         "IdentityRegistry": system.identity,
         "MetricsOracle": system.oracle,
         "Waterfall": system.waterfall,
+        "CapitalProceeds": system.capital,
+        "Enforcement": system.enforcement,
+        "HolderDesk": system.desk,
         "ClusterShare": parties.share,
     }
