@@ -116,10 +116,7 @@ def everybody(
 def guarded(system: System, parties: Parties) -> dict[str, ContractInstance]:
     """Every contract that the tables of roles speak of, by name."""
     return {
-        "CapitalProceeds": system.capital,
         "ClusterRegistry": system.registry,
-        "Enforcement": system.enforcement,
-        "HolderDesk": system.desk,
         "IdentityRegistry": system.identity,
         "MetricsOracle": system.oracle,
         "Waterfall": system.waterfall,

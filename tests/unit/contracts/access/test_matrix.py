@@ -31,12 +31,7 @@ UNGUARDED = {"CapitalProceeds", "HolderDesk"}
 """Contracts that nobody has a power over."""
 CODE_ALONE = {"ShareExtension"}
 """Contracts that hold nothing and run on others' storage."""
-POWERLESS = {"CapitalProceeds", "HolderDesk"}
-"""Contracts that nobody has a power over."""
-AUTHORISED = sorted({*CONTRACTS} - POWERLESS)
 ABSTRACT = {"Authorised", "HoldingRules", "InflowPausable", "ShareBase"}
-CODE_OF_SHARES = {"ShareExtension"}
-"""Runs as the share, whose functions are in the tables; there is nothing at its own address."""
 RESTRICTED = [(c, f) for c, functions in roles.RESTRICTED.items() for f in functions]
 OVER_CLUSTER = [(c, f) for c, functions in roles.OVER_CLUSTER.items() for f in functions]
 NAMING_NO_CLUSTER = {"ClusterShare", "IdentityRegistry"}
