@@ -60,6 +60,7 @@ def admin_role_of(role: int, cluster_id: int) -> int:
         roles.over(roles.ISSUER, cluster_id): roles.CLUSTER_REGISTRY_ROLE,
         roles.over(roles.TRUSTEE, cluster_id): roles.REGISTRAR_ROLE,
         roles.over(roles.OPERATOR, cluster_id): roles.over(roles.ISSUER, cluster_id),
+        roles.over(roles.TRANSFER_AGENT, cluster_id): roles.over(roles.ISSUER, cluster_id),
     }
     return derived.get(role, roles.ADMIN_ROLE)
 
@@ -104,7 +105,9 @@ def test_get_role_admin__over_no_cluster__admin(authority: ContractInstance, rol
     assert authority.getRoleAdmin(role) == roles.ADMIN_ROLE
 
 
-@pytest.mark.parametrize("power", [roles.ISSUER, roles.OPERATOR, roles.TRUSTEE, 99])
+@pytest.mark.parametrize(
+    "power", [roles.ISSUER, roles.OPERATOR, roles.TRUSTEE, roles.TRANSFER_AGENT, 99]
+)
 def test_set_role_admin__power_over_a_cluster__refused_even_to_the_admin(
     authority: ContractInstance, admin: AccountAPI, power: int
 ) -> None:
