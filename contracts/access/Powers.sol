@@ -25,7 +25,8 @@ library Powers {
     /// @dev Modules that shares may be encumbered to.
     uint64 internal constant ENCUMBRANCER_ROLE = 8 << 32;
 
-    /// @dev Issues shares, schedules changes of the specification, commissions and retires. Appoints operators.
+    /// @dev Issues shares, limits who may hold them, schedules changes of the specification, commissions and retires.
+    ///      Appoints operators and transfer agents.
     uint32 internal constant ISSUER = 64;
     /// @dev Runs the machines and takes their running costs.
     uint32 internal constant OPERATOR = 65;

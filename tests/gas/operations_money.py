@@ -178,9 +178,11 @@ def _wallet(number: int) -> str:
 
 
 def _admit(identity: ContractInstance, like: AccountAPI, wallets: list[str]) -> None:
-    """Copy the record of an admitted wallet to others, without a transaction for each."""
+    """Copy the record of an admitted wallet to others, each of an investor of its own, without a
+    transaction for each."""
     investor = int.from_bytes(identity.attestationOf(like).investorId)
-    place = place_of_mapping(identity, like.address, lambda word: word & (2**128 - 1) == investor)
-    record = read(identity, like.address, place)
-    write_all(identity, wallets, place, record)
+    place = place_of_mapping(identity, like.address, lambda word: word % 2**128 == investor)
+    record = read(identity, like.address, place) - investor
+    words = {wallet: record + int(wallet, 16) % 2**128 for wallet in wallets}
+    write_all(identity, words, place)
     assert all(identity.canReceive(wallet) for wallet in wallets[:3])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 
 from ape import chain
 from ape.contracts import ContractInstance
@@ -35,13 +35,14 @@ def write(contract: ContractInstance, key: str, place: int, word: int) -> None:
     chain.provider.set_storage(str(contract.address), _slot(key, place), word.to_bytes(32))
 
 
-def write_all(contract: ContractInstance, keys: Iterable[str], place: int, word: int) -> None:
-    """Set that word at every key."""
-    value = "0x" + word.to_bytes(32).hex()
+def write_all(contract: ContractInstance, words: Mapping[str, int], place: int) -> None:
+    """Set the word at every key."""
     with node_of_ape() as node:
-        for key in keys:
+        for key, word in words.items():
             slot = hex(_slot(key, place))
-            node.request("anvil_setStorageAt", str(contract.address), slot, value)
+            node.request(
+                "anvil_setStorageAt", str(contract.address), slot, "0x" + word.to_bytes(32).hex()
+            )
 
 
 def _slot(key: str, place: int) -> int:

@@ -12,6 +12,7 @@ import {IAccessManager} from "@openzeppelin/contracts/access/manager/IAccessMana
 ///         | ISSUER of a cluster     | the ClusterRegistry, at registration and on a registrar's order |
 ///         | OPERATOR of a cluster   | that cluster's ISSUER             |
 ///         | TRUSTEE of a cluster    | REGISTRAR_ROLE                    |
+///         | TRANSFER_AGENT of one   | that cluster's ISSUER             |
 interface IAuthority is IAccessManager {
     /// @notice The admin of a cluster's role follows from its id and cannot be set.
     error Authority_AdminIsDerived(uint64 roleId);
