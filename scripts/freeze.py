@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from scripts._lib.commands import (
+    Reference,
     SixDecimals,
     Wallet,
     account_option,
@@ -24,7 +25,7 @@ from scripts._lib.commands import (
 @click.option("--wallet", type=Wallet(), required=True, help="Whose shares.")
 @click.option("--shares", "amount", type=SixDecimals(), help="How many in all.")
 @click.option("--whole", is_flag=True, help="All of them, also later ones, and the income.")
-@click.option("--reference", help="SHA-256 of the legal document, or a text of up to 32 bytes.")
+@click.option("--reference", type=Reference(), help="SHA-256 of the legal document, or a text.")
 @click.option(
     "--act",
     type=click.Choice(["freeze", "confirm", "lift", "lapse"]),
@@ -38,14 +39,13 @@ def cli(
     wallet: str,
     amount: int | None,
     whole: bool,
-    reference: str | None,
+    reference: bytes | None,
     act: str,
     deployments: Path | None,
 ) -> None:
     """Freeze an account's shares at once; what the trustee does not confirm in time lapses."""
     from scripts._lib import orders
     from scripts._lib.money import shares
-    from scripts._lib.operations import reference_of
     from scripts._lib.times import utc
 
     office = signer(account)
@@ -58,7 +58,7 @@ def cli(
             cluster_id,
             wallet,
             orders.WHOLE if amount is None else amount,
-            reference_of(reference),
+            reference,
             office,
         )
         what = "everything" if amount is None else f"{shares(amount)} shares"

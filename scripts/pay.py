@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from scripts._lib.commands import (
+    Reference,
     SixDecimals,
     account_option,
     cluster_option,
@@ -28,14 +29,14 @@ from scripts._lib.commands import (
     show_default=True,
 )
 @click.option(
-    "--ref", "reference", default="", help="What it is for: 32 bytes of hex, or a text that fits."
+    "--ref", "reference", type=Reference(), default="", help="What it is for: 32 bytes, or a text."
 )
 def cli(
     account: str | None,
     cluster_id: int,
     amount: int,
     kind: str,
-    reference: str,
+    reference: bytes,
     deployments: Path | None,
 ) -> None:
     """Pay income to a cluster, as a customer.
@@ -44,18 +45,14 @@ def cli(
     """
     from api.chain.views import IncomeKind
     from scripts._lib.money import exact_dollars
-    from scripts._lib.operations import pay, reference_of
+    from scripts._lib.operations import pay
 
     customer = signer(account)
-    try:
-        word = reference_of(reference)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--ref") from None
     record = open_record(deployments)
     receipt = pay(
-        record, record.system(), cluster_id, amount, IncomeKind[kind.upper()], word, customer
+        record, record.system(), cluster_id, amount, IncomeKind[kind.upper()], reference, customer
     )
     if receipt is None:
-        say(f"{customer.address} has paid cluster {cluster_id} for {reference} before")
+        say(f"{customer.address} has paid cluster {cluster_id} with this reference before")
     else:
         say(f"{exact_dollars(amount)} paid to cluster {cluster_id} in {receipt.txn_hash}")

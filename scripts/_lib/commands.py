@@ -81,6 +81,23 @@ class UtcTime(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
+class Reference(click.ParamType):
+    """32 bytes of hexadecimal, such as a document's SHA-256, or a text that fits; the command gets
+    the bytes."""
+
+    name = "reference"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> bytes:
+        from scripts._lib.operations import reference_of
+
+        try:
+            return value if isinstance(value, bytes) else reference_of(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 class Wallet(click.ParamType):
     """An address, or the alias of an account that ape knows (TEST::n on the local chain)."""
 
