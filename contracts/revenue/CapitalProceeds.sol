@@ -109,7 +109,7 @@ contract CapitalProceeds is ICapitalProceeds, ReentrancyGuardTransient {
         // What was paid to them is a part of what was assigned, and anyone can have the rest paid.
         // slither-disable-next-line unused-return
         (address[] memory tranches, uint256[] memory assignedUsd6,) = WATERFALL.tranches(clusterId);
-        uint256 owedUsd6;
+        uint256 owedUsd6 = 0;
         for (uint256 i; i < tranches.length; ++i) {
             uint256 due = ITranche(tranches[i]).serviceDueUsd6(block.timestamp);
             if (due > assignedUsd6[i]) owedUsd6 += due - assignedUsd6[i];

@@ -82,7 +82,7 @@ contract HolderDesk is IHolderDesk, EIP712 {
 
         amountsUsd6 = new uint256[](clusterIds.length);
         bytes memory call_ = abi.encodeCall(IClusterShare.claimTo, (owner, recipient));
-        uint256 sum;
+        uint256 sum = 0;
         for (uint256 i; i < clusterIds.length; ++i) {
             IClusterShare share = _shareFor(clusterIds[i], owner);
             if (recipient == address(share)) revert HolderDesk_InvalidRecipient(recipient);
