@@ -63,10 +63,17 @@ abstract contract RevenueStream {
         return uint96(_endingRates[n / 2 % (RING / 2)] >> RATE_BITS * (n % 2));
     }
 
-    function _setEndingRate(uint256 n, uint256 rate) private {
-        uint256 shift = RATE_BITS * (n % 2);
-        uint256 other = _endingRates[n / 2 % (RING / 2)] & ~(uint256(type(uint96).max) << shift);
-        _endingRates[n / 2 % (RING / 2)] = other | rate << shift;
+    /// @dev No carry between the halves: a half is at most the sum of all live rates, which fits it.
+    function _addEndingRate(uint256 n, uint256 rate) private {
+        unchecked {
+            _endingRates[n / 2 % (RING / 2)] += rate << RATE_BITS * (n % 2);
+        }
+    }
+
+    function _removeEndingRate(uint256 n, uint256 rate) private {
+        unchecked {
+            _endingRates[n / 2 % (RING / 2)] -= rate << RATE_BITS * (n % 2);
+        }
     }
 
     /// @dev What has streamed since the checkpoint, in 2⁻⁵² × 10⁻⁶ dollars. Each boundary crossed takes back what its
@@ -131,7 +138,7 @@ abstract contract RevenueStream {
             uint256 rate = _endingRate(++n);
             if (rate == 0) continue;
             endedRate -= rate;
-            _setEndingRate(n, 0);
+            _removeEndingRate(n, rate);
         }
     }
 
@@ -157,16 +164,19 @@ abstract contract RevenueStream {
         Flow memory flow = _flow;
         Index memory idx = _index;
         _checkpoint(flow, idx);
-        uint256 time = flow.checkpointAt;
-        uint256 boundary = (time + STREAM_SECONDS + BOUNDARY_SECONDS - 1) / BOUNDARY_SECONDS;
-        endsAt = boundary * BOUNDARY_SECONDS;
-        uint256 total = (amountUsd6 << RATE_FRACTION_BITS) + flow.fundingRemainder;
-        uint96 rate = uint96(total / (endsAt - time));
-        flow.fundingRemainder = uint24(total % (endsAt - time));
-        flow.ratePerSecond += rate;
-        fundedUsd6 = idx.fundedUsd6 + amountUsd6;
-        idx.fundedUsd6 = uint64(fundedUsd6);
-        _setEndingRate(boundary, _endingRate(boundary) + rate);
+        // Within MAX_FUNDED_USD6 every width holds what is added to it; see the README.
+        unchecked {
+            uint256 time = flow.checkpointAt;
+            uint256 boundary = (time + STREAM_SECONDS + BOUNDARY_SECONDS - 1) / BOUNDARY_SECONDS;
+            endsAt = boundary * BOUNDARY_SECONDS;
+            uint256 total = (amountUsd6 << RATE_FRACTION_BITS) + flow.fundingRemainder;
+            uint256 rate = total / (endsAt - time);
+            flow.fundingRemainder = uint24(total % (endsAt - time));
+            flow.ratePerSecond += uint96(rate);
+            fundedUsd6 = idx.fundedUsd6 + amountUsd6;
+            idx.fundedUsd6 = uint64(fundedUsd6);
+            _addEndingRate(boundary, rate);
+        }
         _flow = flow;
         _index = idx;
     }
