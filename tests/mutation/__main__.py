@@ -50,6 +50,7 @@ MONEY = (
 SAMPLE = 120
 """Judged in well under forty minutes on two cores."""
 WORKERS = 2
+LOG_COLUMNS = 120
 
 
 def main() -> None:
@@ -67,7 +68,7 @@ def main() -> None:
 
 def _run(arguments: argparse.Namespace) -> None:
     """Steps 1 to 4. Ends the process with what is wrong."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else LOG_COLUMNS)
     files = snapshot(ROOT)
     paths = [name for name in files if _matches(name, MONEY) and _matches(name, arguments.only)]
     if not paths:
@@ -123,7 +124,7 @@ def _judge(
             verdicts.append(verdict)
             progress.advance(task)
             if verdict.outcome == "survived":
-                progress.print(_diff(verdict.mutant), markup=False)
+                progress.print(_diff(verdict.mutant), markup=False, soft_wrap=True)
     return verdicts
 
 

@@ -36,8 +36,10 @@ _OTHER_MODELS = {"tests/model/test_meter.py"}
 
 _SETTINGS = ("package-lock.json", "requirements.lock", "foundry.toml", "ape-config.yaml")
 _IMPORT = re.compile(r'^\s*import\b[^;]*?"(\.[^"]+)"\s*;', re.MULTILINE)
-_FORGE_FAILURE = re.compile(r"^\[FAIL.*\] (\w+)\(", re.MULTILINE)
-_PYTEST_FAILURE = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_FORGE_FAILURE = re.compile(
+    r"^\[FAIL(?:: (?P<why>.*?))?(?:; counterexample.*)?\] (?P<test>\w+)\(", re.MULTILINE
+)
+_PYTEST_FAILURE = re.compile(r"^(?:FAILED|ERROR) (?P<test>\S+)(?: - (?P<why>.*))?", re.MULTILINE)
 DOES_NOT_COMPILE = 90
 """What `run_pytest` ends with for a source that the compiler refuses."""
 
@@ -62,13 +64,15 @@ class Stage:
         return digest.hexdigest()
 
     def outcome(self, status: int, output: str) -> tuple[str, str] | None:
-        """("survived" | "killed" | "invalid", the failed test); None if neither can be said."""
+        """("survived" | "killed" | "invalid", what failed and why); None if none can be said."""
         if status == 0:
             return "survived", ""
         if (self.is_forge and "Compiler run failed" in output) or status == DOES_NOT_COMPILE:
             return "invalid", ""
         failure = (_FORGE_FAILURE if self.is_forge else _PYTEST_FAILURE).search(output)
-        return ("killed", failure[1]) if failure and status == 1 else None
+        if failure is None or status != 1:
+            return None
+        return "killed", f"{failure['test']}: {failure['why'] or 'failed'}"
 
 
 class Suites:

@@ -17,7 +17,7 @@ from tests.mutation.workspace import JudgementError, Workspace
 FILE = "contracts/share/Till.sol"
 PASSES = "exit 0"
 NEEDS_CHECK = f"grep -q 'if (amount > books.income) revert' {FILE}"
-FAILS = "echo 'FAILED test_till.py::test_pay' && exit 1"
+FAILS = "echo 'FAILED test_till.py::test_pay - paid 3' && exit 1"
 
 
 class ShellSuites(Suites):
@@ -63,7 +63,7 @@ def test_judge__one_test_sees_one_mutant__killed_and_survived(
 ) -> None:
     suites = ShellSuites(check, PASSES, f"{NEEDS_CHECK} || {{ {FAILS}; }}")
     killed, survived = judge(tmp_path, suites, [check, event])
-    assert killed == Verdict(check, "killed", "1", "test_till.py::test_pay")
+    assert killed == Verdict(check, "killed", "1", "test_till.py::test_pay: paid 3")
     assert survived == Verdict(event, "survived")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutation.mutants import Mutant, mutants_of
+from tests.mutation.sampling import sample
 from tests.mutation.syntax import Source, SourceError, parse
 from tests.unit.mutation.till import TILL
 
@@ -19,12 +20,10 @@ def nows(mutants: Sequence[Mutant], where: str, operator: str) -> list[str]:
     return [each.now for each in mutants if (each.where, each.operator) == (where, operator)]
 
 
-def test_mutants_of__whole_contract__every_one_compiles_and_is_another(
-    till: Sequence[Mutant],
-) -> None:
-    sources = [Source(f"{mutant.name}.sol", mutant.content) for mutant in till]
-    assert len(parse(ROOT, sources)) == len({source.content for source in sources}) > 100
-    assert TILL.encode() not in {source.content for source in sources}
+def test_mutants_of__whole_contract__each_is_another_and_compiles(till: Sequence[Mutant]) -> None:
+    assert len({mutant.content for mutant in till} | {TILL.encode()}) == len(till) + 1 > 100
+    sources = [Source(f"{mutant.name}.sol", mutant.content) for mutant in sample(till, 40)]
+    assert len(parse(ROOT, sources)) == 40
 
 
 def test_mutants_of__same_source_again__same_names(till: Sequence[Mutant]) -> None:

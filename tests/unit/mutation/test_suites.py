@@ -77,20 +77,24 @@ def test_key__one_file_changed__of_the_runs_that_read_it(changed: str, differing
 
 
 FORGE, PYTEST = stages("contracts/share/Share.sol")[:2]
-FAILED = "[FAIL: off by [one]; args=[1]] test_pay__all__paid(uint256) (runs: 3)\n"
+FAILED = (
+    "[FAIL: off by [one]; counterexample: calldata=0x00 args=[1 [1e0]]]"
+    " test_pay__all__paid(uint256) (runs: 3)\n"
+)
 
 
 @pytest.mark.parametrize(
     ("stage", "status", "output", "outcome"),
     [
         (FORGE, 0, "Suite result: ok", ("survived", "")),
-        (FORGE, 1, FAILED, ("killed", "test_pay__all__paid")),
+        (FORGE, 1, FAILED, ("killed", "test_pay__all__paid: off by [one]")),
+        (FORGE, 1, "[FAIL] invariant_pay() (runs: 1)", ("killed", "invariant_pay: failed")),
         (FORGE, 1, "Error: Compiler run failed:\nError (7576)", ("invalid", "")),
         (FORGE, 1, "Error: no solc", None),
         (FORGE, 101, FAILED, None),
         (PYTEST, 0, "2 passed", ("survived", "")),
-        (PYTEST, 1, "FAILED a/test_b.py::test_c - E", ("killed", "a/test_b.py::test_c")),
-        (PYTEST, 1, "ERROR a/test_b.py::test_c - E", ("killed", "a/test_b.py::test_c")),
+        (PYTEST, 1, "FAILED a/test_b.py::test_c - E", ("killed", "a/test_b.py::test_c: E")),
+        (PYTEST, 1, "ERROR a/test_b.py::test_c - E", ("killed", "a/test_b.py::test_c: E")),
         (PYTEST, DOES_NOT_COMPILE, "DeclarationError", ("invalid", "")),
         (PYTEST, 1, "Traceback (most recent call last)", None),
         (PYTEST, 4, "ERROR: file or directory not found", None),
