@@ -7,11 +7,22 @@ from ape.api import AccountAPI
 from tests.bench.gas.chain import Sent
 from tests.bench.gas.cluster import Cluster, Ground, System
 from tests.bench.gas.openzeppelin import OURS
+from tests.support.compliance import as_limits, limits
 from tests.support.income import deploy_open_share
 from tests.support.node import Call
 from tests.support.scenario import SHARE, YEAR_SECONDS, Scenario, sign_attestation
 
 AUTHORISED = 1_000_000_000 * SHARE
+RULES = limits(
+    minHolding=SHARE,
+    maxHolding=AUTHORISED,
+    maxHolders=1_000_000,
+    lockedUntilDay=[1, 1, 1],
+    excludesCountries=True,
+)
+"""Every limit is looked at, and keeps nobody from anything: the locks ended in 1970."""
+EXCLUDED = [408, 364]
+"""ISO 3166-1; no holder is of them."""
 
 
 class RackstreamCluster(Cluster):
@@ -34,20 +45,28 @@ class RackstreamCluster(Cluster):
 
 
 def deploy_shares(scenario: Scenario, funder: AccountAPI, count: int) -> list[str]:
-    """Addresses of shares in Funding that nobody holds yet, as the deployment makes them."""
+    """Addresses of shares in Funding that nobody holds yet, with every rule on."""
     return [_deploy_share(scenario, funder) for _ in range(count)]
 
 
 def _deploy_share(scenario: Scenario, funder: AccountAPI) -> str:
     cluster_id = scenario.register_cluster(authorised_shares=AUTHORISED)
     scenario.open_funding(cluster_id)
-    return str(deploy_open_share(scenario, cluster_id, funder).address)
+    share = deploy_open_share(scenario, cluster_id, funder)
+    rules, issuer = scenario.system.identity, scenario.issuer
+    rules.scheduleLimits(share, RULES, sender=issuer)
+    rules.scheduleCountries(share, EXCLUDED, True, sender=issuer)
+    assert as_limits(rules.limitsOf(share)) == RULES
+    return str(share.address)
 
 
 class Rackstream(System):
     name = "rackstream"
     title = "Rackstream ClusterShare"
-    use = "every rule on; a funding streams by the second, and a holder claims when they like"
+    use = (
+        "every rule on: minimum, maximum, number of holders, lock-ups, excluded countries; a "
+        "funding streams by the second, and a holder claims when they like"
+    )
 
     def __init__(self, ground: Ground, scenario: Scenario, shares: list[str]) -> None:
         self.built = OURS.words

@@ -9,8 +9,8 @@ _LESS = {
 
 _OURS = {
     "transfer": (
-        "ours asks whether the receiver may hold and what the share's rules say, and settles the "
-        "income of both sides: a second slot each, and the stream's two to know the index"
+        "ours reads the records of both wallets, the share's rules and its excluded countries, "
+        "and settles the income of both sides: a second slot each, and the stream's two"
     ),
     "transfer_delegated": (
         "both move the votes of two delegates, which is most of the gas; ours adds what a "
@@ -25,8 +25,8 @@ _OURS = {
         "whether the holder is frozen and whom they want paid"
     ),
     "issue_100": (
-        "ours asks whether shares may be issued and each receiver may hold, and opens two slots "
-        "for each holder where theirs opens one or two: the second is where income starts from"
+        "ours reads each receiver's record and second slot, where their income will start from, "
+        "counts the holders, with an event each, and brings the stream up to each new supply"
     ),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from rich.console import Console
@@ -89,15 +89,40 @@ def days(results: Results) -> Table:
     )
 
 
-def spending(results: Results) -> Iterator[Table]:
-    """Of each operation, where the gas of those systems went that were looked into."""
-    for operation in OPERATIONS:
-        lines = [
-            [row.title, *(f"{part:,}" for part in spent.values()), f"{sum(spent.values()):,}"]
+def spending(results: Results) -> Table:
+    """On what ours and every other system that was looked into spent an operation's gas."""
+    return _spending(
+        "Where the gas went, by kind of instruction",
+        [(operation, row) for operation in OPERATIONS for row in results.rows],
+    )
+
+
+def spending_beside_cheaper(results: Results) -> Table:
+    """The same of ours, and of those alone that are cheaper."""
+    cheaper = list(results.cheaper())
+    return _spending(
+        "Where ours goes, beside those that are cheaper",
+        [
+            (operation, row)
+            for operation in OPERATIONS
             for row in results.rows
-            if (spent := row.measured.spent.get(operation))
+            if row is results.ours or (operation, row) in cheaper
+        ],
+    )
+
+
+def _spending(title: str, wanted: list[tuple[str, Row]]) -> Table:
+    lines = [
+        [
+            HEADINGS[operation],
+            row.title,
+            *(f"{part:,}" for part in spent.values()),
+            f"{sum(spent.values()):,}",
         ]
-        yield Table(f"Where it went: {HEADINGS[operation]}", ["system", *KINDS, "total"], lines)
+        for operation, row in wanted
+        if (spent := row.measured.spent.get(operation))
+    ]
+    return Table(title, ["operation", "system", *KINDS, "total"], lines)
 
 
 def cheaper(results: Results) -> list[str]:
@@ -138,7 +163,7 @@ def publish(results: Results) -> None:
     """Print the tables; write `out/bench/gas.json` and `out/bench/gas.md`."""
     console = Console(width=WIDTH)
     console.print()
-    for table in (operations(results), days(results), *spending(results)):
+    for table in (operations(results), days(results), spending(results)):
         console.print(table.rich())
     for title, lines in (
         ("How each does the work", uses(results)),
@@ -160,7 +185,7 @@ def _markdown(results: Results) -> str:
         days(results).markdown(),
         "\n".join(f"- {line}" for line in uses(results)),
         "**Where a peer is cheaper**\n\n" + "\n".join(f"- {line}" for line in cheaper(results)),
-        *(table.markdown() for table in spending(results)),
+        spending_beside_cheaper(results).markdown(),
         aims(results).markdown(),
     ]
     return "\n\n".join(parts) + "\n"

@@ -110,7 +110,7 @@ class Results:
             yield Aim(
                 f"a day of {holders:,} holders below every peer's",
                 gas < least,
-                f"{gas:,}; {next_best.title}: {least:,} ({least / gas:.2f} times ours)",
+                f"{gas:,}; {next_best.title}: {least:,} ({least / gas:.3f} times ours)",
             )
         for operation in ("transfer", "funding", "claim"):
             by_holders = {n: each.gas[operation] for n, each in self.ours_by_holders.items()}
