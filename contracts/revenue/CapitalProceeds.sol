@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Cluster, ClusterStatus, IClusterRegistry} from "../registry/interfaces/IClusterRegistry.sol";
 import {ICapitalBook} from "../share/interfaces/ICapitalBook.sol";
@@ -85,7 +86,7 @@ contract CapitalProceeds is ICapitalProceeds, ReentrancyGuardTransient {
 
         uint256 before = STABLECOIN.balanceOf(address(this));
         STABLECOIN.safeTransferFrom(msg.sender, address(this), amountUsd6);
-        uint256 received = STABLECOIN.balanceOf(address(this)) - before;
+        uint256 received = Math.saturatingSub(STABLECOIN.balanceOf(address(this)), before);
         if (received != amountUsd6) revert CapitalProceeds_Short(amountUsd6, received);
 
         uint256 scaled = (amountUsd6 << INDEX_FRACTION_BITS) + book.remainder;

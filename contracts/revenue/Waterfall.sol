@@ -110,7 +110,7 @@ contract Waterfall is IWaterfall, InflowPausable, ReentrancyGuardTransient {
         if (_costs[clusterId].terms.gpuCount == 0) _open(clusterId);
         uint256 before = STABLECOIN.balanceOf(address(this));
         STABLECOIN.safeTransferFrom(msg.sender, address(this), amountUsd6);
-        receivedUsd6 = STABLECOIN.balanceOf(address(this)) - before;
+        receivedUsd6 = Math.saturatingSub(STABLECOIN.balanceOf(address(this)), before);
         if (receivedUsd6 == 0) revert Waterfall_ZeroAmount();
         uint256 total = _totals[clusterId].received;
         if (receivedUsd6 > MAX_RECEIVED_USD6 - total) {
@@ -264,10 +264,11 @@ contract Waterfall is IWaterfall, InflowPausable, ReentrancyGuardTransient {
         emit HoldersDeferred(clusterId, address(share), amountUsd6, reason);
     }
 
-    /// @dev A stablecoin that is paused, or has blacklisted the share, refuses the approval already.
+    /// @dev A stablecoin that is paused, or has blacklisted the share, refuses the approval already. What it answers is
+    ///      not decoded: no boolean would stop the split without a reason.
     function _tryApprove(address share, uint256 amountUsd6) private returns (bool ok, bytes memory answer) {
         (ok, answer) = address(STABLECOIN).call(abi.encodeCall(IERC20.approve, (share, amountUsd6)));
-        if (ok && answer.length != 0) ok = abi.decode(answer, (bool));
+        if (ok && answer.length != 0) ok = answer.length == 32 && uint256(bytes32(answer)) == 1;
     }
 
     // ------------------------------------------------------------------ out

@@ -5,6 +5,7 @@ import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IERC165} from "@openzeppelin/contracts/utils/introspection/IERC165.sol";
 import {Powers} from "../access/Powers.sol";
 import {Refusal} from "../compliance/interfaces/IHoldingRules.sol";
@@ -94,7 +95,7 @@ contract ClusterShare is ShareBase, IClusterShare {
         }
         uint256 before = STABLECOIN.balanceOf(address(this));
         STABLECOIN.safeTransferFrom(msg.sender, address(this), amountUsd6);
-        uint256 received = STABLECOIN.balanceOf(address(this)) - before;
+        uint256 received = Math.saturatingSub(STABLECOIN.balanceOf(address(this)), before);
         if (received != amountUsd6) revert ClusterShare_FundingShort(amountUsd6, received);
         (uint256 endsAt, uint256 fundedUsd6) = _addToStream(amountUsd6);
         emit StreamFunded(msg.sender, amountUsd6, endsAt, fundedUsd6);

@@ -66,8 +66,6 @@ def less_fee(amount_usd6: int) -> int:
 
 
 REENTRANT = error("ReentrancyGuardReentrantCall()")
-PANIC = error("Panic(uint256)", 0x11)
-"""Arithmetic that would fall below zero."""
 
 
 @dataclass(frozen=True)
