@@ -17,8 +17,6 @@ from scripts._lib.commands import (
     signer,
 )
 
-CLASSES = ("retail", "professional", "institution")
-
 
 @command
 @account_option("the cluster's issuer; anybody to apply")
@@ -58,13 +56,16 @@ def cli(
 ) -> None:
     """Limit who holds how much of a share; without an option, show what is in force and scheduled.
 
-    What is not named stays. A tighter limit acts after a week's notice, by --apply; a lock-up can
-    be put on only before shares are issued.
+    What is not named stays, in force or scheduled. A tighter limit acts after a week's notice, by
+    --apply; a lock-up can be put on only before shares are issued.
     """
     from scripts._lib import limits
 
-    system = open_record(deployments).system()
-    locks = dict(zip(CLASSES, (lock_retail, lock_professional, lock_institution), strict=True))
+    record = open_record(deployments)
+    system = record.system()
+    locks = dict(
+        zip(limits.CLASSES, (lock_retail, lock_professional, lock_institution), strict=True)
+    )
     change = limits.Change(
         min_shares, max_shares, max_holders, locks, bool(exclude) or None, exclude, admit
     )
@@ -74,5 +75,5 @@ def cli(
         limits.withdraw(system, cluster_id, signer(account))
     if apply:
         limits.apply(system, cluster_id, signer(account))
-    for line in limits.in_words(system, cluster_id):
+    for line in limits.in_words(record, cluster_id):
         say(line)
