@@ -29,13 +29,13 @@ def cli(
 ) -> None:
     """Pay out a holder's income in one transaction, or what they assigned to somebody."""
     from scripts._lib.money import exact_dollars
-    from scripts._lib.operations import claim_many, share_of
+    from scripts._lib.operations import claim_many, clusters_with_shares, share_of
     from scripts._lib.pledges import claim_assigned
 
     sender = signer(account)
     system = open_record(deployments).system()
     who = owner or str(sender.address)
-    chosen = list(cluster_ids) or list(range(1, int(system.registry.clusterCount()) + 1))
+    chosen = list(cluster_ids) or clusters_with_shares(system)
     if assigned_to is not None:
         for cluster_id in chosen:
             paid = claim_assigned(share_of(system, cluster_id), who, assigned_to, sender)

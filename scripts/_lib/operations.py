@@ -58,6 +58,12 @@ def share_of(system: System, cluster_id: int) -> ContractInstance:
     return instance(SHARE, address)
 
 
+def clusters_with_shares(system: System) -> list[int]:
+    """Every cluster that holders can have earned in, by id."""
+    ids = range(1, int(system.registry.clusterCount()) + 1)
+    return [one for one in ids if system.registry.cluster(one).share != ZERO_ADDRESS]
+
+
 @dataclass(frozen=True)
 class Registration:
     """A registered cluster, and what this run had to do for it."""
@@ -269,15 +275,16 @@ def claim_many(
         for cluster_id in cluster_ids
         if int(share_of(system, cluster_id).claimableUsd6(owner, block_identifier="pending"))
     ]
-    paid = []
+    paid, skipped = [], []
     for first in range(0, len(due), CLAIMS_AT_ONCE):
         part = due[first : first + CLAIMS_AT_ONCE]
         receipt = system.desk.claimMany(owner, part, sender=sender)
         for cluster_id in part:
             for event in events_of(share_of(system, cluster_id), receipt, "IncomeClaimed"):
                 paid.append(Claim(cluster_id, str(event.payee), int(event.amountUsd6)))
-        for skipped in events_of(system.desk, receipt, "ClaimSkipped"):
-            raise ClaimRefused(int(skipped.clusterId), owner, bytes(skipped.reason))
+        skipped += events_of(system.desk, receipt, "ClaimSkipped")
+    if skipped:
+        raise ClaimRefused(int(skipped[0].clusterId), owner, bytes(skipped[0].reason))
     return paid
 
 

@@ -16,7 +16,7 @@ from api.domain.codec import to_address
 from api.domain.gpu_set import GpuRecord, GpuSet
 from api.errors import UnknownCluster
 from api.types import Address, ClusterId
-from scripts._lib import operations, roles
+from scripts._lib import operations, orders, roles
 from scripts._lib.cluster_file import ClusterFile
 from scripts._lib.deployment import DeploymentError, System
 from scripts._lib.record import Record
@@ -329,6 +329,74 @@ def test_claim__by_the_owner_themselves__is_paid(
     chain.mine(timestamp=int(chain.pending_timestamp) + 2 * 86_400)
 
     assert operations.claim(share, holder.address, holder) == 9 * USD - 1
+
+
+@pytest.fixture
+def both(
+    record: Record,
+    system: System,
+    life: Scenario,
+    live: int,
+    customer: AccountAPI,
+    holder: AccountAPI,
+) -> tuple[int, int]:
+    """Two Live clusters that have streamed $9 and $18 to `holder`, who has all their shares."""
+    other, _ = life.live_cluster([holder], [SHARE])
+    life.give_usd(customer, 30 * USD)
+    for cluster_id, amount in ((live, 10 * USD), (other, 20 * USD)):
+        operations.pay(record, system, cluster_id, amount, IncomeKind.LEASE, bytes(32), customer)
+        operations.distribute(system, cluster_id, customer)
+    chain.mine(timestamp=int(chain.pending_timestamp) + 2 * 86_400)
+    return live, other
+
+
+def test_claim_many__two_clusters__are_paid_in_one_transaction(
+    system: System, both: tuple[int, int], holder: AccountAPI, keeper: AccountAPI
+) -> None:
+    first, second = both
+    before = _heads()
+
+    assert operations.claim_many(system, both, holder.address, keeper) == [
+        operations.Claim(first, holder.address, 9 * USD - 1),
+        operations.Claim(second, holder.address, 18 * USD - 1),
+    ]
+
+    assert _heads() == before + 1
+    assert operations.claim_many(system, both, holder.address, keeper) == []
+    assert operations.claim_many(system, both, keeper.address, keeper) == []
+    assert _heads() == before + 1
+
+
+def test_claim_many__one_that_cannot_pay__is_said_after_all_others_are_paid(
+    system: System,
+    both: tuple[int, int],
+    issuer: AccountAPI,
+    holder: AccountAPI,
+    transfer_agent: AccountAPI,
+    keeper: AccountAPI,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, _ = both
+    operations.appoint(system, roles.TRANSFER_AGENT, first, transfer_agent.address, issuer)
+    orders.freeze(system, first, holder.address, orders.WHOLE, b"\x0d" * 32, transfer_agent)
+    monkeypatch.setattr(operations, "CLAIMS_AT_ONCE", 1)
+    words = f"cluster {first} could not pay {holder.address}: ClusterShare_IncomeFrozen"
+
+    with pytest.raises(operations.ClaimRefused, match=words):
+        operations.claim_many(system, both, holder.address, keeper)
+
+    assert system.stablecoin.balanceOf(holder) == 18 * USD - 1
+
+
+def test_clusters_with_shares__proposed_one__is_left_out(
+    system: System, life: Scenario, registration: operations.Registration
+) -> None:
+    proposed = life.register_cluster()
+
+    found = operations.clusters_with_shares(system)
+
+    assert registration.cluster_id in found
+    assert proposed not in found
 
 
 def test_withdraw_operating_cost__nothing_final__sends_nothing(
