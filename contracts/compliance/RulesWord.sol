@@ -15,6 +15,7 @@ library RulesWordLib {
     uint256 private constant CLASSES = 3;
     uint256 private constant EXCLUDES_COUNTRIES = 1 << 208;
     uint256 private constant ONE_HOLDER = 1 << 224;
+    uint256 private constant LIMITS_MASK = ONE_HOLDER - 1;
 
     /// @notice `limits` with no holders.
     function pack(HoldingLimits memory limits) internal pure returns (RulesWord) {
@@ -38,7 +39,7 @@ library RulesWordLib {
 
     /// @notice Whether no limit is set.
     function isUnlimited(RulesWord word) internal pure returns (bool) {
-        return RulesWord.unwrap(word) % ONE_HOLDER == 0;
+        return RulesWord.unwrap(word) << 32 == 0;
     }
 
     function minHolding(RulesWord word) internal pure returns (uint256) {
@@ -77,9 +78,7 @@ library RulesWordLib {
 
     /// @notice `limits` with the holders of `word`.
     function withLimits(RulesWord word, RulesWord limits) internal pure returns (RulesWord) {
-        return RulesWord.wrap(
-            RulesWord.unwrap(word) / ONE_HOLDER * ONE_HOLDER | RulesWord.unwrap(limits) % ONE_HOLDER
-        );
+        return RulesWord.wrap(RulesWord.unwrap(word) & ~LIMITS_MASK | RulesWord.unwrap(limits) & LIMITS_MASK);
     }
 
     /// @notice Whether `next` keeps nobody from anything that `word` lets them do, lock-ups apart.
