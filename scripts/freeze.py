@@ -61,8 +61,9 @@ def cli(
             reference,
             office,
         )
-        what = "everything" if amount is None else f"{shares(amount)} shares"
-        say(f"{what} of {wallet} is frozen; unless confirmed, until {utc(until)}")
+        whole = f"everything of {wallet} is"
+        what = whole if amount is None else f"{shares(amount)} shares of {wallet} are"
+        say(f"{what} frozen; unless confirmed, until {utc(until)}")
     elif act == "confirm":
         orders.confirm_freeze(system, cluster_id, wallet, office)
         say(f"the freeze of {wallet} stands until it is lifted")

@@ -129,8 +129,9 @@ class ShareActs:
         until = orders.freeze(
             system, cluster_id, account, frozen, _reference(reference), account_of(who)
         )
-        what = "Everything" if amount is None else f"{shares(frozen)} shares"
-        self._output.print(f"{what} of {account} is frozen until {utc(until)}, if not confirmed.")
+        whole = f"Everything of {account} is"
+        what = whole if amount is None else f"{shares(frozen)} shares of {account} are"
+        self._output.print(f"{what} frozen until {utc(until)}, if not confirmed.")
 
     def recover(
         self,
