@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import tomllib
+
 from tests.bench.gas.cluster import Ground, System
 from tests.bench.gas.compiler import Compiler
 from tests.bench.gas.packages import ROOT
 from tests.bench.gas.push import PushedCluster, PushPayments
 
+_SETTINGS = tomllib.loads((ROOT / "foundry.toml").read_text())["profile"]["default"]
+
 OURS = Compiler(
     version="0.8.37",
     package=ROOT / "node_modules" / "solc",
     base=ROOT,
-    evm="cancun",
-    runs=1_000_000,
+    evm=_SETTINGS["evm_version"],
+    runs=_SETTINGS["optimizer_runs"],
     remappings={"@openzeppelin/contracts/": "node_modules/@openzeppelin/contracts/"},
 )
-"""As ape-config.yaml and foundry.toml have it."""
+"""As foundry.toml has it, and ape-config.yaml too."""
 
 
 def own_contract(name: str) -> str:
