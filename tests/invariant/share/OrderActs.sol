@@ -16,18 +16,26 @@ abstract contract OrderActs is PledgeActs {
 
     // ------------------------------------------------------------------ freezes
 
-    /// @dev Part of what there is, more than there is, or nothing.
-    function freeze(uint256 who, uint256 amount) external {
-        address owner = _owner(who);
-        _freeze(owner, amount % 3 == 0 ? 0 : _around(amount / 3, balances[owner]));
+    /// @dev Nothing, anything, or what is free and a part of what is encumbered.
+    function freeze(uint256 which, uint256 amount) external {
+        (address owner,) = _pledger(which);
+        if (amount % 4 == 0) return _freeze(owner, 0);
+        if (amount % 4 == 1) return _freeze(owner, _around(amount / 4, balances[owner], ALL));
+        uint256 encumbered = encumberedOf(owner);
+        _freeze(owner, balances[owner] - encumbered + _part(amount / 4, encumbered));
     }
 
+    /// @dev One time in two: it keeps its owner from everything.
     function freezeWhole(uint256 who) external {
-        _freeze(_owner(who), ALL);
+        if (who % 2 == 0) _freeze(_holder(who / 2), ALL);
     }
 
-    function unfreeze(uint256 who) external {
-        _freeze(_owner(who), 0);
+    function unfreeze() external {
+        for (uint256 i; i < owners.length; ++i) {
+            SHARE.setFrozenTokens(owners[i], 0);
+            frozen[owners[i]] = 0;
+        }
+        _lookAtOnce(0);
     }
 
     function _freeze(address owner, uint256 amount) internal {
@@ -41,9 +49,9 @@ abstract contract OrderActs is PledgeActs {
     /// @dev Only what is frozen; encumbrances shrink newest first and no further than they must (46), which is how the
     ///      order is booked.
     function forcedTransfer(uint256 who, uint256 to, uint256 amount) external {
-        (address from, address receiver) = (_owner(who), _receiver(to));
+        (address from, address receiver) = (_frozenOne(who), _receiver(to));
         uint256 limit = balances[from] < frozen[from] ? balances[from] : frozen[from];
-        amount = _around(amount, limit);
+        amount = _around(amount, limit, balances[from]);
         bytes memory refusal;
         if (from == receiver) {
             refusal = abi.encodeWithSelector(
@@ -94,6 +102,15 @@ abstract contract OrderActs is PledgeActs {
         _lookAtOnce(0);
     }
 
+    /// @dev As a rule one of whom something is frozen.
+    function _frozenOne(uint256 seed) private view returns (address) {
+        for (uint256 i; i < owners.length; ++i) {
+            address owner = owners[(seed % owners.length + i) % owners.length];
+            if (frozen[owner] != 0 && balances[owner] != 0) return owner;
+        }
+        return _holder(seed);
+    }
+
     function _refuseRecovery(address lost, address replacement) private {
         bytes4 refusal = IClusterShareNotices.ClusterShare_NotFrozen.selector;
         if (lost == replacement || encumberedOf(replacement) != 0) {
@@ -108,6 +125,9 @@ abstract contract OrderActs is PledgeActs {
 
     function _checkCleared(address lost, address replacement) private {
         require(SHARE.successorOf(lost) == replacement, "47: another successor");
+        vm.prank(lost);
+        SHARE.approve(ATTACKER, ALL);
+        require(SHARE.allowance(lost, ATTACKER) == 0, "47: a lost wallet allows something");
         for (uint256 i; i < owners.length; ++i) {
             require(SHARE.allowance(lost, owners[i]) == 0, "47: an allowance outlived its wallet");
         }
@@ -125,7 +145,9 @@ abstract contract OrderActs is PledgeActs {
         address victim = _owner(who);
         if (villain == victim) return;
         amount = _bound(amount, 1, ALL);
-        for (uint256 i; i < 14; ++i) {
+        vm.prank(victim);
+        SHARE.approve(villain, amount - 1);
+        for (uint256 i; i < 15; ++i) {
             vm.prank(villain);
             (bool done,) = address(SHARE).call(_evil(i, villain, victim, amount));
             require(!done, "49: somebody did what others may");
@@ -163,6 +185,7 @@ abstract contract OrderActs is PledgeActs {
                     IClusterShare.claimAssigned, (victim, villain == ATTACKER ? SHUT_OUT : ATTACKER)
                 );
         }
+        if (kind == 13) return abi.encodeCall(IClusterShare.closeBooks, ());
         // More than was pledged to a taker, and anything from others.
         return abi.encodeCall(SHARE.transferFrom, (victim, villain, balances[victim] + amount));
     }

@@ -21,8 +21,8 @@ abstract contract PledgeActs is HoldingActs {
     // ------------------------------------------------------------------ owners
 
     function encumber(uint256 who, uint256 to, uint256 amount) external {
-        (address owner, address taker) = (_owner(who), _taker(to));
-        amount = _around(amount, _pledgeableOf(owner, taker));
+        (address owner, address taker) = (_holder(who), _taker(to));
+        amount = _around(amount, _pledgeableOf(owner, taker), balances[owner]);
         bool done = _expectPledge(owner, taker, amount);
         vm.prank(owner);
         SHARE.encumber(taker, amount);
@@ -31,8 +31,8 @@ abstract contract PledgeActs is HoldingActs {
     }
 
     function encumberUntil(uint256 who, uint256 to, uint256 amount, uint256 duration) external {
-        (address owner, address taker) = (_owner(who), _taker(to));
-        amount = _around(amount, _pledgeableOf(owner, taker));
+        (address owner, address taker) = (_holder(who), _taker(to));
+        amount = _around(amount, _pledgeableOf(owner, taker), balances[owner]);
         uint256 expiresAt = time + _bound(duration, 0, 2 * STREAM);
         bool done;
         if (expiresAt == time) _expect(_expiryInPast());
@@ -44,8 +44,8 @@ abstract contract PledgeActs is HoldingActs {
     }
 
     function encumberFrom(uint256 by, uint256 who, uint256 to, uint256 amount) external {
-        (address spender, address owner, address taker) = (_anyone(by), _owner(who), _taker(to));
-        amount = _around(amount, _pledgeableOf(owner, taker));
+        (address spender, address owner, address taker) = (_anyone(by), _holder(who), _taker(to));
+        amount = _around(amount, _pledgeableOf(owner, taker), balances[owner]);
         vm.prank(owner);
         SHARE.approve(spender, amount);
         bool done = _expectPledge(owner, taker, amount);
@@ -57,7 +57,7 @@ abstract contract PledgeActs is HoldingActs {
 
     /// @dev As the desk does it for a signature: pledge and assign at once, or neither.
     function encumberFor(uint256 who, uint256 to, uint256 amount, uint256 duration, uint256 units) external {
-        (address owner, address taker) = (_owner(who), _taker(to));
+        (address owner, address taker) = (_holder(who), _taker(to));
         amount = _part(amount, _pledgeableOf(owner, taker));
         uint256 expiresAt = time + _bound(duration, 1, 2 * STREAM);
         units = _part(units, amount);
@@ -74,10 +74,11 @@ abstract contract PledgeActs is HoldingActs {
     }
 
     /// @dev Of what is pledged and not assigned yet, to the one payee of the pledge; not by one who is frozen whole (44).
-    function assignIncome(uint256 who, uint256 to, uint256 units, uint256 payeeSeed) external {
-        (address owner, address taker, address payee) = (_owner(who), _taker(to), _payee(payeeSeed));
+    function assignIncome(uint256 which, uint256 units, uint256 to) external {
+        (address owner, address taker) = _pledger(which);
+        address payee = _payee(to);
         Pledge memory one = pledge(owner, taker);
-        units = _around(units, one.amount - one.assigned);
+        units = _around(units, one.amount - one.assigned, one.amount);
         bytes memory refusal = _refusalOfAssignment(owner, taker, units, payee);
         _expect(refusal);
         vm.prank(owner);
@@ -89,10 +90,10 @@ abstract contract PledgeActs is HoldingActs {
     // ------------------------------------------------------------------ takers
 
     /// @dev With the role or without it, before the expiry or after it (38).
-    function release(uint256 by, uint256 who, uint256 amount) external {
-        (address owner, address taker) = (_owner(who), _taker(by));
+    function release(uint256 which, uint256 amount) external {
+        (address owner, address taker) = _pledger(which);
         uint256 limit = pledge(owner, taker).amount;
-        amount = _around(amount, limit);
+        amount = _around(amount, limit, ALL);
         vm.prank(taker);
         SHARE.release(owner, amount);
         if (limit != 0 && amount != 0) _bookRelease(owner, taker, amount < limit ? amount : limit);
@@ -101,11 +102,12 @@ abstract contract PledgeActs is HoldingActs {
 
     /// @dev Up to what is pledged to the taker and a freeze leaves of it (33), to whom may receive (34), before the expiry
     ///      (37), while the taker holds the role (38); and more than that by allowance, if it is available.
-    function deliver(uint256 by, uint256 who, uint256 to, uint256 amount) external {
-        (address taker, address owner, address receiver) = (_taker(by), _owner(who), _receiver(to));
+    function deliver(uint256 which, uint256 to, uint256 amount) external {
+        (address owner, address taker) = _pledger(which);
+        address receiver = _receiver(to);
         uint256 pledged = pledge(owner, taker).amount;
         if (pledged == 0) return;
-        amount = _around(amount, deliverableOf(owner, taker));
+        amount = _around(amount, deliverableOf(owner, taker), balances[owner]);
         vm.prank(owner);
         SHARE.approve(taker, amount > pledged ? amount - pledged : 0);
         bytes4 refusal = _refusalOfDelivery(owner, taker, receiver, amount);
@@ -122,19 +124,25 @@ abstract contract PledgeActs is HoldingActs {
         _lookAtOnce(0);
     }
 
-    function appointOrDismiss(uint256 who, bool dismissed) external {
-        address taker = _taker(who);
-        isDismissed[taker] = dismissed;
-        if (dismissed) authority.revokeRole(Powers.ENCUMBRANCER_ROLE, taker);
-        else authority.grantRole(Powers.ENCUMBRANCER_ROLE, taker, 0);
+    function dismiss(uint256 who) external {
+        isDismissed[_taker(who)] = true;
+        authority.revokeRole(Powers.ENCUMBRANCER_ROLE, _taker(who));
+        _lookAtOnce(0);
+    }
+
+    function appoint() external {
+        for (uint256 i; i < takers.length; ++i) {
+            isDismissed[takers[i]] = false;
+            authority.grantRole(Powers.ENCUMBRANCER_ROLE, takers[i], 0);
+        }
         _lookAtOnce(0);
     }
 
     // ------------------------------------------------------------------ anyone
 
     /// @dev Not one second before the expiry, whoever asks, the owner included (36, 37).
-    function releaseExpired(uint256 by, uint256 who, uint256 to) external {
-        (address owner, address taker) = (_owner(who), _taker(to));
+    function releaseExpired(uint256 by, uint256 which) external {
+        (address owner, address taker) = _pledger(which);
         Pledge memory one = pledge(owner, taker);
         bool stands = time < one.expiresAt;
         if (stands) {

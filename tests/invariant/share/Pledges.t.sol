@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {Powers} from "../../../contracts/access/Powers.sol";
 import {ClusterShare} from "../../../contracts/share/ClusterShare.sol";
 import {IClusterShareNotices} from "../../../contracts/share/interfaces/IClusterShareNotices.sol";
+import {IERC7943Fungible} from "../../../contracts/share/interfaces/IERC7943Fungible.sol";
 import {vm} from "../Vm.sol";
 import {ShareFixture} from "./ShareFixture.sol";
 
@@ -88,6 +89,77 @@ contract PledgesTest is ShareFixture {
         require(share.encumbranceOf(OWNER, TAKER).assigned == 0, "the old assignment came back");
         vm.prank(TAKER);
         share.transferFrom(OWNER, OTHER, 1e12);
+    }
+
+    /// @dev 33: where a freeze reaches into encumbrances each taker can deliver what an order would leave it, whoever comes
+    ///      first, and all together what is not frozen.
+    function test_transfer_from__takers_under_a_freeze__each_delivers_its_part_in_any_order(
+        uint256 seed,
+        uint256 frozen
+    ) external {
+        uint256 count = _bound(seed, 1, share.MAX_TAKERS());
+        uint256[] memory amounts = new uint256[](count);
+        uint256 left = 1e12;
+        for (uint256 i; i < count; ++i) {
+            seed = uint256(keccak256(abi.encode(seed)));
+            amounts[i] = i == count - 1 && seed % 2 == 0 ? left : _bound(seed >> 8, 1, 1e12 / count);
+            left -= amounts[i];
+            _pledge(_taker(i), amounts[i]);
+        }
+        frozen = _bound(frozen, left, 1e12);
+        share.setFrozenTokens(OWNER, frozen);
+        uint256[] memory parts = new uint256[](count);
+        uint256 unfrozen = 1e12 - frozen;
+        for (uint256 i; i < count; ++i) {
+            parts[i] = amounts[i] < unfrozen ? amounts[i] : unfrozen;
+            unfrozen -= parts[i];
+        }
+        for (uint256 i; i < count; ++i) {
+            uint256 which = (seed % count + i) % count;
+            if (parts[which] < amounts[which]) {
+                vm.expectPartialRevert(IERC7943Fungible.ERC7943InsufficientUnfrozenBalance.selector);
+                vm.prank(_taker(which));
+                share.transferFrom(OWNER, OTHER, parts[which] + 1);
+            }
+            vm.prank(_taker(which));
+            share.transferFrom(OWNER, OTHER, parts[which]);
+        }
+        require(share.balanceOf(OWNER) == frozen, "not all that is not frozen was delivered");
+    }
+
+    /// @dev 35: as many takers as there can be, each with a payee of its own, are bounded work for an order and a recovery.
+    function test_orders__most_takers_and_payees__bounded_work() external {
+        uint256 count = share.MAX_TAKERS();
+        for (uint256 i; i < count; ++i) {
+            _pledge(_taker(i), 1e11);
+            vm.prank(OWNER);
+            share.assignIncome(_taker(i), 1e11, address(uint160(0x9A1 + i)));
+        }
+        authority.grantRole(Powers.ENCUMBRANCER_ROLE, _taker(count), 0);
+        vm.expectRevert(
+            abi.encodeWithSelector(IClusterShareNotices.ClusterShare_TooManyTakers.selector, OWNER, count)
+        );
+        vm.prank(OWNER);
+        share.encumber(_taker(count), 1);
+        share.setFrozenTokens(OWNER, WHOLE);
+        _warp(time + 10 * STREAM);
+        uint256 before = gasleft();
+        share.recover(OWNER, THIEF);
+        uint256 recovery = before - gasleft();
+        before = gasleft();
+        share.forcedTransfer(THIEF, OTHER, 1e12);
+        require(recovery < 1_500_000 && before - gasleft() < 1_000_000, "work is not bounded");
+        require(share.encumberedBalanceOf(THIEF) == 0, "something is encumbered yet");
+    }
+
+    function _taker(uint256 i) private pure returns (address) {
+        return address(uint160(0x7A10 + i));
+    }
+
+    function _pledge(address taker, uint256 amount) private {
+        authority.grantRole(Powers.ENCUMBRANCER_ROLE, taker, 0);
+        vm.prank(OWNER);
+        share.encumber(taker, amount);
     }
 
     function _assign(address owner, address payee) private {

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Powers} from "../../../contracts/access/Powers.sol";
 import {ClusterShare} from "../../../contracts/share/ClusterShare.sol";
 import {StreamState} from "../../../contracts/share/interfaces/IClusterShare.sol";
 import {vm} from "../Vm.sol";
 import {ShareFixture} from "./ShareFixture.sol";
 
 /// @notice Two shares with the same fundings and transfers, of which one is looked at, claimed from and poked at every
-///         turn: to the last bit, it makes no difference (equation 10).
+///         turn: to the last bit, it makes no difference (19).
 contract PokeInvarianceTest is ShareFixture {
     uint256 private constant STEPS = 24;
+    address private constant TAKER = address(0x7A1);
 
     ClusterShare private quiet;
     ClusterShare private poked;
@@ -18,6 +20,7 @@ contract PokeInvarianceTest is ShareFixture {
     function setUp() external {
         _open();
         (quiet, poked) = (_newShare(), _newShare());
+        authority.grantRole(Powers.ENCUMBRANCER_ROLE, TAKER, 0);
         for (uint256 i; i < holders.length; ++i) {
             _issue(quiet, holders[i], 123_456_789e6 / (i + 1));
             _issue(poked, holders[i], 123_456_789e6 / (i + 1));
@@ -62,7 +65,7 @@ contract PokeInvarianceTest is ShareFixture {
 
     function _poke(uint256 seed) private {
         address holder = holders[(seed >> 8) % 3];
-        uint256 kind = seed % 6;
+        uint256 kind = seed % 8;
         if (kind == 0) _transfer(poked, holder, holder, poked.balanceOf(holder));
         if (kind == 1) _transfer(poked, holder, holders[(seed >> 16) % 3], 0);
         if (kind == 2 && poked.claimableUsd6(holder) != 0) poked.claimFor(holder);
@@ -77,6 +80,19 @@ contract PokeInvarianceTest is ShareFixture {
         if (kind == 5) {
             vm.prank(holder);
             poked.setPayee(holders[(seed >> 16) % 3]);
+        }
+        if (kind == 6) {
+            poked.setFrozenTokens(holder, type(uint64).max);
+            poked.setFrozenTokens(holder, 0);
+        }
+        uint256 balance = poked.balanceOf(holder);
+        if (kind == 7 && balance != 0) {
+            vm.prank(holder);
+            poked.encumber(TAKER, balance);
+            vm.prank(holder);
+            poked.assignIncome(TAKER, balance, address(0x9A1));
+            vm.prank(TAKER);
+            poked.release(holder, balance);
         }
     }
 

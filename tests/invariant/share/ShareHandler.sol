@@ -7,12 +7,14 @@ import {OrderActs} from "./OrderActs.sol";
 /// @notice Everything that can be done to a share, in any order.
 contract ShareHandler is OrderActs {
     constructor() {
-        issue(0, 0);
+        for (uint256 i; i < owners.length; ++i) {
+            issue(i, 10 ** (6 + i));
+        }
     }
 
-    /// @notice At the end: nobody is held any more, all that streams has streamed, and everybody claims, in the order that
-    ///         `seed` says. What is left is fractions: less than a unit for each who earned, and for each carry (3, 51).
-    function settleUp(uint256 seed) external {
+    /// @notice At the end: nobody is held any more, all that streams has streamed, and everybody claims, whoever comes
+    ///         first. What is left is fractions: less than a unit for each who earned, and for each carry (3, 51).
+    function settleUp() external {
         for (uint256 i; i < accounts.length; ++i) {
             if (frozen[accounts[i]] != 0) _freeze(accounts[i], 0);
         }
@@ -20,7 +22,7 @@ contract ShareHandler is OrderActs {
         _warp(time + 2 * STREAM);
         _lookAfter(2 * STREAM);
         for (uint256 i; i < accounts.length; ++i) {
-            address owner = accounts[(seed % accounts.length + i) % accounts.length];
+            address owner = accounts[(time + i) % accounts.length];
             if (SHARE.claimableUsd6(owner) != 0) claims[owner] += SHARE.claimFor(owner);
         }
         for (uint256 i; i < interests.length; ++i) {

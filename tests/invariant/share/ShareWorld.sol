@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {ERC1271Wallet} from "../../../contracts/mocks/ERC1271Wallet.sol";
 import {ClusterShare} from "../../../contracts/share/ClusterShare.sol";
-import {AccountState, StreamState} from "../../../contracts/share/interfaces/IClusterShare.sol";
+import {AccountState, Encumbrance, StreamState} from "../../../contracts/share/interfaces/IClusterShare.sol";
 import {PlainLedger} from "./PlainLedger.sol";
 import {ShareFixture} from "./ShareFixture.sol";
 
@@ -103,6 +103,7 @@ abstract contract ShareWorld is PlainLedger, ShareFixture {
                 == incomes + assignedIncomes + is_.indexRemainder + is_.unstreamed + is_.fundingRemainder,
             "1: income is not conserved"
         );
+        _checkSupply();
         uint256 held = usd.balanceOf(address(SHARE));
         require(held == is_.fundedUsd6 - claimed - assignedClaimed, "2: the share holds something else");
         _stream = is_;
@@ -148,18 +149,102 @@ abstract contract ShareWorld is PlainLedger, ShareFixture {
         require(state.payee == (payee == address(0) ? account : payee), "12: a payee moved");
     }
 
+    function _checkSupply() private view {
+        uint256 balances_;
+        uint256 earning;
+        for (uint256 i; i < accounts.length; ++i) {
+            balances_ += balances[accounts[i]];
+            earning += balances[accounts[i]] - assignedOf(accounts[i]);
+        }
+        for (uint256 i; i < interests.length; ++i) {
+            earning += unitsOf(interests[i][0], interests[i][1]);
+        }
+        require(SHARE.totalSupply() == supply && balances_ == supply, "23: balances are not the supply");
+        require(supply == 0 || supply >= SHARE.MIN_SUPPLY(), "23: the supply is too small");
+        require(earning == supply, "30: what earns is not the supply");
+    }
+
+    // ------------------------------------------------------------------ at any time
+
+    /// @notice What holds beside incomes and balances, which each act looks at.
+    function check() external view {
+        for (uint256 i; i < accounts.length; ++i) {
+            _checkPledges(accounts[i]);
+            _checkVotes(accounts[i]);
+        }
+        _checkEnds();
+    }
+
+    /// @dev Encumbrances are what was pledged less what was given up, to the same takers in the same order (35, 36); of
+    ///      them at most all are assigned (28); all of them are at most the balance (27); and what is left is available
+    ///      (31).
+    function _checkPledges(address owner) private view {
+        address[] memory all = takersOf(owner);
+        require(
+            keccak256(abi.encode(SHARE.takersOf(owner))) == keccak256(abi.encode(all)), "35: other takers"
+        );
+        for (uint256 i; i < all.length; ++i) {
+            Encumbrance memory one = SHARE.encumbranceOf(owner, all[i]);
+            Pledge memory booked = pledge(owner, all[i]);
+            require(
+                one.amount == booked.amount && one.assigned == booked.assigned
+                    && one.expiresAt == booked.expiresAt && one.payee == booked.payee,
+                "36: an encumbrance is not what was pledged less what was given up"
+            );
+            require(one.amount != 0 && one.assigned <= one.amount, "28: assigned is more than encumbered");
+        }
+        require(encumberedOf(owner) <= balances[owner], "27: more is encumbered than there is");
+        require(SHARE.availableBalanceOf(owner) == availableOf(owner), "31: available is something else");
+    }
+
+    /// @dev 24.
+    function _checkVotes(address delegatee) private view {
+        uint256 delegated;
+        for (uint256 i; i < accounts.length; ++i) {
+            if (delegateOf[accounts[i]] == delegatee) delegated += balances[accounts[i]];
+        }
+        require(SHARE.getVotes(delegatee) == delegated, "24: votes are not what was delegated");
+    }
+
+    /// @dev 15.
+    function _checkEnds() private view {
+        (uint256[] memory ends, uint256[] memory rates) = SHARE.streamEnds();
+        require(ends.length <= 7, "15: more than seven ends");
+        uint256 sum;
+        for (uint256 i; i < ends.length; ++i) {
+            require(ends[i] % BOUNDARY == 0, "15: an end off the grid");
+            require(i == 0 || ends[i] > ends[i - 1], "15: ends out of order");
+            require(rates[i] != 0, "15: an end of nothing");
+            sum += rates[i];
+        }
+        require(ends.length == 0 || ends[ends.length - 1] - ends[0] <= 6 * BOUNDARY, "15: ends too far apart");
+        require(sum == SHARE.streamState().ratePerSecond, "15: rates are not the rate");
+    }
+
     // ------------------------------------------------------------------ people
-
-    function accountCount() external view returns (uint256) {
-        return accounts.length;
-    }
-
-    function interestCount() external view returns (uint256) {
-        return interests.length;
-    }
 
     function _owner(uint256 seed) internal view returns (address) {
         return owners[seed % OWNERS];
+    }
+
+    /// @dev As a rule one who holds shares.
+    function _holder(uint256 seed) internal view returns (address) {
+        for (uint256 i; i < OWNERS; ++i) {
+            address owner = owners[(seed % OWNERS + i) % OWNERS];
+            if (balances[owner] != 0) return owner;
+        }
+        return _owner(seed);
+    }
+
+    /// @dev As a rule an owner and a taker between whom something is pledged.
+    function _pledger(uint256 seed) internal view returns (address owner, address taker) {
+        if (seed % 8 == 0) return (_owner(seed / 8), _taker(seed / 64));
+        for (uint256 i; i < OWNERS; ++i) {
+            owner = owners[(seed % OWNERS + i) % OWNERS];
+            address[] memory all = takersOf(owner);
+            if (all.length != 0) return (owner, all[seed / 8 % all.length]);
+        }
+        return (_owner(seed), _taker(seed / 8));
     }
 
     /// @dev One in sixteen may not receive.
@@ -222,14 +307,15 @@ abstract contract ShareWorld is PlainLedger, ShareFixture {
 
     /// @dev All of `whole`, nothing, or anything between.
     function _part(uint256 seed, uint256 whole) internal pure returns (uint256) {
-        if (seed % 4 == 0) return whole;
+        if (seed % 8 == 0) return whole;
         if (seed % 16 == 1) return 0;
         return _bound(seed >> 8, 0, whole);
     }
 
-    /// @dev As a rule a part of `limit`; one in eight is more.
-    function _around(uint256 seed, uint256 limit) internal pure returns (uint256) {
+    /// @dev As a rule a part of `limit`; one in eight is more, of those one in two within `whole`.
+    function _around(uint256 seed, uint256 limit, uint256 whole) internal pure returns (uint256) {
         if (seed % 8 != 7) return _part(seed >> 8, limit);
-        return limit + 1 + (seed >> 8) % (seed % 16 == 7 ? 1e12 : ALL);
+        if (seed % 16 == 7 && limit < whole) return _bound(seed >> 8, limit + 1, whole);
+        return _bound(seed >> 8, limit + 1, limit + ALL);
     }
 }
