@@ -61,8 +61,8 @@ def cli(
             reference,
             office,
         )
-        whole = f"everything of {wallet} is"
-        what = whole if amount is None else f"{shares(amount)} shares of {wallet} are"
+        everything = f"everything of {wallet} is"
+        what = everything if amount is None else f"{shares(amount)} shares of {wallet} are"
         say(f"{what} frozen; unless confirmed, until {utc(until)}")
     elif act == "confirm":
         orders.confirm_freeze(system, cluster_id, wallet, office)

@@ -275,7 +275,8 @@ def claim_many(
         for cluster_id in cluster_ids
         if int(share_of(system, cluster_id).claimableUsd6(owner, block_identifier="pending"))
     ]
-    paid, skipped = [], []
+    paid: list[Claim] = []
+    skipped: list[Any] = []
     for first in range(0, len(due), CLAIMS_AT_ONCE):
         part = due[first : first + CLAIMS_AT_ONCE]
         receipt = system.desk.claimMany(owner, part, sender=sender)

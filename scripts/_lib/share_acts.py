@@ -129,8 +129,8 @@ class ShareActs:
         until = orders.freeze(
             system, cluster_id, account, frozen, _reference(reference), account_of(who)
         )
-        whole = f"Everything of {account} is"
-        what = whole if amount is None else f"{shares(frozen)} shares of {account} are"
+        everything = f"Everything of {account} is"
+        what = everything if amount is None else f"{shares(frozen)} shares of {account} are"
         self._output.print(f"{what} frozen until {utc(until)}, if not confirmed.")
 
     def recover(
