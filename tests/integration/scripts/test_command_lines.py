@@ -6,13 +6,16 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from tests.support.own_node import Node
 
+DAY = 86_400
 ROOT = Path(__file__).resolve().parents[3]
 CLUSTER = """
 name = "Rackstream Node 1"
@@ -32,6 +35,22 @@ reserveShareBps = 1000
 depreciationLifeSeconds = 157680000
 pricePaidUsd6 = 300000000000
 reserveTargetUsd6 = 60000000000
+"""
+
+STEP = "-- done --\n"
+WALK = f"""
+import shlex, sys
+from importlib import import_module
+from ape.logging import logger
+logger.set_level("ERROR")
+for line in sys.stdin:
+    name, *arguments = shlex.split(line)
+    try:
+        import_module("scripts." + name).cli.main([*arguments, "--network", sys.argv[1]])
+    except SystemExit as done:
+        if done.code:
+            raise
+    print({STEP!r}, end="")
 """
 
 
@@ -69,6 +88,21 @@ class Terminal:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def walk(self, *lines: str) -> list[str]:
+        """What each of these command lines says, all run in one process: ape takes seconds to
+        start."""
+        done = subprocess.run(
+            [sys.executable, "-c", WALK, self._network],
+            cwd=ROOT,
+            env=self._environment,
+            input="\n".join(lines),
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.split(STEP)[:-1]
+
 
 def test_scripts__from_an_empty_chain__end_in_a_portfolio(node: Node, tmp_path: Path) -> None:
     node.start()
@@ -102,6 +136,79 @@ def test_scripts__from_an_empty_chain__end_in_a_portfolio(node: Node, tmp_path: 
     refused = terminal.ape("run", "status")
     assert refused.returncode == 1
     assert "None of the 11 contracts" in refused.stderr
+
+
+def test_scripts__pledge_claims_and_recovery__leave_all_with_the_new_wallet(
+    node: Node, tmp_path: Path
+) -> None:
+    node.start()
+    terminal = Terminal(f"ethereum:local:{node.url}", tmp_path)
+    files = [tmp_path / "first.toml", tmp_path / "second.toml"]
+    files[0].write_text(CLUSTER)
+    files[1].write_text(CLUSTER.replace("gpuCount = 8", "gpuCount = 9"))
+    holder, replacement, payee, agent, trustee, taker = (f"TEST::{n}" for n in range(1, 7))
+    investor = "--reference a --salt s --country 528 --class institution"
+
+    *_, limits, assigned, _, _ = terminal.walk(
+        "deploy",
+        f"admit_investor --wallet {holder} {investor}",
+        f"admit_investor --wallet {replacement} {investor}",
+        "mint_test_usd --to TEST::8 --dollars 2000",
+        *(f"register_cluster --file {file}" for file in files),
+        *(f"issue_shares --cluster {n} --to {holder} --shares 600" for n in (1, 2)),
+        *(f"go_live --cluster {n}" for n in (1, 2)),
+        *(
+            f"pay --cluster {n} --dollars 1000 --kind lease --ref inv-{n} --account TEST::8"
+            for n in (1, 2)
+        ),
+        f"admit_taker --taker {taker}",
+        "limits --cluster 1 --max-holders 9 --exclude 408",
+        f"encumber --cluster 1 --taker {taker} --shares 100 --assign 40 --payee {payee}"
+        f" --account {holder}",
+        *(f"distribute --cluster {n}" for n in (1, 2)),
+    )
+    assert "1 investors hold cluster 1\nin force: no limits\n" in limits
+    assert "by --apply: at most 9 investors; countries excluded\n" in limits
+    assert "by --apply: countries 408 excluded\n" in limits
+    pledged, income = assigned.splitlines()
+    assert pledged.startswith("100 shares of 0x")
+    assert income.startswith("the income of 40 of them goes to 0x")
+    node.rpc("evm_increaseTime", 7 * DAY)
+    node.rpc("evm_mine")
+
+    claimed, assigned, again, released, why, _, _, frozen, proposed, _, limits = terminal.walk(
+        f"claim --owner {holder}",
+        f"claim --cluster 1 --owner {holder} --assigned-to {payee}",
+        f"claim --owner {holder}",
+        f"release --cluster 1 --owner {holder} --account {taker}",
+        f"why_not --cluster 1 --from {holder} --to TEST::9 --shares 1",
+        f"appoint --cluster 1 --power transfer-agent --who {agent}",
+        f"appoint --cluster 1 --power trustee --who {trustee}",
+        f"freeze --cluster 1 --wallet {holder} --whole --reference 'case 7' --account {agent}",
+        f"recover --cluster 1 --lost {holder} --replacement {replacement} --reference 'case 7'"
+        f" --account {agent}",
+        f"order --confirm 1 --account {trustee}",
+        "limits --cluster 1 --apply",
+    )
+    first, second = map(Decimal, re.findall(r"cluster [12]: \$([\d.]+) paid to 0x", claimed))
+    to_payee = Decimal(re.findall(r"cluster 1: \$([\d.]+) that 0x", assigned)[0])
+    # Of 600 shares 40 earn for the payee. Amounts are rounded down to a millionth.
+    assert abs(to_payee * 560 - first * 40) < Decimal("0.001")
+    assert abs(first + to_payee - second) < 10
+    assert again.startswith("nothing to claim for 0x")
+    assert released.startswith("100 shares of 0x")
+    assert why == "The receiver is not attested to as an investor, or no longer.\n"
+    assert re.match(r"everything of 0x\w+ is frozen; unless confirmed, until 2", frozen)
+    assert re.match(r"order 1: all of 0x\w+ to 0x\w+; once the trustee confirms it", proposed)
+    assert "in force: at most 9 investors; countries excluded: 408\n" in limits
+    node.rpc("evm_increaseTime", 14 * DAY)
+    node.rpc("evm_mine")
+    done, listed, paid = terminal.walk(
+        "order --execute 1", "order", f"claim --cluster 1 --owner {replacement}"
+    )
+    assert done == "order 1: execute done\n"
+    assert re.match(r"order 1, cluster 1: everything of 0x\w+ to 0x\w+; executed\n", listed)
+    assert "nothing to claim for" in paid
 
 
 def test_deploy__well_known_key_off_the_local_chain__is_refused(node: Node, tmp_path: Path) -> None:
