@@ -29,9 +29,10 @@ def gas(
     other_holder: AccountAPI,
     relayer: AccountAPI,
     keeper: AccountAPI,
+    admin: AccountAPI,
 ) -> dict[str, int]:
     """Each operation's gas, whole transactions."""
-    actors = Actors(oracle_admin, customer, holder, other_holder, relayer, keeper)
+    actors = Actors(oracle_admin, customer, holder, other_holder, relayer, keeper, admin)
     travel_to(START)
     money = operations_money.measure(scenario, actors, START)
     travel_to(int(chain.blocks.head.timestamp) // 86_400 * 86_400 + 10 * 86_400)
