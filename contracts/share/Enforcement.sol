@@ -279,10 +279,9 @@ contract Enforcement is IEnforcement, Authorised {
         Terms memory to = _terms[clusterId][replacement];
         delete _terms[clusterId][lost];
         uint256 confirmed = uint256(from.confirmed) + to.confirmed;
-        if (confirmed > SharesWordLib.ALL) confirmed = SharesWordLib.ALL;
-        to.confirmed = uint64(confirmed);
         if (from.expiresAt > to.expiresAt) to.expiresAt = from.expiresAt;
-        if (confirmed == SharesWordLib.ALL) to.expiresAt = 0;
+        if (confirmed >= SharesWordLib.ALL) (confirmed, to.expiresAt) = (SharesWordLib.ALL, 0);
+        to.confirmed = uint64(confirmed);
         if (from.notBefore > to.notBefore) to.notBefore = from.notBefore;
         _terms[clusterId][replacement] = to;
         emit FreezeMoved(clusterId, lost, replacement, confirmed, to.expiresAt);
@@ -341,8 +340,7 @@ contract Enforcement is IEnforcement, Authorised {
 
     /// @inheritdoc IEnforcement
     function order(uint256 orderId) external view returns (Order memory) {
-        Order memory found = _orders[orderId];
-        if (found.status == OrderStatus.None) revert Enforcement_UnknownOrder(orderId);
-        return found;
+        if (orderId == 0 || orderId > orderCount) revert Enforcement_UnknownOrder(orderId);
+        return _orders[orderId];
     }
 }
