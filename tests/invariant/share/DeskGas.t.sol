@@ -113,6 +113,21 @@ contract DeskGasTest {
         }
     }
 
+    /// @dev Where what is left would just do to finish after a claim that has failed for want of gas.
+    function test_claim_many__with_gas_around_what_a_claim_is_given__paid_or_refused() external {
+        OddShare share = _add(Manner.Pay, 270_000);
+        ClusterId[] memory ids = _ids();
+        for (uint256 gas = 280_000; gas < 380_000; gas += 100) {
+            uint256 before = share.claims();
+            try desk.claimMany{gas: gas}(address(this), ids) returns (uint256[] memory amounts) {
+                require(amounts[0] == 7 && share.claims() == before + 1, "a claim failed for want of gas");
+            } catch (bytes memory reason) {
+                require(bytes4(reason) == IHolderDesk.HolderDesk_TooLittleGas.selector, "another failure");
+            }
+        }
+        require(share.claims() != 0, "none was paid");
+    }
+
     function _add(Manner manner, uint256 work) private returns (OddShare share) {
         share = new OddShare(manner, work);
         registry.set(ClusterId.wrap(++count), ClusterStatus.Live, address(share));
