@@ -35,8 +35,11 @@ def test_type_of__struct_array__is_a_tuple_array() -> None:
 def test_contract_abi__every_committed_contract__can_be_read() -> None:
     assert set(raw_abis()) == {
         "Authority",
+        "CapitalProceeds",
         "ClusterRegistry",
         "ClusterShare",
+        "Enforcement",
+        "HolderDesk",
         "IdentityRegistry",
         "MetricsOracle",
         "Stablecoin",
