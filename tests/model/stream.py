@@ -1,17 +1,21 @@
 """The revenue stream in rational numbers, from the words of `IClusterShare` and not from its code.
 
 Each funding is kept for itself: an amount that streams evenly from its second to its end. What
-streams in an interval is divided by balance at once, for every holder: no index, no rates.
+streams in an interval is divided at once among all who earn, by their shares: no index, no rates.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 STREAM_SECONDS = 86_400
 BOUNDARY_SECONDS = 14_400
+
+Earner = str | tuple[str, str]
+"""A holder, or the (owner, payee) of income that is assigned."""
 
 
 def end_of_funding(start: int) -> int:
@@ -35,14 +39,14 @@ class StreamModel:
 
     now: int
     balances: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    claimed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    claimed: dict[Earner, int] = field(default_factory=lambda: defaultdict(int))
     funded: int = 0
     waited: int = 0
     """Seconds that money waited because nobody held: the stream's clock is behind by them."""
     _fundings: list[Funding] = field(default_factory=list)
     # Income by denominator, so that ten thousand fundings are summed in integers: a Fraction of all
     # of their lengths would have thousands of digits at every step.
-    _income: dict[str, dict[int, int]] = field(
+    _income: dict[Earner, dict[int, int]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(int))
     )
 
@@ -79,15 +83,19 @@ class StreamModel:
         self.balances[sender] -= amount
         self.balances[to] += amount
 
-    def claim(self, holder: str, amount: int) -> None:
-        self.claimed[holder] += amount
+    def claim(self, earner: Earner, amount: int) -> None:
+        self.claimed[earner] += amount
 
-    def income(self, holder: str) -> Fraction:
-        """All that `holder` has earned to now, claimed or not."""
+    def income(self, earner: Earner) -> Fraction:
+        """All that `earner` has earned to now, claimed or not."""
         self._settle()
         return sum(
-            (Fraction(value, base) for base, value in self._income[holder].items()), Fraction(0)
+            (Fraction(value, base) for base, value in self._income[earner].items()), Fraction(0)
         )
+
+    def _earners(self) -> Iterator[tuple[Earner, int]]:
+        """Who earns now, and for how many shares."""
+        yield from self.balances.items()
 
     def unstreamed(self) -> Fraction:
         """What has still to stream."""
@@ -101,18 +109,18 @@ class StreamModel:
         )
 
     def _settle(self) -> None:
-        """Give the holders what streamed since: rate × balance / supply, each second."""
+        """Give those who earn what streamed since: rate × shares / supply, each second."""
         supply = self.supply
         if supply == 0:
             return
         clock = self.clock
-        holders = [(self._income[h], balance) for h, balance in self.balances.items() if balance]
+        earning = [(self._income[earner], shares) for earner, shares in self._earners() if shares]
         for funding in self._fundings:
             until = min(clock, funding.end)
             streamed = funding.amount * (until - funding.given)
             funding.given = until
             base = (funding.end - funding.start) * supply
             if streamed:
-                for income, balance in holders:
-                    income[base] += streamed * balance
+                for income, shares in earning:
+                    income[base] += streamed * shares
         self._fundings = [f for f in self._fundings if f.end > clock]
