@@ -9,7 +9,7 @@ from ape.contracts import ContractInstance
 
 from scripts._lib import roles
 from tests.support.desk import Counter, open_counter
-from tests.support.enforcement import Offices, open_registered_share
+from tests.support.enforcement import Offices, let_take, open_registered_share
 from tests.support.income import UINT256_MAX, OpenShare, deploy_open_share
 from tests.support.scenario import SHARE, USD, Scenario
 
@@ -41,6 +41,25 @@ def ground(
 @pytest.fixture(scope="module")
 def share(ground: OpenShare) -> ContractInstance:
     return ground.share
+
+
+@pytest.fixture(scope="module")
+def taker(ground: OpenShare, admin: AccountAPI, keeper: AccountAPI) -> AccountAPI:
+    """To whom shares may be encumbered; it can hold none."""
+    let_take(ground.scenario, admin, keeper)
+    return keeper
+
+
+@pytest.fixture(scope="module")
+def newer_taker(ground: OpenShare, admin: AccountAPI, relayer: AccountAPI) -> AccountAPI:
+    let_take(ground.scenario, admin, relayer)
+    return relayer
+
+
+@pytest.fixture
+def enforcement(deployer: AccountAPI) -> AccountAPI:
+    """Whom the open share obeys."""
+    return deployer
 
 
 @pytest.fixture(scope="module")
