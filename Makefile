@@ -40,8 +40,9 @@ up: $(READY) ## Keep a chain, a database, four reporters and replaying agents up
 	@$(BIN)/python -m scripts.up $(if $(TRACE),--trace "$(TRACE)") $(if $(PRICE),--price "$(PRICE)") $(ARGS)
 
 .PHONY: test
-test: $(READY) ## Run every test on a local chain (ARGS= for pytest)
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+test: $(READY) ## Run every test on a local chain (ARGS= for pytest); real processes by themselves
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(if $(ARGS),,--ignore tests/e2e) $(ARGS)
+	@$(if $(ARGS),,$(BIN)/python -m pytest tests/e2e)
 	@forge test --summary
 
 .PHONY: check
