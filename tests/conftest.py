@@ -15,7 +15,7 @@ from ape_ethereum.trace import Trace
 
 from scripts._lib.build import ensure_compiled
 from scripts._lib.deployment import RoleHolders, System, deploy_system
-from tests.support.isolation import restored_chain
+from tests.support.isolation import restored_chain, start_clock
 from tests.support.scenario import Scenario
 
 
@@ -42,6 +42,11 @@ def _no_call_trees() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def _clock(accounts: TestAccountManager) -> None:  # noqa: ARG001 - connects to the chain
+    start_clock()
+
+
 def _fixtures_of(module: pytest.Module, session: pytest.Session) -> set[str]:
     of_module = (item for item in session.items if item.getparent(pytest.Module) is module)
     return {name for item in of_module for name in getattr(item, "fixturenames", ())}
@@ -54,7 +59,8 @@ def _module_chain(request: pytest.FixtureRequest) -> Iterator[None]:
     if "accounts" not in used:
         yield
         return
-    # The deployment outlives the module: it has to be there before the snapshot.
+    # Clock and deployment outlive the module: they have to be there before the snapshot.
+    request.getfixturevalue("_clock")
     if "system" in used:
         request.getfixturevalue("system")
     with restored_chain():

@@ -1,9 +1,10 @@
 """Keeps ape's cache of compiled contracts true.
 
 Ape compiles a source that changed, but not those that import it: after a change in a library or a
-base contract its users would go on with yesterday's bytecode. `discard_stale` is called before ape
-looks at its cache, and takes out of it every contract whose source, or anything that this imports,
-is not what it was at the last call.
+base contract its users would go on with yesterday's bytecode. And a process that read the cache
+before a change writes it back, as a whole, after it. So before ape looks at its cache, every
+contract goes out of it whose source, or anything that this imports, is not what was compiled last;
+and all of them go if the cache holds anything else than what was compiled then.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import fcntl
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -29,51 +30,61 @@ _IMPORT = re.compile(r'^\s*import\b[^;]*?"(\.[^"]+)"\s*;', re.MULTILINE)
 @cache
 def contracts() -> Any:
     """Ape's contracts by name, none of them stale."""
-    discard_stale()
+    ensure_compiled()
     from ape import project
 
     return project.contracts
 
 
-def discard_stale(root: Path = ROOT) -> frozenset[str]:
-    """Make ape compile again what changed and what imports it; returns those sources' paths.
+def ensure_compiled(root: Path = ROOT, load: Callable[[], object] | None = None) -> frozenset[str]:
+    """Compile what is not, in one process at a time; returns the sources that were compiled anew.
 
-    Without a record of an earlier state all of the cache is discarded.
+    `load` compiles what ape's cache lacks; ape's own way unless given.
     """
     build = root / ".build"
+    ape_cache, mark = build / "__local__.json", build / "compiled.json"
     with _locked(build):
         digests = _digests(root)
-        record = build / "sources.json"
-        before = json.loads(record.read_text()) if record.exists() else None
-        if before == digests:
-            return frozenset()
-        if before is None or any(before.get(name) != digests.get(name) for name in SETTINGS):
-            stale = frozenset(digests) - frozenset(SETTINGS)
-        else:
-            changed = {
-                name
-                for name in digests.keys() | before.keys()
-                if digests.get(name) != before.get(name)
-            }
-            stale = dependents(_imports(root, digests), changed)
-        _forget(build / "__local__.json", stale)
-        record.write_text(json.dumps(digests, indent=1, sort_keys=True))
+        stale = _stale(root, digests, ape_cache, mark)
+        if stale:
+            _forget(ape_cache, stale)
+            (load or _load)()
+            compiled = {"sources": digests, "contracts": _contracts_digest(ape_cache)}
+            _replace(mark, json.dumps(compiled, indent=1, sort_keys=True))
         return stale
 
 
-def ensure_compiled(root: Path = ROOT) -> None:
-    """Compile what is not, in one process at a time: two that compile write over one another."""
-    discard_stale(root)
-    build = root / ".build"
-    mark = build / "compiled"
-    with _locked(build):
-        state = (build / "sources.json").read_text()
-        if mark.exists() and mark.read_text() == state and (build / "__local__.json").exists():
-            return
-        from ape import project
+def _load() -> None:
+    from ape import project
 
-        project.load_contracts()
-        mark.write_text(state)
+    project.load_contracts()
+
+
+def _stale(root: Path, digests: Mapping[str, str], ape_cache: Path, mark: Path) -> frozenset[str]:
+    everything = frozenset(digests) - frozenset(SETTINGS)
+    if not mark.exists():
+        return everything
+    compiled = json.loads(mark.read_text())
+    before = compiled["sources"]
+    changed = {
+        name for name in digests.keys() | before.keys() if digests.get(name) != before.get(name)
+    }
+    if changed & set(SETTINGS) or compiled["contracts"] != _contracts_digest(ape_cache):
+        return everything
+    return dependents(_imports(root, digests), changed)
+
+
+def _contracts_digest(ape_cache: Path) -> str | None:
+    """Of what the cache says each contract's source and bytecode are; None if it cannot be read."""
+    try:
+        contract_types = json.loads(ape_cache.read_text())["contractTypes"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+    told = {
+        name: (contract.get("sourceId"), contract.get("deploymentBytecode"))
+        for name, contract in contract_types.items()
+    }
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 @contextmanager
@@ -114,14 +125,14 @@ def _imports(root: Path, names: Iterable[str]) -> dict[str, frozenset[str]]:
     }
 
 
-def _forget(cache: Path, stale: frozenset[str]) -> None:
+def _forget(ape_cache: Path, stale: frozenset[str]) -> None:
     """Take the stale sources and their contracts out of ape's cache."""
-    if not cache.exists():
+    if not ape_cache.exists():
         return
     try:
-        manifest = json.loads(cache.read_text())
+        manifest = json.loads(ape_cache.read_text())
     except ValueError:
-        cache.unlink()
+        ape_cache.unlink()
         return
     manifest["sources"] = {
         name: source for name, source in manifest.get("sources", {}).items() if name not in stale
@@ -131,6 +142,10 @@ def _forget(cache: Path, stale: frozenset[str]) -> None:
         for name, contract in manifest.get("contractTypes", {}).items()
         if contract.get("sourceId") not in stale
     }
-    replacement = cache.with_suffix(".new")
-    replacement.write_text(json.dumps(manifest))
-    replacement.replace(cache)
+    _replace(ape_cache, json.dumps(manifest))
+
+
+def _replace(path: Path, text: str) -> None:
+    replacement = path.with_suffix(".new")
+    replacement.write_text(text)
+    replacement.replace(path)

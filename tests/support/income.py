@@ -93,6 +93,14 @@ def is_close(value: Fraction, exact: Fraction | int) -> bool:
     return abs(value - exact) < Fraction(1, 2**20)
 
 
+def is_rounded_down(units: int, exact: Fraction) -> bool:
+    """Whether `units` are the whole ones of `exact`, less the fractions that the stream carries.
+
+    An `exact` that is whole may come one lower: which seconds a test runs in decides that.
+    """
+    return -Fraction(1, 2**20) < exact - units < 1 + Fraction(1, 2**20)
+
+
 def next_boundary() -> int:
     """The first boundary that the next block can be mined at."""
     return -(-int(chain.pending_timestamp) // BOUNDARY_SECONDS) * BOUNDARY_SECONDS

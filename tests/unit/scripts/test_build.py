@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from scripts._lib.build import dependents, discard_stale
+from scripts._lib.build import dependents, ensure_compiled
 
 SOURCES = {
     "contracts/Base.sol": "contract Base {}",
@@ -20,77 +22,115 @@ SOURCES = {
 }
 
 
+EVERYTHING = {"Base", "Maths", "Middle", "Top", "Other"}
+
+
+@dataclass
+class Tree:
+    """Sources and their cache; what it compiles tells which state of its source it is of."""
+
+    root: Path
+
+    @property
+    def cache(self) -> Path:
+        return self.root / ".build" / "__local__.json"
+
+    def compile(self) -> set[str]:
+        """The contracts that were compiled anew."""
+        return {Path(name).stem for name in ensure_compiled(self.root, self._load)}
+
+    def write(self, name: str, text: str) -> None:
+        (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / name).write_text(text)
+
+    def contracts(self) -> dict[str, str]:
+        contracts = json.loads(self.cache.read_text())["contractTypes"]
+        return {name: contract["deploymentBytecode"] for name, contract in contracts.items()}
+
+    def _load(self) -> None:
+        """As ape does: what the cache has is not compiled again."""
+        manifest: dict[str, Any] = {"sources": {}, "contractTypes": {}, "manifest": "ethpm/3"}
+        if self.cache.exists():
+            manifest = json.loads(self.cache.read_text())
+        for path in (self.root / "contracts").rglob("*.sol"):
+            source = path.relative_to(self.root).as_posix()
+            manifest["sources"].setdefault(source, {"content": path.read_text()})
+            manifest["contractTypes"].setdefault(
+                path.stem, {"sourceId": source, "deploymentBytecode": path.read_text()}
+            )
+        assert set(manifest["sources"]) == {
+            contract["sourceId"] for contract in manifest["contractTypes"].values()
+        }
+        self.cache.write_text(json.dumps(manifest))
+
+
 @pytest.fixture
-def tree(tmp_path: Path) -> Path:
+def tree(tmp_path: Path) -> Tree:
+    tree = Tree(tmp_path)
     for name, text in SOURCES.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    compile_all(tmp_path)
-    discard_stale(tmp_path)
-    compile_all(tmp_path)
-    return tmp_path
+        tree.write(name, text)
+    assert tree.compile() == EVERYTHING
+    return tree
 
 
-def compile_all(root: Path) -> None:
-    """As ape leaves its cache after compiling everything."""
-    contracts = [name for name in SOURCES if name.endswith(".sol")]
-    (root / ".build").mkdir(exist_ok=True)
-    (root / ".build" / "__local__.json").write_text(
-        json.dumps(
-            {
-                "sources": {name: {"content": ""} for name in contracts},
-                "contractTypes": {Path(name).stem: {"sourceId": name} for name in contracts},
-                "manifest": "ethpm/3",
-            }
-        )
-    )
+def test_ensure_compiled__nothing_changed__compiles_nothing(tree: Tree) -> None:
+    assert tree.compile() == set()
 
 
-def cached(root: Path) -> set[str]:
-    manifest = json.loads((root / ".build" / "__local__.json").read_text())
-    names = {contract["sourceId"] for contract in manifest["contractTypes"].values()}
-    assert names == set(manifest["sources"])
-    assert manifest["manifest"] == "ethpm/3"
-    return {Path(name).stem for name in names}
+def test_ensure_compiled__a_base_changed__compiles_all_that_import_it(tree: Tree) -> None:
+    tree.write("contracts/Base.sol", "contract Base { uint256 a; }")
+    assert tree.compile() == {"Base", "Middle", "Top"}
+    assert tree.contracts()["Base"] == "contract Base { uint256 a; }"
+    assert tree.compile() == set()
 
 
-def test_discard_stale__nothing_changed__keeps_all(tree: Path) -> None:
-    assert discard_stale(tree) == frozenset()
-    assert cached(tree) == {"Base", "Maths", "Middle", "Top", "Other"}
-
-
-def test_discard_stale__a_base_changed__all_that_import_it_go(tree: Path) -> None:
-    (tree / "contracts/Base.sol").write_text("contract Base { uint256 a; }")
-    stale = discard_stale(tree)
-    assert {Path(name).stem for name in stale} == {"Base", "Middle", "Top"}
-    assert cached(tree) == {"Maths", "Other"}
-    assert discard_stale(tree) == frozenset()
-
-
-def test_discard_stale__a_source_is_gone__its_users_go_too(tree: Path) -> None:
-    (tree / "contracts/lib/Maths.sol").unlink()
-    discard_stale(tree)
-    assert cached(tree) == {"Base", "Middle", "Top"}
+def test_ensure_compiled__a_source_is_gone__compiles_its_users(tree: Tree) -> None:
+    (tree.root / "contracts/lib/Maths.sol").unlink()
+    assert tree.compile() == {"Maths", "Other"}
+    assert set(tree.contracts()) == {"Base", "Middle", "Top", "Other"}
 
 
 @pytest.mark.parametrize("name", ["ape-config.yaml", "package-lock.json"])
-def test_discard_stale__settings_changed__all_go(tree: Path, name: str) -> None:
-    (tree / name).write_text("something else")
-    discard_stale(tree)
-    assert cached(tree) == set()
+def test_ensure_compiled__settings_changed__compiles_all(tree: Tree, name: str) -> None:
+    tree.write(name, "something else")
+    assert tree.compile() == EVERYTHING
 
 
-def test_discard_stale__no_record_of_before__all_go(tree: Path) -> None:
-    (tree / ".build" / "sources.json").unlink()
-    discard_stale(tree)
-    assert cached(tree) == set()
+def test_ensure_compiled__no_record_of_before__compiles_all(tree: Tree) -> None:
+    (tree.root / ".build" / "compiled.json").unlink()
+    assert tree.compile() == EVERYTHING
 
 
-def test_discard_stale__half_a_cache__removed(tree: Path) -> None:
-    (tree / ".build" / "__local__.json").write_text('{"sources": ')
-    (tree / "contracts/Base.sol").write_text("contract Base { uint256 b; }")
-    discard_stale(tree)
-    assert not (tree / ".build" / "__local__.json").exists()
+def test_ensure_compiled__half_a_cache__compiles_all(tree: Tree) -> None:
+    tree.cache.write_text('{"sources": ')
+    assert tree.compile() == EVERYTHING
+
+
+def test_ensure_compiled__no_cache__compiles_all(tree: Tree) -> None:
+    tree.cache.unlink()
+    assert tree.compile() == EVERYTHING
+
+
+def test_ensure_compiled__cache_of_before_the_change_written_back__compiles_all(tree: Tree) -> None:
+    """As a process does that had read it before."""
+    old = tree.cache.read_text()
+    tree.write("contracts/Base.sol", "contract Base { uint256 a; }")
+    tree.compile()
+    tree.cache.write_text(old)
+    assert tree.compile() == EVERYTHING
+    assert tree.contracts()["Base"] == "contract Base { uint256 a; }"
+
+
+def test_ensure_compiled__stopped_while_compiling__compiles_the_same_again(tree: Tree) -> None:
+    tree.write("contracts/Base.sol", "contract Base { uint256 a; }")
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ensure_compiled(tree.root, stop)
+    assert {"Base", "Middle", "Top"} <= tree.compile()
+    assert tree.contracts()["Base"] == "contract Base { uint256 a; }"
 
 
 def test_dependents__a_circle__ends() -> None:

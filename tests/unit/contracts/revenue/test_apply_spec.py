@@ -72,16 +72,16 @@ def test_apply_spec__other_energy_price__metered_since_by_the_new_price(
     books: Books, waterfall: ContractInstance, customer: AccountAPI
 ) -> None:
     books.receive(100 * USD)
-    _schedule(books, 1, tariffUsd6PerKwh=10_000)
-    travel_to(books.start + EPOCH_SECONDS)
-    books.report(0, 600)
-    waterfall.applySpec(books.cluster_id, sender=customer)
+    _schedule(books, 2, tariffUsd6PerKwh=10_000)
     travel_to(books.start + 2 * EPOCH_SECONDS)
+    _report_to(books, range(2), 600)
+    waterfall.applySpec(books.cluster_id, sender=customer)
+    travel_to(books.start + 3 * EPOCH_SECONDS)
     books.receive(10 * USD)
-    books.report(1, 600)
+    books.report(2, 600)
     books.distribute()
-    energy = 600 * ENERGY_PER_KWH // 1_000 + 600 * ENERGY_PER_KWH // 10_000
-    assert books.state.operatorEarned == 2 * CONTRACTED + energy
+    energy = 2 * 600 * ENERGY_PER_KWH // 1_000 + 600 * ENERGY_PER_KWH // 10_000
+    assert books.state.operatorEarned == 3 * CONTRACTED + energy
 
 
 def test_apply_spec__not_yet_resolved_up_to_it__refused(
@@ -114,9 +114,9 @@ def test_apply_spec__nothing_new_or_not_in_force_yet__refused(
 def test_apply_spec__twice__second_refused(
     books: Books, waterfall: ContractInstance, customer: AccountAPI
 ) -> None:
-    epoch = _schedule(books, 1, contractedRateUsd6PerGpuHour=0)
-    travel_to(books.start + EPOCH_SECONDS)
-    books.report(0, 0)
+    epoch = _schedule(books, 2, contractedRateUsd6PerGpuHour=0)
+    travel_to(books.start + 2 * EPOCH_SECONDS)
+    _report_to(books, range(2), 0)
     waterfall.applySpec(books.cluster_id, sender=customer)
     with ape.reverts(waterfall.Waterfall_NoSpecToApply, specEpoch=epoch):
         waterfall.applySpec(books.cluster_id, sender=customer)
@@ -150,15 +150,15 @@ def test_apply_spec__in_force_and_not_applied__dearer_maximum_is_escrowed(
 def test_apply_spec__new_reserve_share__acts_on_income_from_then_on(
     books: Books, waterfall: ContractInstance, customer: AccountAPI
 ) -> None:
-    _schedule(books, 1, reserveShareBps=0)
-    travel_to(books.start + EPOCH_SECONDS)
-    books.report(0, 1_000)
+    _schedule(books, 2, reserveShareBps=0)
+    travel_to(books.start + 2 * EPOCH_SECONDS)
+    _report_to(books, range(2), 1_000)
     books.receive(50 * USD)
-    chain.pending_timestamp = books.start + EPOCH_SECONDS + 10
+    chain.pending_timestamp = books.start + 2 * EPOCH_SECONDS + 10
     receipt = waterfall.applySpec(books.cluster_id, sender=customer)
     assert len(list(receipt.decode_logs(waterfall.IncomeDistributed))) == 1
     kept = books.state.reserveAssigned
-    assert kept == (50 * USD - MAXIMUM - MAXIMUM * 10 // EPOCH_SECONDS) // 10
+    assert kept == (50 * USD - 2 * MAXIMUM - MAXIMUM * 10 // EPOCH_SECONDS) // 10
     books.receive(50 * USD)
     books.distribute()
     assert books.state.reserveAssigned == kept

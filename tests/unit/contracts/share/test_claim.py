@@ -8,7 +8,7 @@ from ape import chain
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 
-from tests.support.income import DAY, SCALE, OpenShare, is_close, streamed
+from tests.support.income import DAY, SCALE, OpenShare, is_close, is_rounded_down, streamed
 from tests.support.scenario import USD, travel_to
 
 HOLDER_SHARES = 300_000 * 10**6
@@ -30,8 +30,8 @@ def test_claim__in_mid_stream__pays_what_was_claimable_and_keeps_the_fraction(
     chain.pending_timestamp = start + DAY // 7
     receipt = share.claim(sender=holder)
     exact = streamed(10_000 * USD, start, start + DAY // 7) * 3 / 4
-    paid = int(exact)
-    assert receipt.return_value == paid
+    paid = receipt.return_value
+    assert is_rounded_down(paid, exact)
     assert stablecoin.balanceOf(holder) == paid
     [event] = receipt.decode_logs(share.IncomeClaimed)
     assert (event.owner, event.payee, event.amountUsd6, event.claimedUsd6) == (
@@ -108,8 +108,8 @@ def test_claim__after_all_shares_are_sold__pays_what_was_earned_before(
     share.transfer(other_holder, HOLDER_SHARES, sender=holder)
     travel_to(start + 2 * DAY)
     share.claim(sender=holder)
-    assert stablecoin.balanceOf(holder) == int(
-        streamed(10_000 * USD, start, start + DAY // 3) * 3 / 4
+    assert is_rounded_down(
+        stablecoin.balanceOf(holder), streamed(10_000 * USD, start, start + DAY // 3) * 3 / 4
     )
     assert ground.is_conserved(holder, other_holder)
 
