@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from api.chain.contracts import ClusterShare, MetricsOracle, Stablecoin, Waterfall
 from api.chain.views import RATE_SCALE, MeterReading, WaterfallState
 from api.domain.epochs import epoch_end, epoch_start
-from api.types import EPOCH_SECONDS, Epoch
+from api.types import CLOSE_SECONDS, EPOCH_SECONDS, Epoch
 from scripts._lib import cast
 from scripts._lib.cast import Account
 from scripts._lib.commerce import Commerce
@@ -208,19 +208,25 @@ class Story:
 
     async def _until_final(self, epoch: int) -> None:
         """Wait until `epoch` is counted. While it is not, the chain's clock moves on, faster than
-        the wall's, so that the turn of a proposer who does not answer passes to the next."""
+        the wall's, so that the turn of a proposer who does not answer passes to the next. It stops
+        short of where the epoch is closed without agents that are late: how fast this machine lets
+        them send is no matter of the trace."""
         patience = 2.0 + self.samples / len(self.epochs) / _SAMPLES_A_SECOND
         started = time.monotonic()
+        closing_at = started + 60 + 20 * patience
+        give_up_at = closing_at + 60 + 20 * patience
+        last_open = epoch_end(Epoch(epoch)) + CLOSE_SECONDS - 1
         nudge_at = started + patience
         while (await self._reading()).epoch < epoch:
             now = time.monotonic()
-            if now > started + 60 + 20 * patience:
+            if now > give_up_at:
                 raise StoryFailure(
                     f"epoch {epoch} did not become Final within {now - started:.0f} seconds:"
                     " the reporters' logs say why"
                 )
             if now > nudge_at:
-                await self.chain.move_to(await self.chain.now() + _NUDGE_SECONDS)
+                at = await self.chain.now() + _NUDGE_SECONDS
+                await self.chain.move_to(at if now > closing_at else min(at, last_open))
                 nudge_at = now + patience / 4
             await asyncio.sleep(_POLL_SECONDS)
 
