@@ -65,7 +65,7 @@ bench: $(READY) ## Measure speed (AREA=domain; all areas without it)
 .PHONY: verify
 verify: $(READY) ## Search deeper than the tests do (KIND=fuzz, mutate or chaos; MUTANTS=n or all)
 	@case "$(KIND)" in \
-	fuzz) FOUNDRY_FUZZ_RUNS=20000 FOUNDRY_INVARIANT_RUNS=500 FOUNDRY_INVARIANT_DEPTH=500 forge test --summary && \
+	fuzz) FOUNDRY_FUZZ_RUNS=5000 FOUNDRY_INVARIANT_RUNS=400 FOUNDRY_INVARIANT_DEPTH=500 forge test --summary && \
 		HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -m property $(ARGS);; \
 	mutate) $(BIN)/python -m tests.mutation $(if $(MUTANTS),--mutants $(MUTANTS)) $(ARGS);; \
 	chaos) $(BIN)/python -m pytest -m chaos $(ARGS);; \

@@ -62,7 +62,8 @@ abstract contract RulesModel is RulesFixture {
                 return Refusal.SenderLocked;
             }
         }
-        bool within = from != address(0) && to != address(0) && _investorOf(from) == _investorOf(to);
+        // A wallet that was never attested is nobody's, whoever is going to have it.
+        bool within = sender.isAttested && receiver.isAttested && _investorOf(from) == _investorOf(to);
         if (to != address(0)) {
             if (receiver.isBlocked) return Refusal.ReceiverBlocked;
             if (!receiver.isAttested || time >= receiver.expiresAt) return Refusal.ReceiverNotAttested;
