@@ -11,19 +11,9 @@ from pathlib import Path
 
 import click
 
-from scripts._lib.money import parse_six_decimals
+from scripts._lib.replay_options import DEFAULT_TRACE, price_option
 
-DEFAULT_TRACE = Path("../shared/data/gpu_duty_cycle.csv.gz")
 DEFAULT_OUTPUT = Path("out/demo")
-DEFAULT_PRICE = "5.875"
-
-
-def price_of(context: click.Context, parameter: click.Parameter, text: str) -> int:
-    """An option's dollars in 10⁻⁶ dollars."""
-    try:
-        return parse_six_decimals(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
 
 
 @click.command()
@@ -36,15 +26,7 @@ def price_of(context: click.Context, parameter: click.Parameter, text: str) -> i
 @click.option(
     "--epochs", type=click.IntRange(min=1), help="Replay only so many hours of the trace."
 )
-@click.option(
-    "--price",
-    "price_usd6",
-    default=DEFAULT_PRICE,
-    show_default=True,
-    callback=price_of,
-    help="Dollars that customers pay for a busy GPU-hour: by default the lease price of $2.35 at 40"
-    " per cent utilisation.",
-)
+@price_option
 @click.option(
     "--out",
     "output",

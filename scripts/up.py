@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from scripts.demo import DEFAULT_PRICE, DEFAULT_TRACE, price_of
+from scripts._lib.replay_options import DEFAULT_TRACE, price_option
 
 
 @click.command()
@@ -34,10 +34,7 @@ from scripts.demo import DEFAULT_PRICE, DEFAULT_TRACE, price_of
     "--reporter-port", envvar="REPORTER_PORT", type=click.IntRange(1, 65_532), default=8101,
     show_default=True, help="The first reporter's; the others take the next three.",
 )  # fmt: skip
-@click.option(
-    "--price", "price_usd6", default=DEFAULT_PRICE, show_default=True, callback=price_of,
-    help="Dollars that customers pay for a busy GPU-hour.",
-)  # fmt: skip
+@price_option
 @click.option(
     "--out",
     "output",

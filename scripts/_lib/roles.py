@@ -25,6 +25,22 @@ OPERATOR: Final = 65
 TRUSTEE: Final = 66
 TRANSFER_AGENT: Final = 67
 
+_NAMES: Final[Mapping[int, str]] = {
+    ADMIN_ROLE: "admin",
+    REGISTRAR_ROLE: "registrar",
+    GUARDIAN_ROLE: "guardian",
+    KYC_PROVIDER_ROLE: "KYC provider",
+    COMPLIANCE_ROLE: "compliance",
+    ORACLE_ADMIN_ROLE: "oracle admin",
+    CLUSTER_REGISTRY_ROLE: "cluster registry",
+    ENFORCEMENT_ROLE: "enforcement",
+    ENCUMBRANCER_ROLE: "taker of pledges",
+    ISSUER: "issuer",
+    OPERATOR: "operator",
+    TRUSTEE: "trustee",
+    TRANSFER_AGENT: "transfer agent",
+}
+
 MAX_CLUSTER_ID: Final = 2**32 - 1
 
 Functions = Mapping[str, Mapping[str, int]]
@@ -153,3 +169,13 @@ def over(power: int, cluster_id: int) -> int:
     if not 1 <= cluster_id <= MAX_CLUSTER_ID:
         raise ValueError(f"cluster id {cluster_id} is outside 1 to {MAX_CLUSTER_ID}")
     return power << 32 | cluster_id
+
+
+def name_of(role: int) -> str | None:
+    """A power or role in words; None if it is none."""
+    power, cluster_id = role >> 32, role & MAX_CLUSTER_ID
+    if role in _NAMES:
+        return _NAMES[role]
+    if power in _NAMES and cluster_id:
+        return f"{_NAMES[power]} of cluster {cluster_id}"
+    return None

@@ -47,6 +47,8 @@ def account_of(who: object) -> AccountAPI:
     """The account that signs as `who`. Raises InvalidInput if ape does not hold it."""
     if isinstance(who, AccountAPI):
         return who
+    if who is None:
+        raise InvalidInput("Who signs? An account that ape holds: who='alias'", value=who)
     address = address_of(who)
     if address not in accounts:
         raise InvalidInput(f"ape holds no account {address}: it cannot sign here", value=address)

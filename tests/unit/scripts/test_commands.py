@@ -18,6 +18,7 @@ from scripts._lib.commands import PlainCommand, SixDecimals, Wallet, open_record
 from scripts._lib.deployment import DeploymentError, System
 from scripts._lib.failures import in_words
 from scripts._lib.record import Record
+from scripts._lib.roles import name_of
 from scripts._lib.rollout import holders_of
 
 OWN = "0x00000000000000000000000000000000000000AA"
@@ -179,6 +180,21 @@ def test_in_words__refusal_from_deeper__has_name_and_values() -> None:
         "the contract refused: ClusterShare_NotTheWaterfall("
         "account=0x0707070707070707070707070707070707070707)"
     )
+
+
+@pytest.mark.parametrize(
+    ("role", "words"),
+    [
+        (7 << 32, "enforcement"),
+        (64 << 32 | 12, "issuer of cluster 12"),
+        (66, "trustee"),
+        (0, "admin"),
+        (99 << 32 | 1, None),
+        (1 << 64, None),
+    ],
+)
+def test_name_of__roles_and_powers__in_words(role: int, words: str | None) -> None:
+    assert name_of(role) == words
 
 
 def test_command__run_outside_the_project__finds_the_package(
