@@ -43,7 +43,8 @@ def _no_call_trees() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def _clock(accounts: TestAccountManager) -> None:  # noqa: ARG001 - connects to the chain
+def _clock(accounts: TestAccountManager) -> None:
+    """Needs `accounts`, which connects ape to the chain."""
     start_clock()
 
 

@@ -53,8 +53,8 @@ def rpc(port: int, method: str, *parameters: object, timeout: float = _TIMEOUT_S
 class Anvil:
     """Anvil on a port, its checkpoints in `state`. A Service.
 
-    `generation` counts its starts: a reader who sees another one than before looks again at what it
-    sent.
+    `generation` counts its starts, before each: a reader who sees another one than before looks again
+    at what it sent.
     """
 
     name = "anvil"
@@ -87,8 +87,9 @@ class Anvil:
         if restored:
             command += ["--load-state", str(self._state)]
         self._program.command = command
-        self._program.start()
+        # Counted before the node can answer: nobody takes what it has forgotten for what it knows.
         self.generation += 1
+        self._program.start()
 
     def checkpoint(self) -> None:
         """Keep the chain as it is now. Raises NodeGone if it died in the meantime."""
