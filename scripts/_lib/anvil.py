@@ -53,8 +53,8 @@ def rpc(port: int, method: str, *parameters: object, timeout: float = _TIMEOUT_S
 class Anvil:
     """Anvil on a port, its checkpoints in `state`. A Service.
 
-    `generation` counts its starts, before each: a reader who sees another one than before looks again
-    at what it sent.
+    `generation` counts its starts, before each: a reader who sees another one than before looks
+    again at what it sent.
     """
 
     name = "anvil"
