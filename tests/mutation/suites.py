@@ -37,7 +37,10 @@ _OTHER_MODELS = {"tests/model/test_meter.py"}
 _SETTINGS = ("package-lock.json", "requirements.lock", "foundry.toml", "ape-config.yaml")
 _IMPORT = re.compile(r'^\s*import\b[^;]*?"(\.[^"]+)"\s*;', re.MULTILINE)
 _FORGE_FAILURE = re.compile(
-    r"^\[FAIL(?:: (?P<why>.*?))?(?:; counterexample.*)?\] (?P<test>\w+)\(", re.MULTILINE
+    r"^\[FAIL(?:: (?P<why>.*?))?(?:; counterexample.*)?\]"
+    # An invariant's name stands behind the calls that broke it.
+    r"(?:\n\t\[Sequence\].*\n(?:\t\t.*\n)*)? (?P<test>\w+)\(",
+    re.MULTILINE,
 )
 _PYTEST_FAILURE = re.compile(r"^(?:FAILED|ERROR) (?P<test>\S+)(?: - (?P<why>.*))?", re.MULTILINE)
 DOES_NOT_COMPILE = 90

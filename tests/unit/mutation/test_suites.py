@@ -77,6 +77,13 @@ def test_key__one_file_changed__of_the_runs_that_read_it(changed: str, differing
 
 
 FORGE, PYTEST = stages("contracts/share/Share.sol")[:2]
+SEQUENCE = (
+    "[FAIL: paid twice]\n"
+    "\t[Sequence] (original: 2, shrunk: 2)\n"
+    "\t\tsender=0x01 addr=[Till.t.sol:Till]0x02 calldata=pay(uint256) args=[1 [1e0]]\n"
+    "\t\tsender=0x01 addr=[Till.t.sol:Till]0x02 calldata=pay(uint256) args=[2]\n"
+    " invariant_pay() (runs: 1, calls: 2, reverts: 1)\n"
+)
 FAILED = (
     "[FAIL: off by [one]; counterexample: calldata=0x00 args=[1 [1e0]]]"
     " test_pay__all__paid(uint256) (runs: 3)\n"
@@ -89,6 +96,7 @@ FAILED = (
         (FORGE, 0, "Suite result: ok", ("survived", "")),
         (FORGE, 1, FAILED, ("killed", "test_pay__all__paid: off by [one]")),
         (FORGE, 1, "[FAIL] invariant_pay() (runs: 1)", ("killed", "invariant_pay: failed")),
+        (FORGE, 1, SEQUENCE, ("killed", "invariant_pay: paid twice")),
         (FORGE, 1, "Error: Compiler run failed:\nError (7576)", ("invalid", "")),
         (FORGE, 1, "Error: no solc", None),
         (FORGE, 101, FAILED, None),
