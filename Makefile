@@ -63,13 +63,14 @@ bench: $(READY) ## Measure speed (AREA=domain; all areas without it)
 	@$(BIN)/python -m pytest -q -s tests/bench/bench_$(or $(AREA),*).py $(ARGS)
 
 .PHONY: verify
-verify: $(READY) ## Search deeper than the tests do (KIND=fuzz, mutate or chaos; MUTANTS=n or all)
+verify: $(READY) ## Search deeper than the tests do (KIND=fuzz, mutate, prove or chaos; MUTANTS=n or all)
 	@case "$(KIND)" in \
 	fuzz) FOUNDRY_FUZZ_RUNS=5000 FOUNDRY_INVARIANT_RUNS=400 FOUNDRY_INVARIANT_DEPTH=500 forge test --summary && \
 		HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -m property $(ARGS);; \
 	mutate) $(BIN)/python -m tests.mutation $(if $(MUTANTS),--mutants $(MUTANTS)) $(ARGS);; \
+	prove) $(BIN)/python -m tests.symbolic $(ARGS);; \
 	chaos) $(BIN)/python -m pytest -m chaos $(ARGS);; \
-	*) echo "verify: KIND is '$(KIND)'; fuzz, mutate or chaos is needed" >&2; exit 2;; \
+	*) echo "verify: KIND is '$(KIND)'; fuzz, mutate, prove or chaos is needed" >&2; exit 2;; \
 	esac
 
 .PHONY: console
@@ -77,11 +78,13 @@ console: $(READY) ## Open the investors' console on the chain of `make up` (RPC_
 	@$(BIN)/ape console --network ethereum:local:$(or $(RPC_URL),http://127.0.0.1:8545) $(ARGS)
 
 .PHONY: lock
-lock: $(READY) ## Resolve requirements.in into requirements.lock anew
+lock: $(READY) ## Resolve requirements.in into requirements.lock anew, also that of the proofs
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 	$(BIN)/python -m venv "$$scratch" && "$$scratch/bin/pip" install --quiet --disable-pip-version-check uv && \
-	"$$scratch/bin/uv" pip compile requirements.in --output-file requirements.lock --quiet --universal \
-		--python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+	for folder in . tests/symbolic; do \
+		(cd $$folder && "$$scratch/bin/uv" pip compile requirements.in --output-file requirements.lock --quiet \
+			--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header) || exit 1; \
+	done
 
 .PHONY: clean
 clean: ## Remove what commands made: caches, out/, var/ (the environment stays)

@@ -1,0 +1,1 @@
+"""Theorems on the money code, proved by halmos: see the README."""
