@@ -10,7 +10,7 @@ import os
 from hypothesis import HealthCheck, settings
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
-DEEP_FACTOR = 25
+DEEP_FACTOR = 10
 
 
 def searched(examples: int) -> settings:
