@@ -192,6 +192,14 @@ class MetricsOracle(Contract):
         """Calldata of `postReport`."""
         return self.encode("postReport", reporter_set_id, epoch, root, list(figures), signatures)
 
+    async def finalizable(self, cluster_id: int, limit: int, *, block: At = "latest") -> int:
+        """How many epochs `finalize` would count if it were called now."""
+        return int(await self.read("finalize", cluster_id, limit, block=block))
+
+    def encode_finalize(self, cluster_id: int, limit: int) -> bytes:
+        """Calldata of `finalize`."""
+        return self.encode("finalize", cluster_id, limit)
+
     async def posted_call(self, tx_hash: bytes) -> PostedCall | None:
         """What `postReport` was called with in a transaction; None if that called something else,
         such as a contract that posts reports.

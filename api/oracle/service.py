@@ -27,6 +27,7 @@ from api.errors import (
 from api.oracle.agree import Proposer
 from api.oracle.chain_watch import ChainWatch, NewestBlockClock
 from api.oracle.collecting import Collecting
+from api.oracle.finalise import Finalising
 from api.oracle.follow import Follower
 from api.oracle.ingest import Ingest
 from api.oracle.loops import supervise
@@ -37,6 +38,7 @@ from api.oracle.peers import among, connect
 from api.oracle.promises import Promises
 from api.oracle.proposals import reporter_domain
 from api.oracle.reading import Reading
+from api.oracle.sending import Sender
 from api.oracle.series import Series
 from api.oracle.transmit import Transmitter
 from api.oracle.witness import Witness
@@ -150,15 +152,22 @@ class Reporter:
         )
         self.batches = batches
         self.agreements = agreements
+        transactions = TransactionStore(database)
         self._transmitter = Transmitter(
-            signer=signer,
             watch=watch,
             clock=clock,
             agreements=agreements,
-            store=TransactionStore(database),
-            metrics=self.metrics,
+            store=transactions,
+            sender=Sender(
+                signer=signer,
+                watch=watch,
+                clock=clock,
+                store=transactions,
+                metrics=self.metrics,
+                max_fee_per_gas=config.max_fee_per_gas,
+            ),
+            finalising=Finalising(account=signer.address, watch=watch, clock=clock, store=reports),
             confirmations=config.confirmations,
-            max_fee_per_gas=config.max_fee_per_gas,
         )
         self.witness = Witness(
             watch=watch,

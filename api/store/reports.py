@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import Row, and_, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from api.domain.codec import address_bytes, to_address
@@ -42,6 +42,18 @@ class CountedEpoch:
     root: Digest
     figures: int
     is_final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingFigures:
+    """The oldest epoch of a cluster that is not final yet, how many there are, and the Unix second
+    from which the oldest one's report may count.
+    """
+
+    cluster_id: ClusterId
+    epoch: Epoch
+    count: int
+    final_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +170,33 @@ class ReportStore:
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
         return {ClusterId(row[0]): Epoch(row[1]) for row in rows}
+
+    async def waiting(self) -> list[WaitingFigures]:
+        """Clusters with figures that wait for the end of a dispute window, oldest epoch first."""
+        oldest = (
+            select(
+                counted.c.cluster_id,
+                func.min(counted.c.epoch).label("epoch"),
+                func.count().label("count"),
+            )
+            .where(~counted.c.is_final)
+            .group_by(counted.c.cluster_id)
+            .subquery()
+        )
+        query = (
+            select(oldest, reports.c.final_at)
+            .join(
+                counted,
+                and_(
+                    counted.c.cluster_id == oldest.c.cluster_id, counted.c.epoch == oldest.c.epoch
+                ),
+            )
+            .join(reports, reports.c.root == counted.c.root)
+            .order_by(oldest.c.epoch, oldest.c.cluster_id)
+        )
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return [WaitingFigures(ClusterId(row[0]), Epoch(row[1]), row[2], row[3]) for row in rows]
 
     async def without_proposal(self, limit: int) -> list[tuple[Digest, Epoch]]:
         """Reports on chain whose samples this reporter cannot name yet, newest first."""

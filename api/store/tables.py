@@ -8,7 +8,7 @@
 | `proposals`     | agree    | proposals that this reporter made or signed                  |
 | `signatures`    | agree    | what this reporter signed                                    |
 | `agreed`        | agree    | reports with a quorum, to be put on chain                    |
-| `transactions`  | transmit | signed transactions, each stored before it is sent           |
+| `transactions`  | sending  | signed transactions, each stored before it is sent           |
 | `settlements`   | transmit | what became of an agreed report                              |
 | `reports`       | follow   | reports on chain, with their signatures and transaction      |
 | `counted`       | follow   | which report an epoch of a cluster was counted from          |
@@ -35,6 +35,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    text,
     true,
 )
 
@@ -135,9 +136,9 @@ transactions: Final = Table(
     "transactions",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("reporter_set_id", BigInteger, nullable=False),
-    Column("root", LargeBinary, nullable=False, index=True),
-    Column("nonce", BigInteger, nullable=False),
+    # What it is for; the tries at one thing have the same.
+    Column("purpose", String(96), nullable=False, index=True),
+    Column("nonce", BigInteger, nullable=False, index=True),
     Column("hash", LargeBinary, nullable=False, unique=True),
     Column("raw", LargeBinary, nullable=False),
     Column("max_fee", BigInteger, nullable=False),
@@ -148,6 +149,7 @@ transactions: Final = Table(
     Column("block_number", BigInteger),
     Column("block_hash", LargeBinary),
     CheckConstraint("state in ('pending', 'mined', 'reverted', 'displaced')", name="state"),
+    Index("ix_transactions_pending", "id", postgresql_where=text("state = 'pending'")),
 )
 
 settlements: Final = Table(
@@ -184,6 +186,8 @@ counted: Final = Table(
     Column("root", LargeBinary, ForeignKey("reports.root", ondelete="CASCADE"), nullable=False),
     Column("figures", LargeBinary, nullable=False),
     Column("is_final", Boolean, nullable=False),
+    # The few that wait are looked for with every block.
+    Index("ix_counted_waiting", "cluster_id", "epoch", postgresql_where=text("not is_final")),
 )
 
 cursor: Final = Table(

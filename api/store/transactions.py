@@ -1,4 +1,4 @@
-"""The outbox of transactions, and what became of agreed reports. Writer: transmit."""
+"""The outbox of transactions, and what became of agreed reports. Writers: sending, transmit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from api.store.database import Database
@@ -36,10 +36,13 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredTransaction:
-    """A signed transaction. Fees are in wei per gas; the block is None while it is not mined."""
+    """A signed transaction. Fees are in wei per gas; the block is None while it is not mined.
 
-    reporter_set_id: int
-    root: Digest
+    `purpose` is the same for every try at the same thing: `report/<reporter set>/<root>` or
+    `finalize/<cluster>/<oldest epoch>`.
+    """
+
+    purpose: str
     nonce: int
     hash: Digest
     raw: bytes
@@ -62,8 +65,7 @@ class TransactionStore:
         async with self._database.writing() as connection:
             await connection.execute(
                 insert(transactions).values(
-                    reporter_set_id=transaction.reporter_set_id,
-                    root=transaction.root,
+                    purpose=transaction.purpose,
                     nonce=transaction.nonce,
                     hash=transaction.hash,
                     raw=transaction.raw,
@@ -74,15 +76,18 @@ class TransactionStore:
                 )
             )
 
-    async def of_report(self, reporter_set_id: int, root: Digest) -> list[StoredTransaction]:
-        """The transactions that carry a report, oldest first."""
-        query = (
-            select(transactions)
-            .where(transactions.c.reporter_set_id == reporter_set_id, transactions.c.root == root)
-            .order_by(transactions.c.id)
-        )
-        async with self._database.reading() as connection:
-            return [_transaction(row) for row in await connection.execute(query)]
+    async def of(self, purpose: str) -> list[StoredTransaction]:
+        """The transactions for one purpose, oldest first."""
+        return await self._all(transactions.c.purpose == purpose)
+
+    async def pending(self) -> list[StoredTransaction]:
+        """The transactions of which it is not known what became, oldest first."""
+        return await self._all(transactions.c.state == TransactionState.PENDING)
+
+    async def newest_with(self, nonce: int) -> StoredTransaction | None:
+        """The last one that was signed with a nonce, which pays most."""
+        found = await self._all(transactions.c.nonce == nonce)
+        return found[-1] if found else None
 
     async def update(
         self,
@@ -125,18 +130,15 @@ class TransactionStore:
                 )
             )
 
-    async def counts(self) -> dict[str, int]:
-        """Number of transactions in each state that occurs."""
-        query = select(transactions.c.state, func.count()).group_by(transactions.c.state)
+    async def _all(self, condition: ColumnElement[bool]) -> list[StoredTransaction]:
+        query = select(transactions).where(condition).order_by(transactions.c.id)
         async with self._database.reading() as connection:
-            rows = await connection.execute(query)
-            return {row[0]: row[1] for row in rows}
+            return [_transaction(row) for row in await connection.execute(query)]
 
 
 def _transaction(row: Row[*tuple[Any, ...]]) -> StoredTransaction:
     return StoredTransaction(
-        row.reporter_set_id,
-        Digest(row.root),
+        row.purpose,
         row.nonce,
         Digest(row.hash),
         row.raw,

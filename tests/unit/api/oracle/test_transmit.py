@@ -17,12 +17,15 @@ from api.clock import ManualClock
 from api.domain.hashing import keccak256
 from api.domain.signing import Signer
 from api.errors import ChainUnavailable, ContractReverted, NodeRefused
-from api.oracle import transmit
+from api.oracle import sending
 from api.oracle.chain_watch import ChainSnapshot, ChainWatch
+from api.oracle.finalise import Finalising
 from api.oracle.metrics import Metrics
+from api.oracle.sending import Sender
 from api.oracle.transmit import Transmitter
 from api.store.agreements import AgreedReport, AgreementStore, SignedRoot
 from api.store.database import Database
+from api.store.reports import CountedEpoch, Position, PostedReport, ReportStore
 from api.store.transactions import TransactionState, TransactionStore
 from api.types import Address, ClusterId, Digest, Epoch, Signature
 
@@ -30,7 +33,11 @@ SIGNER = Signer(b"\x05" * 32)
 ORACLE = Address("0x" + "22" * 20)
 CLUSTER, EPOCH, SET = ClusterId(1), Epoch(472_222), 3
 GWEI = 10**9
+NOW = 1_700_000_000
 REPORT = AgreedReport(SET, EPOCH, Digest(b"\x01" * 32), (CLUSTER << 160,), b"\x04" * 195)
+PURPOSE = f"report/{SET}/{'01' * 32}"
+FINALIZE = f"finalize/{CLUSTER}/{EPOCH - 10}"
+OTHERS = tuple(Address("0x" + f"{number:02x}" * 20) for number in (0xA1, 0xA2, 0xA3))
 
 
 @dataclass
@@ -45,6 +52,8 @@ class Node:
     pool: dict[int, bytes] = field(default_factory=dict)
     receipts: dict[bytes, Receipt] = field(default_factory=dict)
     posted: dict[bytes, int] = field(default_factory=dict)
+    final_at: dict[int, int] = field(default_factory=dict)
+    reporters: tuple[Address, ...] = (SIGNER.address,)
     handed_in: list[bytes] = field(default_factory=list)
     refusal: Exception | None = None
     estimate: Exception | None = None
@@ -91,6 +100,13 @@ class Node:
     def encode_post_report(self, *arguments: object) -> bytes:
         return repr(arguments).encode()
 
+    async def finalizable(self, cluster_id: int, limit: int) -> int:
+        assert cluster_id == CLUSTER
+        return sum(at <= NOW for at in self.final_at.values())
+
+    def encode_finalize(self, *arguments: object) -> bytes:
+        return b"finalize"
+
     def mine(self, *, succeeds: bool = True) -> bytes:
         """Mine what waits with the next nonce; its hash."""
         raw = self.pool.pop(self.nonce)
@@ -101,7 +117,9 @@ class Node:
         self.receipts[tx_hash] = Receipt(
             tx_hash, self.number, block_hash, succeeds, 80_000, None, ()
         )
-        if succeeds:
+        if rlp.decode(raw[1:])[7] == b"finalize":
+            self.final_at = {epoch: at for epoch, at in self.final_at.items() if at > NOW}
+        elif succeeds:
             self.take_report()
         return tx_hash
 
@@ -131,14 +149,16 @@ class Watch:
             reporter_set_id=node.reporter_set_id_at,
             next_epoch=node.next_epoch,
             encode_post_report=node.encode_post_report,
+            finalizable=node.finalizable,
+            encode_finalize=node.encode_finalize,
         )
 
     @property
     def snapshot(self) -> ChainSnapshot:
         node = self._node
-        block = Block(node.number, 1_700_000_000, b"", b"", node.base_fee)
+        block = Block(node.number, NOW, b"", b"", node.base_fee)
         epochs = {CLUSTER: Epoch(node.next_epoch_of_cluster)}
-        return ChainSnapshot(block, node.reporter_set_id, (SIGNER.address,), 1, epochs)
+        return ChainSnapshot(block, node.reporter_set_id, node.reporters, 1, epochs)
 
     async def refresh(self) -> ChainSnapshot:
         return self.snapshot
@@ -151,19 +171,32 @@ class Desk:
         self.node = node
         self.agreements = AgreementStore(database)
         self.transactions = TransactionStore(database)
+        self.reports = ReportStore(database)
+        self.clock = ManualClock(NOW * 1_000)
+        self.metrics = Metrics()
         self._confirmations = confirmations
         self.transmitter = self._new()
 
     def _new(self) -> Transmitter:
-        return Transmitter(
+        watch = cast(ChainWatch, Watch(self.node))
+        sender = Sender(
             signer=SIGNER,
-            watch=cast(ChainWatch, Watch(self.node)),
-            clock=ManualClock(1_700_000_000_000),
+            watch=watch,
+            clock=self.clock,
+            store=self.transactions,
+            metrics=self.metrics,
+            max_fee_per_gas=100 * GWEI,
+        )
+        return Transmitter(
+            watch=watch,
+            clock=self.clock,
             agreements=self.agreements,
             store=self.transactions,
-            metrics=Metrics(),
+            sender=sender,
+            finalising=Finalising(
+                account=SIGNER.address, watch=watch, clock=self.clock, store=self.reports
+            ),
             confirmations=self._confirmations,
-            max_fee_per_gas=100 * GWEI,
         )
 
     async def agree(self) -> None:
@@ -179,8 +212,21 @@ class Desk:
         for _ in range(times):
             await self.transmitter.work()
 
-    async def states(self) -> list[str]:
-        return [str(one.state) for one in await self.transactions.of_report(SET, REPORT.root)]
+    async def let_wait(self, *final_at: int) -> None:
+        """Figures of consecutive epochs were posted and count from these seconds on."""
+        for number, at in enumerate(final_at):
+            root = Digest(bytes([0x40 + number]) * 32)
+            epoch = Epoch(EPOCH - 10 + number)
+            nobody, block = Address("0x" + "33" * 20), Digest(b"\x44" * 32)
+            await self.reports.advance(
+                Position(number, block),
+                [PostedReport(root, epoch, SET, nobody, None, None, at, root, number, block)],
+                [CountedEpoch(CLUSTER, epoch, root, 0, is_final=False)],
+            )
+            self.node.final_at[epoch] = at
+
+    async def states(self, purpose: str = PURPOSE) -> list[str]:
+        return [str(one.state) for one in await self.transactions.of(purpose)]
 
     async def is_settled(self) -> bool:
         return not await self.agreements.unsettled()
@@ -189,7 +235,7 @@ class Desk:
 @pytest.fixture
 async def desk(database: Database, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """One report is agreed on."""
-    monkeypatch.setattr(transmit, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(sending, "PAUSE_SECONDS", 0.0)
     desk = Desk(database, Node())
     await desk.agree()
     return desk
@@ -214,7 +260,7 @@ async def test_work__stored_and_killed_before_sending__the_same_bytes_are_sent(d
     desk.node.refusal = ChainUnavailable("http://node", "killed here")
     with pytest.raises(ChainUnavailable):
         await desk.work()
-    (stored,) = await desk.transactions.of_report(SET, REPORT.root)
+    (stored,) = await desk.transactions.of(PURPOSE)
     assert desk.node.handed_in == []
     desk.node.refusal = None
     desk.restart()
@@ -291,7 +337,7 @@ async def test_work__nonce_of_the_past__gap_is_not_waited_for(desk: Desk) -> Non
     desk.node.pool.clear()
     desk.node.nonce -= 2
     await desk.work()
-    first, second = await desk.transactions.of_report(SET, REPORT.root)
+    first, second = await desk.transactions.of(PURPOSE)
     assert (first.nonce, second.nonce) == (7, 5)
 
 
@@ -341,7 +387,7 @@ async def test_work__base_fee_above_the_limit__waits_until_it_falls(desk: Desk) 
     assert await desk.states() == []
     desk.node.base_fee = 90 * GWEI
     await desk.work()
-    (stored,) = await desk.transactions.of_report(SET, REPORT.root)
+    (stored,) = await desk.transactions.of(PURPOSE)
     assert stored.max_fee == 100 * GWEI
 
 
@@ -349,9 +395,9 @@ async def test_work__not_mined_for_long__replaced_by_one_that_pays_a_quarter_mor
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await desk.work()
-    monkeypatch.setattr(transmit, "REPLACE_SECONDS", 0.0)
+    monkeypatch.setattr(sending, "REPLACE_SECONDS", 0.0)
     await desk.work()
-    first, second = await desk.transactions.of_report(SET, REPORT.root)
+    first, second = await desk.transactions.of(PURPOSE)
     assert first.nonce == second.nonce
     assert second.max_fee == -(-first.max_fee * 5 // 4)
     assert second.max_priority_fee == -(-first.max_priority_fee * 5 // 4)
@@ -366,7 +412,7 @@ async def test_work__replacement_above_the_limit__the_old_one_stays(
 ) -> None:
     desk.node.base_fee = 45 * GWEI
     await desk.work()
-    monkeypatch.setattr(transmit, "REPLACE_SECONDS", 0.0)
+    monkeypatch.setattr(sending, "REPLACE_SECONDS", 0.0)
     await desk.work()
     assert await desk.states() == ["pending"]
 
@@ -385,9 +431,109 @@ async def test_work__two_reports__one_after_the_other(desk: Desk) -> None:
     assert nonces == [7, 8]
 
 
+async def test_work__refused_by_the_node_for_long__replaced(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.node.refusal = NodeRefused("eth_sendRawTransaction", -32000, "fee below the base fee")
+    await desk.work()
+    desk.node.refusal = None
+    monkeypatch.setattr(sending, "REPLACE_SECONDS", 0.0)
+    await desk.work()
+    first, second = await desk.transactions.of(PURPOSE)
+    assert second.max_fee > first.max_fee
+    assert desk.node.handed_in == [second.raw]
+
+
+async def test_work__window_over__figures_made_final(desk: Desk) -> None:
+    desk.node.take_report()
+    await desk.let_wait(NOW - 1, NOW, NOW + 1)
+    await desk.work(times=3)
+    assert await desk.states(FINALIZE) == ["pending"]
+    assert len(desk.node.handed_in) == 1
+    desk.node.mine()
+    await desk.work(times=3)
+    assert await desk.states(FINALIZE) == ["mined"]
+    assert len(desk.node.handed_in) == 1
+
+
+async def test_work__window_not_over__waits(desk: Desk) -> None:
+    desk.node.take_report()
+    await desk.let_wait(NOW + 1)
+    await desk.work()
+    assert desk.node.handed_in == []
+
+
+async def test_work__report_to_be_sent__goes_before_what_is_to_be_final(desk: Desk) -> None:
+    await desk.let_wait(NOW - 1)
+    await desk.work()
+    assert (await desk.states(), await desk.states(FINALIZE)) == (["pending"], [])
+    desk.node.mine()
+    await desk.work()
+    assert (await desk.states(), await desk.states(FINALIZE)) == (["mined"], ["pending"])
+
+
+async def test_work__report_while_another_transaction_waits__that_one_first(
+    database: Database,
+) -> None:
+    desk = Desk(database, Node())
+    await desk.let_wait(NOW - 1)
+    await desk.work()
+    await desk.agree()
+    await desk.work(times=3)
+    assert (await desk.states(), await desk.states(FINALIZE)) == ([], ["pending"])
+    desk.node.mine()
+    await desk.work()
+    assert (await desk.states(), await desk.states(FINALIZE)) == (["pending"], ["mined"])
+
+
+async def test_work__report_while_another_transaction_is_stuck__takes_its_nonce(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(database, Node())
+    await desk.let_wait(NOW - 1)
+    await desk.work()
+    await desk.agree()
+    monkeypatch.setattr(sending, "REPLACE_SECONDS", 0.0)
+    await desk.work()
+    (stuck,), (report,) = (
+        await desk.transactions.of(FINALIZE),
+        await desk.transactions.of(PURPOSE),
+    )
+    assert report.nonce == stuck.nonce
+    assert report.max_fee > stuck.max_fee
+    desk.node.mine()
+    await desk.work()
+    assert (await desk.states(), await desk.states(FINALIZE)) == (
+        ["mined"],
+        ["displaced", "pending"],
+    )
+
+
+async def test_work__figures_due__each_reporter_in_its_round_alone(desk: Desk) -> None:
+    desk.node.take_report()
+    desk.node.reporters = (SIGNER.address, *OTHERS)
+    await desk.let_wait(NOW)
+    rounds = []
+    for round_ in range(8):
+        desk.clock.set_ms((NOW + 60 * round_ + 59) * 1_000)
+        desk.node.pool.clear()
+        if await desk.transmitter._finalising.due() is not None:
+            rounds.append(round_)
+    own = -(EPOCH - 10 + CLUSTER) % 4
+    assert rounds == [own, own + 4]
+
+
+async def test_work__no_reporter_any_more__makes_nothing_final(desk: Desk) -> None:
+    desk.node.take_report()
+    desk.node.reporters = OTHERS
+    await desk.let_wait(NOW - 1)
+    await desk.work()
+    assert desk.node.handed_in == []
+
+
 async def test_states__every_one__is_allowed_by_the_table(desk: Desk) -> None:
     await desk.work()
-    (stored,) = await desk.transactions.of_report(SET, REPORT.root)
+    (stored,) = await desk.transactions.of(PURPOSE)
     for state in TransactionState:
         await desk.transactions.update(stored.hash, state)
 
@@ -395,4 +541,4 @@ async def test_states__every_one__is_allowed_by_the_table(desk: Desk) -> None:
 def test_raised__any_fee__a_quarter_more_rounded_up() -> None:
     values: list[tuple[Any, ...]] = [(0, 0, 0), (1, 0, 2), (4, 0, 5), (4, 9, 9)]
     for before, now, expected in values:
-        assert transmit._raised(before, now) == expected
+        assert sending._raised(before, now) == expected

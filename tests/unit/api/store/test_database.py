@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
 from api.errors import ConfigurationError, DatabaseBusy, DatabaseOfAnother, StoreUnavailable
 from api.store.database import HEAD, MIGRATIONS, Database, DatabaseIdentity, migrate
@@ -28,6 +29,28 @@ def test_migrate__empty_database__makes_the_tables_of_the_code(url: str) -> None
     engine = create_engine(url)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+def test_migrate__transactions_of_the_first_version__keep_their_report(url: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        configuration = Config()
+        configuration.set_main_option("script_location", str(MIGRATIONS))
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, "0001")
+        connection.execute(
+            text(
+                "insert into transactions (reporter_set_id, root, nonce, hash, raw, max_fee,"
+                " max_priority_fee, created_at_ms, state) values"
+                " (3, decode('5d', 'hex'), 7, 'h', 'r', 1, 1, 1, 'pending')"
+            )
+        )
+        command.upgrade(configuration, "head")
+        assert connection.scalar(text("select purpose from transactions")) == "report/3/5d"
+        command.downgrade(configuration, "0001")
+        row = connection.execute(text("select reporter_set_id, root from transactions")).one()
+        assert (row[0], bytes(row[1])) == (3, b"\x5d")
     engine.dispose()
 
 

@@ -9,7 +9,13 @@ import pytest
 from api.store.agreements import AgreedReport, AgreementStore, SignedRoot, pack_words, unpack_words
 from api.store.database import Database
 from api.store.gpu_sets import GpuSetStore
-from api.store.reports import CountedEpoch, Position, PostedReport, ReportStore
+from api.store.reports import (
+    CountedEpoch,
+    Position,
+    PostedReport,
+    ReportStore,
+    WaitingFigures,
+)
 from api.store.transactions import (
     Outcome,
     StoredTransaction,
@@ -22,7 +28,7 @@ ROOT, OTHER_ROOT = Digest(b"\x01" * 32), Digest(b"\x02" * 32)
 EPOCH = Epoch(472_222)
 SIGNED = SignedRoot(1, EPOCH, 0, ROOT, Signature(b"\x03" * 65), b"[content]")
 AGREED = AgreedReport(1, EPOCH, ROOT, (1 << 160, 2 << 160), b"\x04" * 195)
-SENT = StoredTransaction(1, ROOT, 5, Digest(b"\x05" * 32), b"raw", 100, 2, 77)
+SENT = StoredTransaction("report/1/01", 5, Digest(b"\x05" * 32), b"raw", 100, 2, 77)
 POSTED = PostedReport(
     ROOT,
     EPOCH,
@@ -83,10 +89,13 @@ async def test_update__transaction_mined__read_back_with_its_block(database: Dat
     await store.update(
         SENT.hash, TransactionState.MINED, block_number=9, block_hash=Digest(b"\x09" * 32)
     )
-    mined, pending = await store.of_report(1, ROOT)
+    mined, pending = await store.of(SENT.purpose)
     assert (mined.state, mined.block_number) == (TransactionState.MINED, 9)
     assert pending == replace(SENT, hash=Digest(b"\x08" * 32))
-    assert await store.of_report(2, ROOT) == []
+    assert await store.of("report/2/01") == []
+    assert await store.pending() == [pending]
+    assert await store.newest_with(SENT.nonce) == pending
+    assert await store.newest_with(SENT.nonce + 1) is None
 
 
 async def test_advance__range_read__all_of_it_there(database: Database) -> None:
@@ -107,6 +116,29 @@ async def test_advance__report_without_figures__kept(database: Database) -> None
     report = await store.report(ROOT)
     assert report is not None
     assert (report.figures, report.signatures) == (None, None)
+
+
+async def test_waiting__some_not_final__oldest_of_each_cluster(database: Database) -> None:
+    store = ReportStore(database)
+    later = replace(POSTED, root=OTHER_ROOT, epoch=Epoch(EPOCH + 1), final_at=POSTED.final_at + 9)
+    await store.advance(
+        AT,
+        [POSTED, later],
+        [
+            replace(COUNTED, cluster_id=ClusterId(2)),
+            replace(COUNTED, is_final=False),
+            *(
+                CountedEpoch(ClusterId(number), later.epoch, OTHER_ROOT, 0, is_final=False)
+                for number in (1, 2)
+            ),
+        ],
+    )
+    assert await store.waiting() == [
+        WaitingFigures(ClusterId(1), EPOCH, 2, POSTED.final_at),
+        WaitingFigures(ClusterId(2), later.epoch, 1, later.final_at),
+    ]
+    await store.forget()
+    assert await store.waiting() == []
 
 
 async def test_forget__chain_taken_back__nothing_left_but_proposals(database: Database) -> None:

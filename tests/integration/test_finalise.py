@@ -1,0 +1,135 @@
+"""A dispute window: what was posted counts when it is over, by the reporters' own doing."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from api.domain.codec import to_hex
+from api.store.embedded import EmbeddedPostgres
+from api.types import ROUND_SECONDS, Epoch
+from scripts._lib import cast
+from scripts._lib.anvil import rpc
+from scripts._lib.cast import Account
+from tests.support.reporting import CLUSTER, SECOND_CLUSTER, ReporterProcess, Stage, World
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.chaos]
+
+WINDOW_SECONDS = 60
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(
+    stage: Stage, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[World]:
+    """Four reporters and a window of a minute."""
+    prefix = f"w{secrets.token_hex(4)}_"
+    folder: Path = tmp_path_factory.mktemp("finalise")
+    world = World.on(stage, folder, lambda name: postgres.url(prefix + name))
+    try:
+        await asyncio.to_thread(
+            rpc,
+            world.anvil.port,
+            "eth_sendTransaction",
+            {
+                "from": Account(cast.ADMIN, "admin").address,
+                "to": stage.oracle,
+                "data": to_hex(world.oracle.encode("setDisputeWindow", WINDOW_SECONDS)),
+            },
+        )
+        assert await world.oracle.dispute_window_seconds() == WINDOW_SECONDS
+        world.add_reporters()
+        await world.ready()
+        await world.give_manifests()
+        yield world
+    finally:
+        await world.close()
+
+
+async def posted(world: World) -> tuple[Epoch, int]:
+    """The next epoch passes and is posted: the epoch, and when its window is over."""
+    epoch = Epoch(await world.oracle.next_epoch(CLUSTER))
+    await world.measure(epoch)
+
+    async def is_posted() -> bool:
+        return await world.oracle.next_epoch(CLUSTER) == epoch + 1
+
+    await world.until(is_posted, f"epoch {epoch} posted")
+    (report,) = await world.reports(epoch)
+    return epoch, report["finalAt"]
+
+
+def turn_of(world: World, epoch: Epoch, round_: int = 0) -> ReporterProcess:
+    """Whose turn it is to make the first cluster's figures final."""
+    return world.reporters[(epoch + CLUSTER + round_) % len(world.reporters)]
+
+
+async def finals_of(world: World, epoch: Epoch) -> dict[int, str]:
+    """By cluster, who made its figures of `epoch` final."""
+    events = await world.oracle.events(["FiguresFinal"], from_block=0)
+    senders = {}
+    for event in events:
+        if event.fields["epoch"] == epoch:
+            call = await world.client.request(
+                "eth_getTransactionByHash", [to_hex(event.log.tx_hash)]
+            )
+            senders[int(event.fields["clusterId"])] = str(call["from"])
+    return senders
+
+
+async def test_finalise__window_over__counted_by_whose_turn_it_is(world: World) -> None:
+    epoch, final_at = await posted(world)
+    assert (await world.reading()).epoch < epoch
+    await world.move_to(final_at)
+    for cluster_id in (CLUSTER, SECOND_CLUSTER):
+        await world.reported(epoch, cluster_id)
+    assert (await finals_of(world, epoch))[CLUSTER] == (
+        turn_of(world, epoch).account.address.lower()
+    )
+    reporter = world.reporters[0]
+
+    async def is_final() -> bool:
+        answer = await world.get(reporter, f"/v1/clusters/{CLUSTER}/reports/{epoch}")
+        return bool(answer.status_code == 200 and answer.json()["isFinal"])
+
+    await world.until(is_final, "final in the reporters' own words")
+
+
+async def test_finalise__whose_turn_it_is_killed__the_next_one_takes_over(world: World) -> None:
+    epoch, final_at = await posted(world)
+    dead = turn_of(world, epoch)
+    dead.kill()
+    await world.move_to(final_at)
+    await asyncio.sleep(2)
+    assert (await world.reading()).epoch == epoch - 1
+    await world.move_to(final_at + ROUND_SECONDS)
+    await world.reported(epoch)
+    assert (await finals_of(world, epoch))[CLUSTER] == (
+        turn_of(world, epoch, 1).account.address.lower()
+    )
+    dead.start()
+    await world.ready()
+
+
+async def test_finalise__nobody_was_there__all_epochs_in_one_call(world: World) -> None:
+    epochs = [await posted(world) for _ in range(2)]
+    for reporter in world.reporters:
+        reporter.kill()
+    await world.move_to(epochs[-1][1])
+    for reporter in world.reporters:
+        reporter.start()
+    await world.ready()
+    await world.reported(epochs[-1][0])
+    events = await world.oracle.events(["FiguresFinal"], from_block=0)
+    of_cluster = [
+        event.log.tx_hash
+        for event in events
+        if event.fields["clusterId"] == CLUSTER and event.fields["epoch"] in dict(epochs)
+    ]
+    assert len(of_cluster) == 2
+    assert len(set(of_cluster)) == 1
