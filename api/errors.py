@@ -35,6 +35,7 @@
     └── Unavailable                may pass by itself; try again later
         ├── ChainUnavailable       the node cannot be reached
         ├── ChainTimeout           the node did not answer in time
+        ├── ChainBehind            the node is too many blocks behind others
         ├── StoreUnavailable       the database cannot be reached
         ├── PeerUnavailable        another reporter does not answer
         ├── GpuSetUnknown          nobody has handed in the cluster's manifest yet
@@ -52,6 +53,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 from urllib.parse import urlsplit
+
+
+def host_of(url: str) -> str:
+    """What may be shown of a URL: neither a password nor the path, which often is a key."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 class RackstreamError(Exception):
@@ -335,8 +341,19 @@ class ChainUnavailable(Unavailable):
     code = "chain-unavailable"
 
     def __init__(self, url: str, reason: str) -> None:
-        host = urlsplit(url).netloc.rpartition("@")[2]
+        host = host_of(url)
         super().__init__(f"the node at {host} cannot be reached: {reason}", value=host)
+
+
+class ChainBehind(Unavailable):
+    code = "chain-behind"
+
+    def __init__(self, host: str, blocks: int, limit: int) -> None:
+        super().__init__(
+            f"the node at {host} is {blocks} blocks behind, at most {limit} are allowed",
+            value=blocks,
+            limit=limit,
+        )
 
 
 class ChainTimeout(Unavailable):

@@ -248,7 +248,8 @@ class OracleSettings(KeySettings):
 
     Attributes:
         key, keystore, keystore_password_file: The account registered as reporter.
-        chain_id, rpc_url: The chain, and a node of it.
+        chain_id: The chain.
+        rpc_urls: Nodes of it (RPC_URL), separated by commas: the first that works is asked.
         deployments_dir: Holds `<chain-id>.json`, which says where the contracts are.
         database_url: An SQLAlchemy address (`postgresql+psycopg://…`) of a database of this
             reporter's own; without it PostgreSQL is started from its wheel in `data_dir`.
@@ -269,7 +270,9 @@ class OracleSettings(KeySettings):
     )
 
     chain_id: int = Field(ge=1, le=UINT64_MAX, validation_alias=_shared("CHAIN_ID", _ORACLE))
-    rpc_url: str = Field(validation_alias=_shared("RPC_URL", _ORACLE))
+    rpc_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+        min_length=1, max_length=8, validation_alias=_shared("RPC_URL", _ORACLE)
+    )
     deployments_dir: Path = Field(
         Path("deployments"), validation_alias=_shared("DEPLOYMENTS_DIR", _ORACLE)
     )
@@ -284,6 +287,17 @@ class OracleSettings(KeySettings):
     confirmations: int | None = Field(None, ge=0, le=1_000)
     max_fee_gwei: int = Field(200, ge=1, le=100_000)
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+
+    @field_validator("rpc_urls", mode="before")
+    @classmethod
+    def _nodes(cls, value: Any) -> Any:
+        parts = value.split(",") if isinstance(value, str) else value
+        urls = tuple(part.strip() for part in parts if part.strip())
+        for number, url in enumerate(urls, start=1):
+            # Not shown: the path often is a key.
+            if not url.startswith(("http://", "https://")):
+                raise ValueError(f"number {number} is no http or https URL")
+        return urls
 
     @field_validator("peers", mode="before")
     @classmethod

@@ -1,64 +1,79 @@
-"""One Ethereum node over JSON-RPC: time limits, retries where they are safe, typed errors.
+"""A chain as services see it: typed reads and signed transactions, over one or several nodes.
 
-Asynchronous, for the services. A request that did not reach the node is tried again after a short
-pause (`ATTEMPTS` times in all, so a caller learns within about a second that the node is away and
-can wait in its own way); a request that was answered, or that may have been, never is. After any
-failed connection the chain id is checked again before the next request, because what comes back on
-the same URL may be another chain.
+A node that cannot be reached or does not answer in time is left for the next in the list; what a
+node or a contract answers, a refusal included, counts. A caller learns within about a second that
+no node can be reached, and waits in its own way. `check` looks at all of them: a node of another
+chain, or one that is more than `MAX_BLOCKS_BEHIND` behind the best, is not asked, and one that is
+back is.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import aiohttp
-from web3 import AsyncHTTPProvider
-from web3.types import RPCEndpoint
-
-from api.chain.abi import decode_revert
+from api.chain.node import Node
 from api.chain.views import Block, Fees, Log, Receipt
 from api.domain.codec import parse_address, to_hex
 from api.domain.hashing import keccak256
-from api.errors import ChainTimeout, ChainUnavailable, NodeRefused, WrongChain
+from api.errors import (
+    ChainBehind,
+    ChainTimeout,
+    ChainUnavailable,
+    NodeRefused,
+    RackstreamError,
+    Unavailable,
+    WrongChain,
+)
 from api.types import Address
 
 ATTEMPTS = 3
-PAUSE_SECONDS = 0.2
 DEFAULT_TIMEOUT_SECONDS = 10.0
+
+MAX_BLOCKS_BEHIND = 10
+"""A node further behind the best is not asked. Fewer than the confirmations that anything waits for
+off the local chain, so that a switch does not look like blocks taken back.
+"""
+
+# Why another node is asked.
+_FAILURES = (ChainUnavailable, ChainTimeout, WrongChain)
 
 # What anvil, geth, erigon and nethermind answer to a transaction that they hold already.
 _ALREADY_KNOWN = ("already known", "already imported", "alreadyknown", "known transaction")
 
 
 class ChainClient:
-    """A node at one URL, known to be of one chain."""
+    """One chain, by the nodes at `urls`, the first of them first.
+
+    `on_switch` is told when another node is asked from now on: the one before, and the new one.
+    """
 
     def __init__(
-        self, url: str, *, chain_id: int, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+        self,
+        *urls: str,
+        chain_id: int,
+        timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+        on_switch: Callable[[Node, Node], None] | None = None,
     ) -> None:
-        self.url = url
         self.chain_id = chain_id
-        self._timeout_seconds = timeout_seconds
-        self._provider = AsyncHTTPProvider(
-            url,
-            request_kwargs={"timeout": aiohttp.ClientTimeout(total=timeout_seconds)},
-            exception_retry_configuration=None,
+        # With others at hand there is no reason to wait for one.
+        attempts = ATTEMPTS if len(urls) == 1 else 1
+        self.nodes = tuple(
+            Node(url, chain_id=chain_id, timeout_seconds=timeout_seconds, attempts=attempts)
+            for url in urls
         )
-        self._is_chain_checked = False
+        self._told = self.nodes[0]
+        self._on_switch = on_switch
 
     async def connect(self) -> None:
-        """Check that the node answers and is of the expected chain.
-
-        Raises ChainUnavailable, ChainTimeout or WrongChain.
-        """
-        self._is_chain_checked = False
-        await self._check_chain()
+        """Check that a node answers and is of the expected chain. Raises as `check`."""
+        await self.check()
 
     async def close(self) -> None:
-        """Close the connection. The client may not be used afterwards."""
-        await self._provider.disconnect()
+        """Close the connections. The client may not be used afterwards."""
+        for node in self.nodes:
+            await node.close()
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -175,59 +190,74 @@ class ChainClient:
         """Whether the node holds the transaction, mined or waiting."""
         return await self.request("eth_getTransactionByHash", [to_hex(tx_hash)]) is not None
 
-    # -- the wire ---------------------------------------------------------------------------------
+    # -- the nodes --------------------------------------------------------------------------------
 
     async def request(self, method: str, parameters: Sequence[object]) -> Any:
-        """One JSON-RPC request. Raises the errors of this module's callers; see `_answer`."""
-        if not self._is_chain_checked:
-            await self._check_chain()
-        return _answer(method, await self._send(method, parameters))
+        """One JSON-RPC request, to the first node that works.
 
-    async def _check_chain(self) -> None:
-        actual = _integer(_answer("eth_chainId", await self._send("eth_chainId", [])))
-        if actual != self.chain_id:
-            raise WrongChain(actual, self.chain_id)
-        self._is_chain_checked = True
-
-    async def _send(self, method: str, parameters: Sequence[object]) -> dict[str, Any]:
-        for attempt in range(1, ATTEMPTS + 1):
+        Repeating it with another node is safe: it reads, or hands in what was signed. Raises the
+        errors of this module's callers; ContractReverted and NodeRefused are answers.
+        """
+        failures: list[RackstreamError] = []
+        for node in self._usable():
             try:
-                response = await self._provider.make_request(RPCEndpoint(method), list(parameters))
-                return dict(response)
-            except TimeoutError as error:
-                # The node may have acted on it: only the caller knows whether once more is safe.
-                self._is_chain_checked = False
-                raise ChainTimeout(method, self._timeout_seconds) from error
-            except (aiohttp.ClientConnectionError, OSError) as error:
-                self._is_chain_checked = False
-                if attempt == ATTEMPTS:
-                    raise ChainUnavailable(self.url, str(error)) from error
-                await asyncio.sleep(PAUSE_SECONDS * attempt)
-            except (aiohttp.ClientError, ValueError) as error:
-                # Something answered, but not a node: a proxy's error page, a limit on requests.
-                raise ChainUnavailable(self.url, str(error)) from error
-        raise AssertionError("the last attempt returns or raises")
+                answer = await node.request(method, parameters)
+            except _FAILURES as failure:
+                node.failure = failure
+                failures.append(failure)
+                self._tell()
+            else:
+                node.failure = None
+                return answer
+        raise _most_hopeful(failures)
+
+    async def check(self) -> None:
+        """Look at every node; those that are away, of another chain or behind are left out.
+
+        Raises ChainUnavailable, ChainTimeout, WrongChain or NodeRefused if none can be used.
+        """
+        numbers = await asyncio.gather(*(_newest_block(node) for node in self.nodes))
+        best = max(numbers)
+        for node, number in zip(self.nodes, numbers, strict=True):
+            if number >= 0:
+                behind = best - number
+                node.failure = (
+                    ChainBehind(node.host, behind, MAX_BLOCKS_BEHIND)
+                    if behind > MAX_BLOCKS_BEHIND
+                    else None
+                )
+        self._tell()
+        if best < 0:
+            raise _most_hopeful([node.failure for node in self.nodes if node.failure is not None])
+
+    @property
+    def node(self) -> Node:
+        """The one that is asked now."""
+        return self._usable()[0]
+
+    def _usable(self) -> list[Node]:
+        """In the order in which they are asked: as listed, those that failed last time last."""
+        known = [node for node in self.nodes if not isinstance(node.failure, ChainBehind)]
+        return sorted(known, key=lambda node: node.failure is not None) or list(self.nodes)
+
+    def _tell(self) -> None:
+        before, self._told = self._told, self.node
+        if before is not self._told and self._on_switch is not None:
+            self._on_switch(before, self._told)
 
 
-def _answer(method: str, response: dict[str, Any]) -> Any:
-    """The result of a response, or the error that it carries.
+async def _newest_block(node: Node) -> int:
+    """The number of its newest block; -1 if there is none to be had, with the node's failure."""
+    try:
+        return await node.newest_block()
+    except (*_FAILURES, NodeRefused) as failure:
+        node.failure = failure
+        return -1
 
-    Raises ContractReverted if a contract said no, NodeRefused for any other objection of the node.
-    """
-    error = response.get("error")
-    if error is None:
-        return response["result"]
-    code, message = int(error.get("code", 0)), str(error.get("message", ""))
-    data = error.get("data")
-    if isinstance(data, dict):
-        # Some nodes wrap the bytes once more.
-        data = data.get("data")
-    if isinstance(data, str) and (data.startswith(("0x", "Reverted 0x"))):
-        raise decode_revert(bytes.fromhex(data.removeprefix("Reverted ").removeprefix("0x")))
-    # JSON-RPC's code 3 is Ethereum's "execution reverted"; without data there is no reason to read.
-    if code == 3 or "execution reverted" in message:
-        raise decode_revert(b"")
-    raise NodeRefused(method, code, message)
+
+def _most_hopeful(failures: Sequence[RackstreamError]) -> RackstreamError:
+    """What to tell of several: that one node is wrong matters less than that one may be back."""
+    return next((one for one in failures if isinstance(one, Unavailable)), failures[0])
 
 
 def _call_fields(to: Address, data: bytes, sender: Address | None) -> dict[str, str]:

@@ -64,7 +64,7 @@ def _serve(settings: OracleSettings) -> int:
             database_url = postgres.url(f"reporter_{signer.address[2:].lower()}")
         config = ReporterConfig(
             signer=signer,
-            rpc_url=settings.rpc_url,
+            rpc_urls=settings.rpc_urls,
             chain_id=settings.chain_id,
             oracle=oracle,
             registry=registry,

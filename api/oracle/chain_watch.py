@@ -61,7 +61,7 @@ class ChainWatch:
             ChainUnavailable: The node has never answered.
         """
         if self._snapshot is None:
-            raise ChainUnavailable(self.client.url, "the node has not answered yet")
+            raise ChainUnavailable(self.client.node.url, "the node has not answered yet")
         return self._snapshot
 
     @property

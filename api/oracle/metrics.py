@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -60,6 +62,17 @@ class Metrics:
         self._block = Gauge(
             "rackstream_block_number", "Newest block seen.", registry=self._registry
         )
+        self._nodes = Gauge(
+            "rackstream_node_usable",
+            "1 if a node of the chain can be asked; nodes are numbered from 1 as they are set.",
+            ["node"],
+            registry=self._registry,
+        )
+        self._switches = Counter(
+            "rackstream_node_switches_total",
+            "Times that another node was asked from then on.",
+            registry=self._registry,
+        )
         self._balance = Gauge(
             "rackstream_balance_wei",
             "What the reporter's account holds to pay for gas.",
@@ -97,6 +110,13 @@ class Metrics:
 
     def block(self, number: int) -> None:
         self._block.set(number)
+
+    def nodes(self, are_usable: Sequence[bool]) -> None:
+        for number, is_usable in enumerate(are_usable, start=1):
+            self._nodes.labels(str(number)).set(is_usable)
+
+    def switched(self) -> None:
+        self._switches.inc()
 
     def balance(self, wei: int) -> None:
         self._balance.set(wei)

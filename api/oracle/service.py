@@ -13,6 +13,7 @@ import structlog
 
 from api.chain.client import ChainClient
 from api.chain.contracts import ClusterRegistry, MetricsOracle
+from api.chain.node import Node
 from api.clock import Clock, SystemClock
 from api.domain.eip712 import agent_domain, oracle_domain
 from api.domain.signing import Signer
@@ -61,6 +62,9 @@ _LEASE_SECONDS: Final = 1.0
 # The server may take a moment to see that a process was killed; another one stays.
 _LEASE_TRIES: Final = 5
 
+# Between two looks at all nodes.
+_NODES_SECONDS: Final = 15.0
+
 # Between two looks at the account's balance.
 _BALANCE_SECONDS: Final = 30.0
 
@@ -73,7 +77,7 @@ class ReporterConfig:
     """What a reporter needs to know. `uses_chain_clock`: time is the newest block's."""
 
     signer: Signer
-    rpc_url: str
+    rpc_urls: tuple[str, ...]
     chain_id: int
     oracle: Address
     registry: Address
@@ -116,7 +120,7 @@ class Reporter:
         signer, chain_id, oracle_at = config.signer, config.chain_id, config.oracle
         self.address = signer.address
         self.metrics = Metrics()
-        self._client = ChainClient(config.rpc_url, chain_id=chain_id)
+        self._client = ChainClient(*config.rpc_urls, chain_id=chain_id, on_switch=self._switched)
         self._watch = watch = ChainWatch(
             self._client,
             MetricsOracle(self._client, oracle_at),
@@ -251,6 +255,7 @@ class Reporter:
             poll = self._config.poll_seconds
             work = supervise(
                 {
+                    "nodes": self._check_nodes,
                     "watch": lambda: self._watch.run(poll),
                     "agree": lambda: self._proposer.run(poll),
                     "transmit": lambda: self._transmitter.run(poll),
@@ -341,6 +346,24 @@ class Reporter:
                 return
             await asyncio.sleep(_LEASE_SECONDS)
         await self._database.check_lease()
+
+    async def _check_nodes(self) -> None:
+        while True:
+            with suppress(RackstreamError):
+                # The watch tells when there is none to be asked.
+                await self._client.check()
+            self.metrics.nodes([node.failure is None for node in self._client.nodes])
+            await asyncio.sleep(_NODES_SECONDS)
+
+    def _switched(self, before: Node, now: Node) -> None:
+        self.metrics.switched()
+        why = before.failure
+        _log.warning(
+            "node switched",
+            before=before.host,
+            why="it is back" if why is None else why.message,
+            now=now.host,
+        )
 
     async def _watch_balance(self) -> None:
         while True:

@@ -150,7 +150,7 @@ class LocalChain:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while receipt is None:
             if self.node.generation != generation:
-                raise ChainUnavailable(self.client.url, "the node was started again")
+                raise ChainUnavailable(self.client.node.url, "the node was started again")
             if time.monotonic() > deadline:
                 raise ProcessFailure(f"0x{sent.signed.hash.hex()} was not mined")
             await asyncio.sleep(_POLL_SECONDS)

@@ -13,6 +13,7 @@ import pytest
 
 from api.store.embedded import EmbeddedPostgres
 from scripts._lib import cast
+from scripts._lib.processes import free_ports
 from tests.support.reporting import ReporterProcess, Stage, World
 
 
@@ -67,6 +68,28 @@ async def test_main__started_before_its_chain__waits_for_it(
     assert (starting.status_code, starting.json()["code"]) == (503, "not-started")
     await asyncio.to_thread(world.anvil.start)
     await world.ready()
+
+
+async def test_main__first_of_two_nodes_dead__works_with_the_second(
+    world: World, reporter: ReporterProcess
+) -> None:
+    (dead,) = free_ports(1)
+    reporter.set(RACKSTREAM_ORACLE_RPC_URL=f"http://127.0.0.1:{dead}/secret-path,{world.anvil.url}")
+    reporter.start()
+    await world.ready()
+
+    async def is_told() -> bool:
+        metrics = (await world.get(reporter, "/metrics")).text
+        return (
+            'rackstream_node_usable{node="1"} 0.0' in metrics
+            and 'rackstream_node_usable{node="2"} 1.0' in metrics
+            and "rackstream_node_switches_total 1.0" in metrics
+        )
+
+    await world.until(is_told, "the metrics say which node works")
+    assert "node switched" in reporter.log()
+    assert f"127.0.0.1:{dead}" in reporter.log()
+    assert "secret-path" not in reporter.log()
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ async def test_request__node_back_within_the_retries__is_answered(
     async def restart(_: float) -> None:
         node.start()
 
-    monkeypatch.setattr("api.chain.client.asyncio.sleep", restart)
+    monkeypatch.setattr("api.chain.node.asyncio.sleep", restart)
 
     assert (await client.block()).number == 0
 

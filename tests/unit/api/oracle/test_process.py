@@ -181,6 +181,19 @@ def test_load__peers__by_address(environment: pytest.MonkeyPatch) -> None:
     assert "05" * 32 not in repr(settings)
 
 
+def test_load__several_nodes__in_their_order(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("RACKSTREAM_ORACLE_RPC_URL", "http://a:1/key, https://b,")
+    assert load(OracleSettings).rpc_urls == ("http://a:1/key", "https://b")
+
+
+@pytest.mark.parametrize("value", ["", "http://a,ws://b/secret"])
+def test_load__wrong_node__named_and_not_shown(environment: pytest.MonkeyPatch, value: str) -> None:
+    environment.setenv("RACKSTREAM_ORACLE_RPC_URL", value)
+    with pytest.raises(ConfigurationError, match="RACKSTREAM_ORACLE_RPC_URL") as refusal:
+        load(OracleSettings)
+    assert "secret" not in refusal.value.message
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
