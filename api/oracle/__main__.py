@@ -6,10 +6,14 @@
 4. On SIGTERM or SIGINT finish what is being answered and stop.
 
 Exit status: 0 stopped as told, 1 a fault, 2 the settings do not allow a start.
+
+`python -m api.oracle check` tells instead what stands in the way of a start (see `check`); exit
+status 0 if nothing does, else 1.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import signal
 import socket
@@ -20,9 +24,10 @@ import structlog
 import uvicorn
 
 from api.chain import deployments
-from api.errors import ConfigurationError, PortTaken, RackstreamError
-from api.oracle import logs
+from api.errors import ConfigurationError, RackstreamError
+from api.oracle import check, logs
 from api.oracle.app import create_app
+from api.oracle.listening import listen
 from api.oracle.service import Reporter, ReporterConfig
 from api.settings import ClockKind, OracleSettings, load
 from api.store.embedded import EmbeddedPostgres
@@ -35,12 +40,47 @@ _CONFIRMATIONS = 12
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m api.oracle", description="A reporter.")
+    parser.add_argument(
+        "command",
+        nargs="?",
+        choices=["check"],
+        help="tell what stands in the way of a start, and change nothing",
+    )
+    if parser.parse_args().command == "check":
+        return _check()
     logs.configure("info")
     try:
         return _serve(load(OracleSettings))
     except ConfigurationError as error:
         _log.error("cannot start", code=error.code, error=error.message)
         return 2
+
+
+def _check() -> int:
+    logs.configure("error")
+    try:
+        settings = load(OracleSettings)
+        deployment = deployments.load(settings.deployments_dir, settings.chain_id)
+        for name in ("MetricsOracle", "ClusterRegistry"):
+            deployment.address_of(name)
+        plan = check.Plan(
+            account=settings.signer(settings.chain_id).address,
+            rpc_urls=settings.rpc_urls,
+            chain_id=settings.chain_id,
+            deployment=deployment,
+            database_url=settings.database_url,
+            data_dir=settings.data_dir,
+            host=settings.host,
+            port=settings.port,
+            peers=settings.peers,
+            peer_timeout_seconds=settings.peer_timeout_s,
+            uses_chain_clock=settings.clock is ClockKind.CHAIN,
+            max_fee_per_gas=settings.max_fee_gwei * _GWEI,
+        )
+    except ConfigurationError as error:
+        return check.refuse(error)
+    return asyncio.run(check.report(check.examine(plan)))
 
 
 def _serve(settings: OracleSettings) -> int:
@@ -54,7 +94,7 @@ def _serve(settings: OracleSettings) -> int:
     confirmations = settings.confirmations
     if confirmations is None:
         confirmations = 0 if settings.chain_id == LOCAL_CHAIN_ID else _CONFIRMATIONS
-    listening = _listen(settings.host, settings.port)
+    listening = listen(settings.host, settings.port)
     postgres: EmbeddedPostgres | None = None
     database_url = settings.database_url
     try:
@@ -128,20 +168,6 @@ def _run_loop(work: Coroutine[None, None, None]) -> None:
         import uvloop
 
         uvloop.run(work)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises PortTaken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-        listening.listen(1_024)
-    except OSError as error:
-        listening.close()
-        raise PortTaken(host, port, error.strerror or str(error)) from None
-    return listening
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, create_engine, insert, inspect, select, text
+from sqlalchemy import Connection, Row, create_engine, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -42,6 +42,23 @@ class DatabaseIdentity:
     chain_id: int
     oracle: Address
     origin: Digest
+
+    def __str__(self) -> str:
+        return (
+            f"reporter {self.reporter}, chain {self.chain_id}, "
+            f"oracle {self.oracle} of block {to_hex(self.origin)}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseState:
+    """What is in a database: the newest migration, whose it is (both None while that is open), and
+    whether a process holds the lease.
+    """
+
+    revision: str | None
+    identity: DatabaseIdentity | None
+    is_leased: bool
 
 
 class Database:
@@ -80,6 +97,23 @@ class Database:
         """Raise StoreUnavailable unless the server answers."""
         async with self.reading() as connection:
             await connection.execute(text("select 1"))
+
+    async def look(self) -> DatabaseState:
+        """What is there, without a change to it. Raises StoreUnavailable."""
+        async with self.reading() as connection:
+            revision = await connection.run_sync(_revision)
+            row = None
+            if revision is not None:
+                row = (await connection.execute(select(tables.identity))).one_or_none()
+            is_leased = await connection.scalar(
+                text(
+                    "select exists(select from pg_locks where locktype = 'advisory' and granted"
+                    " and classid = 0 and objid = :key and database ="
+                    " (select oid from pg_database where datname = current_database()))"
+                ),
+                {"key": _LEASE_KEY},
+            )
+        return DatabaseState(revision, None if row is None else _identity(row), bool(is_leased))
 
     async def migrate(self) -> None:
         """Bring the tables to this version. Raises StoreUnavailable."""
@@ -145,11 +179,9 @@ class Database:
                     )
                 )
                 return
-        known = DatabaseIdentity(
-            to_address(row.reporter), row.chain_id, to_address(row.oracle), Digest(row.origin)
-        )
+        known = _identity(row)
         if known != identity:
-            raise DatabaseOfAnother(_description(known), _description(identity))
+            raise DatabaseOfAnother(str(known), str(identity))
 
     async def close(self) -> None:
         """Close every connection."""
@@ -188,6 +220,11 @@ def migrate(url: str) -> None:
         engine.dispose()
 
 
+def revisions() -> frozenset[str]:
+    """All migrations of this release."""
+    return frozenset(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("*_*.py"))
+
+
 def _revision(connection: Connection) -> str | None:
     """The newest migration that the database has seen; None if it is empty."""
     if not inspect(connection).has_table("alembic_version"):
@@ -214,8 +251,7 @@ def _reason(error: Exception) -> str:
     return str(origin).strip().splitlines()[0] if str(origin).strip() else type(origin).__name__
 
 
-def _description(identity: DatabaseIdentity) -> str:
-    return (
-        f"reporter {identity.reporter}, chain {identity.chain_id}, "
-        f"oracle {identity.oracle} of block {to_hex(identity.origin)}"
+def _identity(row: Row[*tuple[Any, ...]]) -> DatabaseIdentity:
+    return DatabaseIdentity(
+        to_address(row.reporter), row.chain_id, to_address(row.oracle), Digest(row.origin)
     )

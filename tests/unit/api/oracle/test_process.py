@@ -30,7 +30,7 @@ from api.errors import (
     WrongAgent,
 )
 from api.oracle import loops, problems
-from api.oracle.__main__ import _listen
+from api.oracle.listening import listen
 from api.oracle.logs import RequestLog
 from api.oracle.metrics import Metrics
 from api.settings import ClockKind, OracleSettings, load
@@ -159,7 +159,7 @@ def test_listen__port_in_use__said_with_its_number() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(PortTaken) as refusal:
-            _listen("127.0.0.1", port)
+            listen("127.0.0.1", port)
     assert refusal.value.value == port
 
 
