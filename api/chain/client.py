@@ -177,6 +177,7 @@ class ChainClient:
             _bytes(answer["blockHash"]),
             _integer(answer["status"]) == 1,
             _integer(answer["gasUsed"]),
+            _integer(answer["effectiveGasPrice"]),
             _address(created) if created else None,
             tuple(_log(entry) for entry in answer["logs"]),
         )

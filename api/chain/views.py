@@ -44,13 +44,16 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a mined transaction. `succeeded` is false if it reverted."""
+    """What became of a mined transaction. `succeeded` is false if it reverted; `gas_price` is what
+    was paid a gas, in wei.
+    """
 
     tx_hash: bytes
     block_number: int
     block_hash: bytes
     succeeded: bool
     gas_used: int
+    gas_price: int
     contract_address: Address | None
     logs: tuple[Log, ...]
 

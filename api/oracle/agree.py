@@ -56,7 +56,7 @@ from api.oracle.peers import Peer, among
 from api.oracle.promises import Promises
 from api.oracle.proposals import ClusterProposal, Proposal, restore
 from api.oracle.transmit import Transmitter
-from api.oracle.witness import proposer_of, round_at
+from api.oracle.witness import REASONS, proposer_of, round_at
 from api.store.agreements import AgreedReport, AgreementStore
 from api.types import Address, ClusterId, Digest, Epoch, Signature
 
@@ -275,8 +275,12 @@ class Proposer:
                 raise BadSignature(f"the signature is not {peer.address}'s over this report")
         except ProposalRefused as refusal:
             _log.warning("proposal refused", peer=peer.address, why=refusal.message)
+            # The word is the peer's own: any but the known ones could be new every time.
+            reason = refusal.reason if refusal.reason in REASONS else "unknown"
+            self._metrics.disagreed(peer.address, reason)
         except RackstreamError as error:
             _log.info("no signature", peer=peer.address, why=error.message)
+            self._metrics.disagreed(peer.address, error.code)
         else:
             return peer.address, signature
         return None
@@ -360,7 +364,7 @@ class Proposer:
         )
         await self._store.add_agreed(agreed, self._clock.now_ms())
         seconds = time.monotonic() - started
-        self._metrics.agreed(seconds)
+        self._metrics.agreed(seconds, self._clock.now() - epoch_end(report.epoch))
         _log.info(
             "agreed",
             epoch=report.epoch,

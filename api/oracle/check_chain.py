@@ -15,7 +15,7 @@ from api.domain.hashing import keccak256
 from api.domain.reports import quorum
 from api.errors import RackstreamError, WrongChain
 from api.oracle.findings import Finding, bad, good, noted
-from api.oracle.service import MAX_CLOCK_LAG_SECONDS
+from api.oracle.health import MAX_CLOCK_LAG_SECONDS
 from api.types import Address
 
 MIN_REPORTS: Final = 24

@@ -19,6 +19,7 @@ import structlog
 from api.chain.contracts import DecodedEvent
 from api.clock import Clock
 from api.domain.codec import to_hex
+from api.domain.epochs import epoch_end
 from api.errors import ChainError, InvalidInput, NodeRefused, RackstreamError, Unavailable
 from api.oracle.chain_watch import ChainSnapshot, ChainWatch
 from api.oracle.collecting import Collecting
@@ -138,6 +139,9 @@ class Follower:
         )
         for entry in taken:
             self._metrics.counted(entry.cluster_id, entry.epoch)
+        for report in reports:
+            block = await self._watch.client.block(report.log.block_number)
+            self._metrics.posted(block.time - epoch_end(Epoch(report.fields["epoch"])))
 
     async def _posted(self, event: DecodedEvent) -> PostedReport:
         fields, log = event.fields, event.log

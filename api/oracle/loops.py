@@ -28,6 +28,7 @@ async def supervise(loops: Mapping[str, Callable[[], Awaitable[None]]], metrics:
 
 
 async def _keep_running(name: str, loop: Callable[[], Awaitable[None]], metrics: Metrics) -> None:
+    metrics.expect_loop(name)
     pause = _FIRST_PAUSE_SECONDS
     clock = asyncio.get_running_loop()
     while True:

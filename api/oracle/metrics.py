@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Summary,
+    generate_latest,
+)
+
+# An epoch waits up to 120 s for its agents, then rounds of 60 s; after hours it is stale.
+_EPOCH_SECONDS = (10, 30, 60, 120, 150, 180, 240, 300, 600, 1_800, 3_600, 10_800, 86_400)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -41,9 +51,70 @@ class Metrics:
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
             registry=self._registry,
         )
+        self._disagreements = Counter(
+            "rackstream_disagreements_total",
+            "Reports that this reporter and a peer did not both sign, whoever proposed, by reason.",
+            ["peer", "reason"],
+            registry=self._registry,
+        )
+        self._to_quorum = Histogram(
+            "rackstream_epoch_to_quorum_seconds",
+            "Seconds from an epoch's end to the quorum for its report, of own proposals.",
+            buckets=_EPOCH_SECONDS,
+            registry=self._registry,
+        )
+        self._to_chain = Histogram(
+            "rackstream_epoch_to_chain_seconds",
+            "Seconds from an epoch's end to the block with its report, of all reports.",
+            buckets=_EPOCH_SECONDS,
+            registry=self._registry,
+        )
+        self._age = Gauge(
+            "rackstream_report_age_seconds",
+            "Seconds since the end of the newest epoch of a cluster that is on chain.",
+            ["cluster"],
+            registry=self._registry,
+        )
+        self._waiting = Gauge(
+            "rackstream_waiting_epochs",
+            "Epochs of a cluster that are on chain and not final.",
+            ["cluster"],
+            registry=self._registry,
+        )
+        self._overdue = Gauge(
+            "rackstream_final_overdue_seconds",
+            "Seconds since the end of the dispute window of a cluster's oldest epoch not final.",
+            ["cluster"],
+            registry=self._registry,
+        )
+        self._gas = Summary(
+            "rackstream_gas_used",
+            "Gas of the mined transactions, by purpose: report or finalize.",
+            ["purpose"],
+            registry=self._registry,
+        )
+        self._cost = Summary(
+            "rackstream_gas_cost_wei",
+            "What the mined transactions cost, by purpose: report or finalize.",
+            ["purpose"],
+            registry=self._registry,
+        )
+        self._max_fee = Gauge(
+            "rackstream_max_fee_wei", "The most that is offered a gas.", registry=self._registry
+        )
+        self._base_fee = Gauge(
+            "rackstream_base_fee_wei",
+            "What the newest block asked a gas.",
+            registry=self._registry,
+        )
+        self._nonce_gap = Gauge(
+            "rackstream_nonce_gap",
+            "Transactions of the account that the node holds and that are not mined.",
+            registry=self._registry,
+        )
         self._transactions = Counter(
             "rackstream_transactions_total",
-            "Transactions, by event: signed, sent, mined, reverted or displaced.",
+            "Transactions, by event: signed, replaced, sent, mined, reverted or displaced.",
             ["event"],
             registry=self._registry,
         )
@@ -82,6 +153,22 @@ class Metrics:
             "rackstream_ready", "1 if the reporter is ready to work.", registry=self._registry
         )
 
+        # A rate sees no first event of a series that was not there before.
+        for event in ("signed", "replaced", "sent", "mined", "reverted", "displaced"):
+            self._transactions.labels(event)
+        for outcome in ("quorum", "none"):
+            self._agreements.labels(outcome)
+
+    def expect_peers(self, peers: Collection[str], reasons: Collection[str]) -> None:
+        """Count from zero whatever may come between this reporter and these."""
+        for peer in peers:
+            for reason in reasons:
+                self._disagreements.labels(peer, reason)
+
+    def expect_loop(self, loop: str) -> None:
+        """Count its crashes from zero."""
+        self._crashes.labels(loop)
+
     def batch(self, outcome: str, samples: int = 0) -> None:
         self._batches.labels(outcome).inc()
         self._samples.inc(samples)
@@ -92,12 +179,23 @@ class Metrics:
     def refused(self, reason: str) -> None:
         self._proposals.labels(reason).inc()
 
-    def agreed(self, seconds: float) -> None:
+    def agreed(self, seconds: float, since_epoch: int) -> None:
         self._agreements.labels("quorum").inc()
         self._agreement_seconds.observe(seconds)
+        self._to_quorum.observe(since_epoch)
+
+    def disagreed(self, peer: str, reason: str) -> None:
+        self._disagreements.labels(peer, reason).inc()
+
+    def posted(self, since_epoch: int) -> None:
+        self._to_chain.observe(since_epoch)
 
     def not_agreed(self) -> None:
         self._agreements.labels("none").inc()
+
+    def paid(self, purpose: str, gas: int, price: int) -> None:
+        self._gas.labels(purpose).observe(gas)
+        self._cost.labels(purpose).observe(gas * price)
 
     def transaction(self, event: str) -> None:
         self._transactions.labels(event).inc()
@@ -108,8 +206,21 @@ class Metrics:
     def counted(self, cluster_id: int, epoch: int) -> None:
         self._counted.labels(str(cluster_id)).set(epoch)
 
-    def block(self, number: int) -> None:
+    def block(self, number: int, base_fee: int) -> None:
         self._block.set(number)
+        self._base_fee.set(base_fee)
+
+    def max_fee(self, wei: int) -> None:
+        self._max_fee.set(wei)
+
+    def ages(self, seconds: Mapping[int, int]) -> None:
+        """By cluster; one that is no longer measured has none."""
+        _replace(self._age, seconds)
+
+    def waiting(self, epochs: Mapping[int, int], overdue: Mapping[int, int]) -> None:
+        """By cluster; one with nothing that waits has none."""
+        _replace(self._waiting, epochs)
+        _replace(self._overdue, overdue)
 
     def nodes(self, are_usable: Sequence[bool]) -> None:
         for number, is_usable in enumerate(are_usable, start=1):
@@ -118,8 +229,9 @@ class Metrics:
     def switched(self) -> None:
         self._switches.inc()
 
-    def balance(self, wei: int) -> None:
+    def account(self, wei: int, nonce_gap: int) -> None:
         self._balance.set(wei)
+        self._nonce_gap.set(nonce_gap)
 
     def ready(self, is_ready: bool) -> None:
         self._ready.set(is_ready)
@@ -127,3 +239,9 @@ class Metrics:
     def render(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self._registry)
+
+
+def _replace(gauge: Gauge, by_cluster: Mapping[int, int]) -> None:
+    gauge.clear()
+    for cluster_id, value in by_cluster.items():
+        gauge.labels(str(cluster_id)).set(value)

@@ -134,6 +134,11 @@ class Sender:
             transaction.hash, state, block_number=block_number, block_hash=block_hash
         )
         self._metrics.transaction(str(state))
+        # Once a transaction, however often its block is taken back.
+        if receipt is not None and transaction.state is TransactionState.PENDING:
+            self._metrics.paid(
+                transaction.purpose.partition("/")[0], receipt.gas_used, receipt.gas_price
+            )
         log = _log.info if state is TransactionState.MINED else _log.warning
         log(
             "transaction",
@@ -167,6 +172,7 @@ class Sender:
         if fees is None or higher.max_fee > self._max_fee_per_gas:
             await self._hand_in(waiting)
             return
+        self._metrics.transaction("replaced")
         await self._sign_and_send(call, waiting.nonce, higher)
 
     async def _sign_and_send(self, call: Call, nonce: int, fees: Fees) -> None:

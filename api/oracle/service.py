@@ -18,9 +18,11 @@ from api.clock import Clock, SystemClock
 from api.domain.eip712 import agent_domain, oracle_domain
 from api.domain.signing import Signer
 from api.errors import (
+    BadSignature,
     ConfigurationError,
     DatabaseBusy,
     NotStarted,
+    PeerUnavailable,
     RackstreamError,
     StoreUnavailable,
     Unavailable,
@@ -30,6 +32,8 @@ from api.oracle.chain_watch import ChainWatch, NewestBlockClock
 from api.oracle.collecting import Collecting
 from api.oracle.finalise import Finalising
 from api.oracle.follow import Follower
+from api.oracle.gauges import Gauges
+from api.oracle.health import MAX_CLOCK_LAG_SECONDS, Health
 from api.oracle.ingest import Ingest
 from api.oracle.loops import supervise
 from api.oracle.manifests import Manifests
@@ -42,7 +46,7 @@ from api.oracle.reading import Reading
 from api.oracle.sending import Sender
 from api.oracle.series import Series
 from api.oracle.transmit import Transmitter
-from api.oracle.witness import Witness
+from api.oracle.witness import REASONS, Witness
 from api.store.agreements import AgreementStore
 from api.store.batches import BatchStore
 from api.store.database import Database, DatabaseIdentity
@@ -65,12 +69,6 @@ _LEASE_TRIES: Final = 5
 # Between two looks at all nodes.
 _NODES_SECONDS: Final = 15.0
 
-# Between two looks at the account's balance.
-_BALANCE_SECONDS: Final = 30.0
-
-MAX_CLOCK_LAG_SECONDS: Final = 60
-"""A system clock that is further behind the newest block is wrong: agents would be refused."""
-
 
 @dataclass(frozen=True, slots=True)
 class ReporterConfig:
@@ -89,27 +87,6 @@ class ReporterConfig:
     peer_timeout_seconds: float
     confirmations: int
     max_fee_per_gas: int
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """What stands in the way of work; None where nothing does."""
-
-    database: str | None
-    chain: str | None
-    clock: str | None
-    is_registered: bool
-    block_number: int | None
-    now: int | None
-
-    @property
-    def is_ready(self) -> bool:
-        return (
-            self.database is None
-            and self.chain is None
-            and self.clock is None
-            and self.is_registered
-        )
 
 
 class Reporter:
@@ -227,13 +204,25 @@ class Reporter:
             reports=reports,
             report_domain=report_domain,
         )
+        self._gauges = Gauges(
+            account=signer.address,
+            watch=watch,
+            clock=clock,
+            reports=reports,
+            health=self.health,
+            metrics=self.metrics,
+        )
         self._is_started = False
         self._store_failure: RackstreamError | None = NotStarted("not connected yet")
         self._warned_at: dict[str, float] = {}
         self.ingest.on_accepted(self._proposer.wake)
         for wake in (self._proposer.wake, self._transmitter.wake, self._follower.wake):
             watch.on_block(wake)
-        watch.on_block(lambda: self.metrics.block(watch.snapshot.block.number))
+        self.metrics.max_fee(config.max_fee_per_gas)
+        self.metrics.expect_peers(self._peers, REASONS | {PeerUnavailable.code, BadSignature.code})
+        watch.on_block(
+            lambda: self.metrics.block(watch.snapshot.block.number, watch.snapshot.block.base_fee)
+        )
 
     async def run(self) -> None:
         """Work until cancelled.
@@ -260,7 +249,7 @@ class Reporter:
                     "agree": lambda: self._proposer.run(poll),
                     "transmit": lambda: self._transmitter.run(poll),
                     "follow": self._follower.run,
-                    "balance": self._watch_balance,
+                    "gauges": self._gauges.run,
                 },
                 self.metrics,
             )
@@ -364,13 +353,6 @@ class Reporter:
             why="it is back" if why is None else why.message,
             now=now.host,
         )
-
-    async def _watch_balance(self) -> None:
-        while True:
-            with suppress(Unavailable):
-                # The watch tells when the node is away.
-                self.metrics.balance(await self._client.balance_of(self.address))
-            await asyncio.sleep(_BALANCE_SECONDS)
 
     def _warn(self, event: str, error: RackstreamError) -> None:
         """The first time and then every ten seconds: an outage shall be seen, not fill the log."""

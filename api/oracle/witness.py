@@ -18,6 +18,8 @@ it gives otherwise; those marked * may pass, and the proposer asks again.
 
 from __future__ import annotations
 
+from typing import Final
+
 from api.clock import Clock
 from api.domain.codec import to_hex
 from api.domain.eip712 import Eip712Domain
@@ -32,6 +34,14 @@ from api.oracle.peers import Peer
 from api.oracle.promises import Promises
 from api.oracle.proposals import ClusterProposal, Proposal, parse_proposal
 from api.types import ROUND_SECONDS, Address, Epoch, Signature
+
+REASONS: Final = frozenset(
+    {
+        "wrong-set", "not-a-reporter", "not-proposer", "not-over", "wrong-round", "not-next",
+        "omitted", "unknown-batch", "not-closed", "differs", "signed-another",
+    }
+)  # fmt: skip
+"""What a refusal gives as its reason."""
 
 
 def proposer_of(reporters: tuple[Address, ...], epoch: Epoch, round_: int) -> Address:
@@ -85,6 +95,9 @@ class Witness:
             signature = await self._promises.sign(proposal)
         except ProposalRefused as refusal:
             self._metrics.refused(refusal.reason)
+            # Whoever is no peer could sign with a new key every time.
+            peer = proposer if proposer in self._peers else "stranger"
+            self._metrics.disagreed(peer, refusal.reason)
             raise
         self._metrics.signed()
         return signature

@@ -327,6 +327,13 @@ async def test_report__proposer_lies__refused_and_the_truth_counted(
 
     try:
         await world.until(is_refused, "refused by all three others")
+        other = next(one for one in world.reporters if one is not liar)
+        metrics = (await world.get(other, "/metrics")).text
+        series = (
+            f'rackstream_disagreements_total{{peer="{liar.account.address}",reason="{reason}"}}'
+        )
+        (counted,) = [line for line in metrics.splitlines() if line.startswith(series)]
+        assert float(counted.split()[-1]) >= 1
         assert await next_epoch(world) == epoch
         await world.move_to(epoch_end(epoch) + ROUND_SECONDS)
         await assert_counted_once(world, epoch)

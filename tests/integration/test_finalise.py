@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -32,23 +33,31 @@ async def world(
     folder: Path = tmp_path_factory.mktemp("finalise")
     world = World.on(stage, folder, lambda name: postgres.url(prefix + name))
     try:
-        await asyncio.to_thread(
-            rpc,
-            world.anvil.port,
-            "eth_sendTransaction",
-            {
-                "from": Account(cast.ADMIN, "admin").address,
-                "to": stage.oracle,
-                "data": to_hex(world.oracle.encode("setDisputeWindow", WINDOW_SECONDS)),
-            },
-        )
-        assert await world.oracle.dispute_window_seconds() == WINDOW_SECONDS
+        await set_window(world, WINDOW_SECONDS)
         world.add_reporters()
         await world.ready()
         await world.give_manifests()
         yield world
     finally:
         await world.close()
+
+
+async def set_window(world: World, seconds: int) -> None:
+    await asyncio.to_thread(
+        rpc,
+        world.anvil.port,
+        "eth_sendTransaction",
+        {
+            "from": Account(cast.ADMIN, "admin").address,
+            "to": world.stage.oracle,
+            "data": to_hex(world.oracle.encode("setDisputeWindow", seconds)),
+        },
+    )
+
+    async def is_set() -> bool:
+        return await world.oracle.dispute_window_seconds() == seconds
+
+    await world.until(is_set, f"a window of {seconds} s")
 
 
 async def posted(world: World) -> tuple[Epoch, int]:
@@ -85,13 +94,26 @@ async def finals_of(world: World, epoch: Epoch) -> dict[int, str]:
 async def test_finalise__window_over__counted_by_whose_turn_it_is(world: World) -> None:
     epoch, final_at = await posted(world)
     assert (await world.reading()).epoch < epoch
+    reporter = world.reporters[0]
+
+    async def is_told(*lines: str) -> bool:
+        metrics = (await world.get(reporter, "/metrics")).text.splitlines()
+        return all(line in metrics for line in lines)
+
+    lines = [
+        f'rackstream_waiting_epochs{{cluster="{CLUSTER}"}} 1.0',
+        f'rackstream_final_overdue_seconds{{cluster="{CLUSTER}"}} 0.0',
+        "rackstream_epoch_to_chain_seconds_count 1.0",
+        "rackstream_nonce_gap 0.0",
+        "rackstream_ready 1.0",
+    ]
+    await world.until(partial(is_told, *lines), "the metrics say what waits")
     await world.move_to(final_at)
     for cluster_id in (CLUSTER, SECOND_CLUSTER):
         await world.reported(epoch, cluster_id)
     assert (await finals_of(world, epoch))[CLUSTER] == (
         turn_of(world, epoch).account.address.lower()
     )
-    reporter = world.reporters[0]
 
     async def is_final() -> bool:
         answer = await world.get(reporter, f"/v1/clusters/{CLUSTER}/reports/{epoch}")
@@ -117,6 +139,8 @@ async def test_finalise__whose_turn_it_is_killed__the_next_one_takes_over(world:
 
 
 async def test_finalise__nobody_was_there__all_epochs_in_one_call(world: World) -> None:
+    # Longer than an epoch, so that the first one waits for the second.
+    await set_window(world, 7_200)
     epochs = [await posted(world) for _ in range(2)]
     for reporter in world.reporters:
         reporter.kill()

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 import rlp  # type: ignore[import-untyped]
+from prometheus_client.parser import text_string_to_metric_families
 
 from api.chain.views import Block, Fees, Receipt, ReportRecord
 from api.clock import ManualClock
@@ -115,7 +116,7 @@ class Node:
         tx_hash = keccak256(raw)
         block_hash = keccak256(bytes([self.number]))
         self.receipts[tx_hash] = Receipt(
-            tx_hash, self.number, block_hash, succeeds, 80_000, None, ()
+            tx_hash, self.number, block_hash, succeeds, 80_000, 2 * GWEI, None, ()
         )
         if rlp.decode(raw[1:])[7] == b"finalize":
             self.final_at = {epoch: at for epoch, at in self.final_at.items() if at > NOW}
@@ -402,6 +403,7 @@ async def test_work__not_mined_for_long__replaced_by_one_that_pays_a_quarter_mor
     assert second.max_fee == -(-first.max_fee * 5 // 4)
     assert second.max_priority_fee == -(-first.max_priority_fee * 5 // 4)
     assert desk.node.pool[second.nonce] == second.raw
+    assert b'rackstream_transactions_total{event="replaced"} 1.0' in desk.metrics.render()
     desk.node.mine()
     await desk.work()
     assert await desk.states() == ["displaced", "mined"]
@@ -454,6 +456,25 @@ async def test_work__window_over__figures_made_final(desk: Desk) -> None:
     await desk.work(times=3)
     assert await desk.states(FINALIZE) == ["mined"]
     assert len(desk.node.handed_in) == 1
+
+
+async def test_work__mined__cost_counted_once_by_purpose(desk: Desk) -> None:
+    await desk.work()
+    desk.node.mine()
+    await desk.let_wait(NOW - 1)
+    await desk.work(times=2)
+    desk.node.mine()
+    await desk.work(times=2)
+    told = {
+        (sample.name, sample.labels["purpose"]): sample.value
+        for family in text_string_to_metric_families(desk.metrics.render().decode())
+        for sample in family.samples
+        if "purpose" in sample.labels
+    }
+    for purpose in ("report", "finalize"):
+        assert told["rackstream_gas_used_count", purpose] == 1
+        assert told["rackstream_gas_used_sum", purpose] == 80_000
+        assert told["rackstream_gas_cost_wei_sum", purpose] == 80_000 * 2 * GWEI
 
 
 async def test_work__window_not_over__waits(desk: Desk) -> None:
