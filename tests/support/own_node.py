@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -49,6 +50,8 @@ class Node:
     def pause(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        # A busy machine lets it answer for a moment longer.
+        os.waitpid(self._process.pid, os.WUNTRACED)
 
     def go_on(self) -> None:
         assert self._process is not None
