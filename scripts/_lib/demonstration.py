@@ -43,7 +43,12 @@ from scripts._lib.local_chain import LocalChain
 from scripts._lib.money import dollars, percent
 from scripts._lib.opening import Opened
 from scripts._lib.postgres import Postgres
-from scripts._lib.processes import Supervisor, free_ports, stopped_by_signals
+from scripts._lib.processes import (
+    Supervisor,
+    free_ports,
+    run_stopped_by_signals,
+    stopped_by_signals,
+)
 from scripts._lib.report import Telling, hour, print_report, write_summary
 from scripts._lib.stack import Stack, Telemetry
 from scripts._lib.story import Snapshot, Story, StoryFailure
@@ -164,7 +169,7 @@ def _tell(
             poll_ms=SERVICE_POLL_MS,
         )
         _start_services(stack, trace, trace_path, anchor, narrator)
-        story, end, expected = asyncio.run(
+        story, end, expected = run_stopped_by_signals(
             _perform(
                 opened,
                 anvil,

@@ -7,6 +7,7 @@ prints goes to its log.
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import signal
@@ -15,12 +16,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import Final, Protocol, TypeVar
+
+Result = TypeVar("Result")
 
 STOP_SECONDS = 10.0
 WATCH_SECONDS = 0.1
@@ -283,17 +286,44 @@ class Supervisor:
         self.close()
 
 
+_STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """Let SIGINT, SIGTERM and SIGHUP all raise KeyboardInterrupt in the main thread."""
+    """Let SIGINT, SIGTERM and SIGHUP all raise KeyboardInterrupt in the main thread; what runs in
+    an event loop there goes through `run_stopped_by_signals`."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, interrupt) for number in numbers}
+    before = {number: signal.signal(number, interrupt) for number in _STOPPING}
     try:
         yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run_stopped_by_signals(main: Coroutine[None, None, Result]) -> Result:
+    """`asyncio.run`, cancelled by the same signals, which then raise KeyboardInterrupt.
+
+    Raised in the middle of the loop's own work, it can leave a thread half started that nobody
+    ever ends, and the process with it.
+    """
+
+    async def cancellable() -> Result:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        for number in _STOPPING:
+            loop.add_signal_handler(number, task.cancel)
+        return await main
+
+    before = {number: signal.getsignal(number) for number in _STOPPING}
+    try:
+        return asyncio.run(cancellable())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -34,7 +34,12 @@ from scripts._lib.local_chain import LocalChain
 from scripts._lib.money import dollars
 from scripts._lib.opening import Opened
 from scripts._lib.postgres import ExternalPostgres, Postgres
-from scripts._lib.processes import ProcessFailure, Supervisor, require_free
+from scripts._lib.processes import (
+    ProcessFailure,
+    Supervisor,
+    require_free,
+    run_stopped_by_signals,
+)
 from scripts._lib.stack import Stack, Telemetry
 from scripts._lib.workspace import Workspace, claimed
 
@@ -114,7 +119,7 @@ def stand(options: Options, output: Console) -> None:
             max_watts=MAX_WATTS,
         )
         stack.start_agents(agents, telemetry, lambda name: say(f"{name} runs"))
-        asyncio.run(_live(opened, node, supervisor, stack, options, output, say))
+        run_stopped_by_signals(_live(opened, node, supervisor, stack, options, output, say))
 
 
 def _require_ports(options: Options) -> None:
@@ -133,7 +138,7 @@ def _node(
 ) -> tuple[Anvil | ExternalNode, int | None]:
     """The node, and when the first sample falls; None where the chain's own time decides it."""
     if options.rpc_url is not None:
-        asyncio.run(_require_local(options.rpc_url))
+        run_stopped_by_signals(_require_local(options.rpc_url))
         return ExternalNode(options.rpc_url), None
     anchor = now // EPOCH_SECONDS * EPOCH_SECONDS - CATCH_UP_EPOCHS * EPOCH_SECONDS
     anvil = Anvil(

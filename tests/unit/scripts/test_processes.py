@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +24,7 @@ from scripts._lib.processes import (
     free_ports,
     is_listening,
     require_free,
+    run_stopped_by_signals,
     service_environment,
     stopped_by_signals,
 )
@@ -157,3 +160,27 @@ def test_stopped_by_signals__any_of_them__interrupts(number: signal.Signals) -> 
         os.kill(os.getpid(), number)
         time.sleep(5)
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_run_stopped_by_signals__any_of_them__cancels(
+    number: signal.Signals,
+) -> None:
+    before = signal.getsignal(number)
+    ended: list[str] = []
+
+    async def main() -> None:
+        try:
+            await asyncio.sleep(5)
+        finally:
+            await asyncio.to_thread(ended.append, "in order")
+
+    threading.Timer(0.2, os.kill, (os.getpid(), number)).start()
+    with pytest.raises(KeyboardInterrupt), stopped_by_signals():
+        run_stopped_by_signals(main())
+    assert ended == ["in order"]
+    assert signal.getsignal(number) is before
+
+
+def test_run_stopped_by_signals__undisturbed__gives_the_result() -> None:
+    assert run_stopped_by_signals(asyncio.sleep(0, 7)) == 7
