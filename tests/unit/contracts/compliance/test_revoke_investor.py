@@ -8,7 +8,7 @@ from ape import chain
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 
-from tests.support.scenario import Scenario, investor_id, sign_attestation
+from tests.support.scenario import Scenario, investor_id, sign_attestation, travel_to
 
 WALLETS = [f"0x{number + 0xCAFE:040x}" for number in range(32)]
 
@@ -85,3 +85,15 @@ def test_revoke_investor__zero_investor__refused(
 ) -> None:
     with ape.reverts(identity.IdentityRegistry_ZeroWalletOrInvestor):
         identity.revokeInvestor(investor_id(0), sender=compliance)
+
+
+def test_revoke_investor__seconds_above_32_bits__kept_whole(
+    identity: ContractInstance, scenario: Scenario, compliance: AccountAPI, holder: AccountAPI
+) -> None:
+    """From 2106 on."""
+    travel_to(2**32 + 100)
+    scenario.attest(holder, investorId=investor_id(1))
+    receipt = identity.revokeInvestor(investor_id(1), sender=compliance)
+    revoked_at = identity.investorRevokedAt(investor_id(1))
+    assert revoked_at == identity.attestationOf(holder).issuedAt == receipt.timestamp > 2**32
+    assert not identity.canReceive(holder)

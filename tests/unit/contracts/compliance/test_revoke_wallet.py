@@ -8,7 +8,7 @@ from ape import chain
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 
-from tests.support.scenario import Scenario, investor_id, sign_attestation
+from tests.support.scenario import Scenario, investor_id, sign_attestation, travel_to
 
 
 def test_revoke_wallet__attested__may_not_receive_and_stays_on_the_list(
@@ -84,3 +84,15 @@ def test_revoke_wallet__never_attested__refused(
 ) -> None:
     with ape.reverts(identity.IdentityRegistry_UnknownWallet, wallet=attacker.address):
         identity.revokeWallet(attacker, sender=compliance)
+
+
+def test_revoke_wallet__seconds_above_32_bits__kept_whole(
+    identity: ContractInstance, scenario: Scenario, compliance: AccountAPI, holder: AccountAPI
+) -> None:
+    """From 2106 on."""
+    travel_to(2**32 + 100)
+    scenario.attest(holder)
+    assert identity.canReceive(holder)
+    receipt = identity.revokeWallet(holder, sender=compliance)
+    assert identity.attestationOf(holder).issuedAt == receipt.timestamp > 2**32
+    assert not identity.canReceive(holder)
