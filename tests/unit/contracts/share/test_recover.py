@@ -343,6 +343,11 @@ def test_recover__encumbered_shares_with_assigned_income__stand_as_they_stood(
     assert (older.payee, newer.payee) == (ZERO_ADDRESS, lender.address)
     state = share.accountState(replacement)
     assert (state.encumbered, state.assigned) == (2 * third, third)
+    told = receipt.decode_logs(share.EncumbranceExtended)
+    assert [(one.owner, one.taker, one.amount, one.expiresAt) for one in told] == [
+        (replacement.address, takers[0].address, third, until),
+        (replacement.address, takers[1].address, third, NEVER),
+    ]
     for taker in takers:
         gone = share.encumbranceOf(holder, taker)
         assert (gone.amount, gone.assigned, gone.expiresAt, gone.payee) == (0, 0, 0, ZERO_ADDRESS)
