@@ -9,7 +9,7 @@ from ape.contracts import ContractInstance
 
 from scripts._lib import roles
 from tests.support.desk import Counter, open_counter
-from tests.support.enforcement import Offices, let_take, open_registered_share
+from tests.support.enforcement import Offices, attest_replacement, let_take, open_registered_share
 from tests.support.income import UINT256_MAX, OpenShare, deploy_open_share
 from tests.support.scenario import SHARE, USD, Scenario
 
@@ -57,6 +57,12 @@ def newer_taker(ground: OpenShare, admin: AccountAPI, relayer: AccountAPI) -> Ac
 
 
 @pytest.fixture
+def takers(taker: AccountAPI, newer_taker: AccountAPI) -> tuple[AccountAPI, AccountAPI]:
+    """The older and the newer."""
+    return taker, newer_taker
+
+
+@pytest.fixture
 def enforcement(deployer: AccountAPI) -> AccountAPI:
     """Whom the open share obeys."""
     return deployer
@@ -99,3 +105,10 @@ def offices(
         sender=scenario.issuer,
     )
     return Offices(ground, system.enforcement, transfer_agent, scenario.trustee)
+
+
+@pytest.fixture
+def replacement(scenario: Scenario, holder: AccountAPI, customer: AccountAPI) -> AccountAPI:
+    """Another wallet of the same investor, who holds nothing in it."""
+    attest_replacement(scenario, holder, customer)
+    return customer

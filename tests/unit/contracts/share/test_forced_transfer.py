@@ -17,33 +17,12 @@ from tests.support.enforcement import (
     ZERO_ADDRESS,
     block_wallet,
     is_conserved,
-    let_take,
 )
 from tests.support.income import SCALE, UINT256_MAX, OpenShare, delegate, is_close, streamed
 from tests.support.scenario import SHARE, USD, Scenario, travel_to
 
 HOLDER_SHARES = 300_000 * SHARE
 OTHER_SHARES = 100_000 * SHARE
-
-
-@pytest.fixture(scope="module")
-def takers(
-    ground: OpenShare,
-    scenario: Scenario,
-    admin: AccountAPI,
-    keeper: AccountAPI,
-    relayer: AccountAPI,
-) -> tuple[AccountAPI, AccountAPI]:
-    """The older and the newer."""
-    assert ground.scenario is scenario
-    let_take(scenario, admin, keeper, relayer)
-    return keeper, relayer
-
-
-@pytest.fixture
-def enforcement(deployer: AccountAPI) -> AccountAPI:
-    """Whom the open share obeys."""
-    return deployer
 
 
 def test_forced_transfer__by_anybody_but_enforcement__refused(

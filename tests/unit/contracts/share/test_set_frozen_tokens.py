@@ -8,32 +8,12 @@ from ape import chain
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 
-from tests.support.enforcement import ALL, DAY, is_conserved, let_take
+from tests.support.enforcement import ALL, DAY, is_conserved
 from tests.support.income import UINT256_MAX, OpenShare, delegate, is_close, streamed
 from tests.support.scenario import SHARE, USD, Scenario, travel_to
 
 HOLDER_SHARES = 300_000 * SHARE
 OTHER_SHARES = 100_000 * SHARE
-
-
-@pytest.fixture
-def takers(
-    scenario: Scenario, admin: AccountAPI, keeper: AccountAPI, relayer: AccountAPI
-) -> tuple[AccountAPI, AccountAPI]:
-    """The older and the newer."""
-    let_take(scenario, admin, keeper, relayer)
-    return keeper, relayer
-
-
-@pytest.fixture
-def taker(takers: tuple[AccountAPI, AccountAPI]) -> AccountAPI:
-    return takers[0]
-
-
-@pytest.fixture
-def enforcement(deployer: AccountAPI) -> AccountAPI:
-    """Whom the open share obeys."""
-    return deployer
 
 
 def test_set_frozen_tokens__by_anybody_but_enforcement__refused(
