@@ -126,7 +126,7 @@ def role_holders(
 
 
 @pytest.fixture(scope="session")
-def system(deployer: AccountAPI, role_holders: RoleHolders) -> System:
+def system(_clock: None, deployer: AccountAPI, role_holders: RoleHolders) -> System:
     return deploy_system(deployer, role_holders)
 
 
