@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Self, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import (
     AliasChoices,
@@ -229,6 +230,8 @@ class AgentSettings(KeySettings):
     def _fitting(self) -> Self:
         if self.clock is ClockKind.CHAIN and not self.rpc_url:
             raise ValueError("the chain's clock needs an RPC URL")
+        if self.clock is ClockKind.CHAIN and "," in (self.rpc_url or ""):
+            raise ValueError("the chain's clock takes one RPC URL: give the agent one of its own")
         if self.source is SourceKind.TRACE and self.trace is None:
             raise ValueError("the trace source needs a trace")
         if self.partition >= self.partitions:
@@ -323,6 +326,11 @@ class OracleSettings(KeySettings):
     def _dialect(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith("postgresql+psycopg://"):
             raise ValueError("a database's address starts with postgresql+psycopg://")
+        try:
+            # Not shown: it holds a password.
+            _ = urlsplit(value or "").port
+        except ValueError:
+            raise ValueError("a database's port is a number of 0 to 65,535") from None
         return value
 
 

@@ -71,6 +71,10 @@ def test_load__lists_and_words__are_read(monkeypatch: pytest.MonkeyPatch) -> Non
         ({"RACKSTREAM_AGENT_SOURCE": "guess"}, "RACKSTREAM_AGENT_SOURCE"),
         ({"RACKSTREAM_AGENT_SOURCE": "trace"}, "the trace source needs a trace"),
         ({"RACKSTREAM_CLOCK": "chain"}, "the chain's clock needs an RPC URL"),
+        (
+            {"RACKSTREAM_CLOCK": "chain", "RACKSTREAM_AGENT_RPC_URL": "http://a,http://b"},
+            "the chain's clock takes one RPC URL",
+        ),
         ({"RACKSTREAM_AGENT_PARTITION": "1"}, "partition 1 is not below partitions 1"),
         ({"RACKSTREAM_AGENT_IDLE_WATTS": "800"}, "idle 800 W is above peak 700 W"),
         ({"RACKSTREAM_AGENT_MAX_BATCH_SAMPLES": "10001"}, "less than or equal to 10000"),
