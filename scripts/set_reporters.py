@@ -1,4 +1,4 @@
-"""Set the accounts whose quorum signs the oracle's reports."""
+"""Schedule the next set of reporters, put into force what is due, or show how things stand."""
 
 from __future__ import annotations
 
@@ -10,19 +10,33 @@ from scripts._lib.commands import Wallet, account_option, command, open_record, 
 
 
 @command
-@account_option("the oracle's admin")
-@click.argument("reporters", type=Wallet(), nargs=-1, required=True)
-def cli(account: str | None, reporters: tuple[str, ...], deployments: Path | None) -> None:
-    """Set the accounts whose quorum signs the oracle's reports.
+@account_option("the oracle's admin; anybody to activate")
+@click.option("--activate", is_flag=True, help="Put into force what is due: the set, and keys.")
+@click.option("--withdraw", is_flag=True, help="Withdraw the set that is scheduled.")
+@click.argument("operators", type=Wallet(), nargs=-1)
+def cli(
+    account: str | None,
+    activate: bool,
+    withdraw: bool,
+    operators: tuple[str, ...],
+    deployments: Path | None,
+) -> None:
+    """Schedule the next set of reporters by their OPERATORS, who are registered with a bond.
 
-    Their order is the order in which they take turns to propose.
+    Their order is the order in which they take turns to propose. The set is in force once anybody
+    activates it, a day later; the first of all at once. Without an argument: how things stand.
     """
-    from scripts._lib.deployment import set_reporters
+    from scripts._lib import reporters
 
-    admin = signer(account)
+    if activate + withdraw + bool(operators) > 1:
+        raise click.UsageError("one of OPERATORS, --activate and --withdraw at a time")
     system = open_record(deployments).system()
-    set_reporters(system, reporters, admin)
-    say(
-        f"set {system.oracle.reporterSetId()}: {len(reporters)} reporters,"
-        f" {system.oracle.quorum()} signatures make a report"
-    )
+    registry = system.reporter_registry
+    if operators:
+        reporters.schedule(system, operators, signer(account))
+    elif withdraw:
+        registry.withdrawSet(sender=signer(account))
+    elif activate:
+        registry.activate(sender=signer(account))
+    for line in reporters.in_words(system):
+        say(line)

@@ -13,6 +13,7 @@ from ape.contracts import ContractInstance
 from ape.managers.accounts import TestAccountManager
 from ape_ethereum.trace import Trace
 
+from scripts._lib import roles
 from scripts._lib.build import ensure_compiled
 from scripts._lib.deployment import RoleHolders, System, deploy_system
 from tests.support.isolation import restored_chain, start_clock
@@ -126,8 +127,17 @@ def role_holders(
 
 
 @pytest.fixture(scope="session")
-def system(_clock: None, deployer: AccountAPI, role_holders: RoleHolders) -> System:
-    return deploy_system(deployer, role_holders)
+def system(
+    _clock: None,
+    deployer: AccountAPI,
+    admin: AccountAPI,
+    oracle_admin: AccountAPI,
+    role_holders: RoleHolders,
+) -> System:
+    system = deploy_system(deployer, role_holders)
+    # Most tests have no use for bonds and delays: they name the reporters themselves.
+    system.authority.grantRole(roles.REPORTER_REGISTRY_ROLE, oracle_admin, 0, sender=admin)
+    return system
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ contract's function. Reverts arrive as ContractReverted with the contract's own 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, ClassVar
 
 from api.chain.abi import ContractAbi, contract_abi
@@ -22,6 +22,7 @@ from api.chain.views import (
     Log,
     MeterReading,
     PostedCall,
+    ReportHeader,
     ReportRecord,
     StreamState,
     TrancheState,
@@ -175,22 +176,19 @@ class MetricsOracle(Contract):
     async def dispute_window_seconds(self, *, block: At = "latest") -> int:
         return int(await self.read("disputeWindowSeconds", block=block))
 
-    async def report_digest(
-        self, reporter_set_id: int, epoch: int, root: bytes, figures: Sequence[int]
-    ) -> bytes:
+    async def reporter_set_until(self, set_id: int, *, block: At = "latest") -> int:
+        """The Unix second from which reports of a set do not count."""
+        return int(await self.read("reporterSetUntil", set_id, block=block))
+
+    async def report_digest(self, header: ReportHeader, figures: Sequence[int]) -> bytes:
         """The digest that a reporter signs, computed by the contract."""
-        return bytes(await self.read("reportDigest", reporter_set_id, epoch, root, list(figures)))
+        return bytes(await self.read("reportDigest", astuple(header), list(figures)))
 
     def encode_post_report(
-        self,
-        reporter_set_id: int,
-        epoch: int,
-        root: bytes,
-        figures: Sequence[int],
-        signatures: bytes,
+        self, header: ReportHeader, figures: Sequence[int], signatures: bytes
     ) -> bytes:
         """Calldata of `postReport`."""
-        return self.encode("postReport", reporter_set_id, epoch, root, list(figures), signatures)
+        return self.encode("postReport", astuple(header), list(figures), signatures)
 
     async def finalizable(self, cluster_id: int, limit: int, *, block: At = "latest") -> int:
         """How many epochs `finalize` would count if it were called now."""
@@ -208,8 +206,8 @@ class MetricsOracle(Contract):
         arguments = calldata and self.abi.functions["postReport"].decode_arguments(calldata)
         if not arguments:
             return None
-        reporter_set_id, epoch, root, figures, signatures = arguments
-        return PostedCall(reporter_set_id, epoch, root, tuple(figures), signatures)
+        header, figures, signatures = arguments
+        return PostedCall(ReportHeader(*header), tuple(figures), signatures)
 
 
 class ClusterShare(Contract):

@@ -139,14 +139,22 @@ class ReportRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportHeader:
+    """IMetricsOracle.ReportHeader: what a report is of, and the root of its clusters' leaves."""
+
+    reporter_set_id: int
+    epoch: int
+    round: int
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class PostedCall:
     """The arguments of `IMetricsOracle.postReport` as they were sent: 32-byte words as integers,
     65 bytes a signature.
     """
 
-    reporter_set_id: int
-    epoch: int
-    root: bytes
+    header: ReportHeader
     figures: tuple[int, ...]
     signatures: bytes
 

@@ -58,3 +58,8 @@ def agent_domain(chain_id: int, metrics_oracle: Address) -> Eip712Domain:
 def oracle_domain(chain_id: int, metrics_oracle: Address) -> Eip712Domain:
     """The domain of reporters' reports, as the MetricsOracle computes it."""
     return Eip712Domain("Rackstream MetricsOracle", "1", chain_id, metrics_oracle)
+
+
+def reporter_registry_domain(chain_id: int, reporter_registry: Address) -> Eip712Domain:
+    """The domain of proofs that a reporter's key is held, as the ReporterRegistry computes it."""
+    return Eip712Domain("Rackstream ReporterRegistry", "1", chain_id, reporter_registry)

@@ -10,16 +10,27 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from api.domain.eip712 import Eip712Domain, word
+from api.domain.eip712 import Eip712Domain, address_word, word
 from api.domain.figures import ClusterFigures
 from api.domain.hashing import hash_leaf, keccak256
 from api.domain.merkle import MerkleTree
 from api.errors import Duplicated, InvalidInput, NotFound, OutOfRange
-from api.types import MAX_REPORTERS, UINT32_MAX, ClusterId, Digest, Epoch
+from api.types import MAX_REPORTERS, UINT32_MAX, Address, ClusterId, Digest, Epoch
 
 _REPORT_TYPE = keccak256(
-    b"Report(uint32 reporterSetId,uint32 epoch,bytes32 root,bytes32 figuresHash)"
+    b"Report(uint32 reporterSetId,uint32 epoch,uint32 round,bytes32 root,bytes32 figuresHash)"
 )
+
+_POSSESSION_TYPE = keccak256(b"Possession(address operator,address signer)")
+
+
+def possession_digest(domain: Eip712Domain, operator: Address, signer: Address) -> Digest:
+    """What a reporter's key signs to show that `operator` holds it; `domain` is
+    `reporter_registry_domain`'s.
+    """
+    return domain.digest(
+        keccak256(_POSSESSION_TYPE + address_word(operator) + address_word(signer))
+    )
 
 
 def quorum(reporters: int) -> int:
@@ -67,17 +78,19 @@ class Report:
     Raises:
         InvalidInput: No cluster at all.
         Duplicated: A cluster is there twice.
-        OutOfRange: The reporter set or the epoch is no uint32.
+        OutOfRange: The reporter set, the epoch or the round is no uint32.
     """
 
     def __init__(
-        self, reporter_set_id: int, epoch: Epoch, clusters: Iterable[ClusterReport]
+        self, reporter_set_id: int, epoch: Epoch, round_: int, clusters: Iterable[ClusterReport]
     ) -> None:
-        for name, value in (("reporterSetId", reporter_set_id), ("epoch", epoch)):
+        numbers = {"reporterSetId": reporter_set_id, "epoch": epoch, "round": round_}
+        for name, value in numbers.items():
             if not 0 <= value <= UINT32_MAX:
                 raise OutOfRange(name, value, 0, UINT32_MAX)
         self.reporter_set_id = reporter_set_id
         self.epoch = epoch
+        self.round = round_
         self.clusters: tuple[ClusterReport, ...] = tuple(
             sorted(clusters, key=lambda cluster: cluster.cluster_id)
         )
@@ -113,6 +126,7 @@ class Report:
                 _REPORT_TYPE
                 + word(self.reporter_set_id)
                 + word(self.epoch)
+                + word(self.round)
                 + self.root
                 + self.figures_hash
             )

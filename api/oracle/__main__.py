@@ -8,7 +8,8 @@
 Exit status: 0 stopped as told, 1 a fault, 2 the settings do not allow a start.
 
 `python -m api.oracle check` tells instead what stands in the way of a start (see `check`); exit
-status 0 if nothing does, else 1.
+status 0 if nothing does, else 1. `python -m api.oracle possession --operator ADDRESS` prints the
+key's proof that it is this operator's, which the ReporterRegistry asks for.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ import structlog
 import uvicorn
 
 from api.chain import deployments
-from api.errors import ConfigurationError, RackstreamError
+from api.domain.codec import parse_address, to_hex
+from api.domain.eip712 import reporter_registry_domain
+from api.domain.reports import possession_digest
+from api.errors import ConfigurationError, InvalidInput, RackstreamError
 from api.oracle import check, logs
 from api.oracle.app import create_app
 from api.oracle.listening import listen
@@ -44,15 +48,21 @@ def main() -> int:
     parser.add_argument(
         "command",
         nargs="?",
-        choices=["check"],
-        help="tell what stands in the way of a start, and change nothing",
+        choices=["check", "possession"],
+        help="tell what stands in the way of a start, or prove whose the key is; change nothing",
     )
-    if parser.parse_args().command == "check":
+    parser.add_argument("--operator", help="address of the account that registers the key")
+    arguments = parser.parse_args()
+    if (arguments.operator is None) == (arguments.command == "possession"):
+        parser.error("--operator belongs to possession")
+    if arguments.command == "check":
         return _check()
     logs.configure("info")
     try:
+        if arguments.command == "possession":
+            return _prove_possession(load(OracleSettings), arguments.operator)
         return _serve(load(OracleSettings))
-    except ConfigurationError as error:
+    except (ConfigurationError, InvalidInput) as error:
         _log.error("cannot start", code=error.code, error=error.message)
         return 2
 
@@ -81,6 +91,15 @@ def _check() -> int:
     except ConfigurationError as error:
         return check.refuse(error)
     return asyncio.run(check.report(check.examine(plan)))
+
+
+def _prove_possession(settings: OracleSettings, operator: str) -> int:
+    signer = settings.signer(settings.chain_id)
+    deployment = deployments.load(settings.deployments_dir, settings.chain_id)
+    domain = reporter_registry_domain(settings.chain_id, deployment.address_of("ReporterRegistry"))
+    owner = parse_address(operator, "operator")
+    print(to_hex(signer.sign(possession_digest(domain, owner, signer.address))))
+    return 0
 
 
 def _serve(settings: OracleSettings) -> int:

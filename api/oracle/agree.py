@@ -34,7 +34,7 @@ from typing import Final
 import structlog
 
 from api.clock import Clock
-from api.domain.codec import parse_digest, parse_hex, to_hex
+from api.domain.codec import parse_digest, parse_hex, parse_uint, to_hex
 from api.domain.eip712 import Eip712Domain
 from api.domain.epochs import epoch_end
 from api.domain.reports import Report, quorum
@@ -58,7 +58,7 @@ from api.oracle.proposals import ClusterProposal, Proposal, restore
 from api.oracle.transmit import Transmitter
 from api.oracle.witness import REASONS, proposer_of, round_at
 from api.store.agreements import AgreedReport, AgreementStore
-from api.types import Address, ClusterId, Digest, Epoch, Signature
+from api.types import UINT32_MAX, Address, ClusterId, Digest, Epoch, Signature
 
 _log = structlog.get_logger(__name__)
 
@@ -85,11 +85,10 @@ class Proposer:
         store: AgreementStore,
         transmitter: Transmitter,
         peers: Mapping[Address, Peer],
-        report_domain: Eip712Domain,
-        peer_domain: Eip712Domain,
+        domain: Eip712Domain,
         metrics: Metrics,
     ) -> None:
-        """`report_domain` is `oracle_domain`'s, `peer_domain` is `reporter_domain`'s."""
+        """`domain` is `oracle_domain`'s."""
         self._signer = signer
         self._watch = watch
         self._clock = clock
@@ -100,8 +99,7 @@ class Proposer:
         self._store = store
         self._transmitter = transmitter
         self._peers = peers
-        self._report_domain = report_domain
-        self._peer_domain = peer_domain
+        self._domain = domain
         self._metrics = metrics
         self._wake = asyncio.Event()
         self._manifest_asked: dict[tuple[ClusterId, str], float] = {}
@@ -147,7 +145,7 @@ class Proposer:
             clusters = await self._with_manifest(epoch, waiting[epoch], snapshot)
             if not clusters or not await self._are_closed(epoch, clusters):
                 continue
-            if await self._is_on_its_way(snapshot.reporter_set_id, epoch, clusters):
+            if await self._is_on_its_way(epoch, clusters):
                 continue
             return await self._propose(snapshot, epoch, round_, clusters)
         return True
@@ -176,12 +174,11 @@ class Proposer:
                 return False
         return True
 
-    async def _is_on_its_way(
-        self, reporter_set_id: int, epoch: Epoch, clusters: frozenset[ClusterId]
-    ) -> bool:
-        """Whether a report of one of these clusters has its quorum and is being transmitted."""
+    async def _is_on_its_way(self, epoch: Epoch, clusters: frozenset[ClusterId]) -> bool:
+        """Whether a report of one of these clusters has its quorum and is being transmitted: also
+        the previous reporters', which counts for a while."""
         for report in await self._store.unsettled():
-            if (report.reporter_set_id, report.epoch) == (reporter_set_id, epoch):
+            if report.epoch == epoch:
                 sent = {ClusterId(figures >> 160) for figures in report.figures}
                 if sent & clusters:
                     return True
@@ -201,9 +198,10 @@ class Proposer:
                 return True
         if proposal is None:
             proposal = await self._compute(snapshot, epoch, round_, clusters)
-        signatures = {self._signer.address: await self._promises.sign(proposal)}
+        own = await self._promises.sign(proposal)
+        signatures = {self._signer.address: own}
         if len(signatures) < needed:
-            signatures |= await self._ask(snapshot, proposal, needed - len(signatures))
+            signatures |= await self._ask(snapshot, proposal, own, needed - len(signatures))
         if len(signatures) < needed:
             self._metrics.not_agreed()
             _log.warning(
@@ -243,11 +241,11 @@ class Proposer:
             return ()
 
     async def _ask(
-        self, snapshot: ChainSnapshot, proposal: Proposal, needed: int
+        self, snapshot: ChainSnapshot, proposal: Proposal, own: Signature, needed: int
     ) -> dict[Address, Signature]:
         """Signatures of peers, as soon as there are `needed` of them, or all that are to be had."""
-        body = proposal.signed_json(self._signer, self._peer_domain)
-        digest = proposal.report.digest(self._report_domain)
+        body = proposal.signed_json(own)
+        digest = proposal.report.digest(self._domain)
         asked = [
             asyncio.create_task(self._ask_one(peer, body, digest))
             for peer in self._others(snapshot)
@@ -293,22 +291,22 @@ class Proposer:
         needed: int,
     ) -> tuple[Report, dict[Address, Signature]] | None:
         """A report that a quorum has signed in earlier rounds, with the signatures."""
-        claims: defaultdict[Digest, dict[Address, Signature]] = defaultdict(dict)
+        claims: defaultdict[tuple[Digest, int], dict[Address, Signature]] = defaultdict(dict)
         for promise in await self._promises.of_epoch(snapshot.reporter_set_id, epoch):
-            claims[promise.root][self._signer.address] = promise.signature
+            claims[promise.root, promise.round][self._signer.address] = promise.signature
         others = self._others(snapshot)
         set_id = snapshot.reporter_set_id
         told = await asyncio.gather(*(self._signed(peer, set_id, epoch) for peer in others))
         for peer, entries in zip(others, told, strict=True):
-            for root, signature in entries:
-                claims[root][peer.address] = signature
-        for root, signatures in claims.items():
+            for root, round_, signature in entries:
+                claims[root, round_][peer.address] = signature
+        for (root, round_), signatures in claims.items():
             if len(signatures) < needed:
                 continue
-            report = await self._report_of(root, snapshot.reporter_set_id, epoch, others)
+            report = await self._report_of(root, set_id, epoch, round_, others)
             if report is None or not clusters.issuperset(c.cluster_id for c in report.clusters):
                 continue
-            digest = report.digest(self._report_domain)
+            digest = report.digest(self._domain)
             valid = {
                 who: signature
                 for who, signature in signatures.items()
@@ -320,11 +318,12 @@ class Proposer:
 
     async def _signed(
         self, peer: Peer, reporter_set_id: int, epoch: Epoch
-    ) -> list[tuple[Digest, Signature]]:
+    ) -> list[tuple[Digest, int, Signature]]:
         try:
             return [
                 (
                     parse_digest(entry.get("root"), "root"),
+                    parse_uint(entry.get("round"), "round", UINT32_MAX),
                     Signature(parse_hex(entry.get("signature"), "signature", 65)),
                 )
                 for entry in await peer.signed(reporter_set_id, epoch)
@@ -334,14 +333,20 @@ class Proposer:
             return []
 
     async def _report_of(
-        self, root: Digest, reporter_set_id: int, epoch: Epoch, peers: Iterable[Peer]
+        self,
+        root: Digest,
+        reporter_set_id: int,
+        epoch: Epoch,
+        round_: int,
+        peers: Iterable[Peer],
     ) -> Report | None:
         content = await self._store.proposal(root)
         if content is not None:
-            return restore(reporter_set_id, epoch, 0, content).report
+            return restore(reporter_set_id, epoch, round_, content).report
         for peer in peers:
             try:
-                proposal = restore(reporter_set_id, epoch, 0, await peer.proposal(root))
+                content = await peer.proposal(root)
+                proposal = restore(reporter_set_id, epoch, round_, content)
             except (Unavailable, InvalidInput) as error:
                 _log.info("peer has no proposal", peer=peer.address, reason=error.message)
                 continue
@@ -358,6 +363,7 @@ class Proposer:
         agreed = AgreedReport(
             report.reporter_set_id,
             report.epoch,
+            report.round,
             report.root,
             tuple(report.figures),
             b"".join(signatures[who] for who in chosen),

@@ -105,8 +105,8 @@ async def reporter(oracle: MetricsOracle, account: Address) -> Finding:
     if account not in reporters:
         return bad(
             "reporter",
-            f"{account} is none of the {len(reporters)} reporters; whoever holds ORACLE_ADMIN_ROLE"
-            " names it with `setReporters`",
+            f"{account} is none of the {len(reporters)} reporters; its operator registers it"
+            " (`ape run register_reporter`), the oracle's admin takes it into the set",
         )
     return good(
         "reporter",

@@ -147,7 +147,7 @@ class Follower:
         fields, log = event.fields, event.log
         call = await self._watch.oracle.posted_call(log.tx_hash)
         root = Digest(fields["root"])
-        if call is not None and call.root != root:
+        if call is not None and call.header.root != root:
             # A transaction with several reports inside some other contract's call.
             call = None
         return PostedReport(
@@ -155,6 +155,7 @@ class Follower:
             Epoch(fields["epoch"]),
             fields["reporterSetId"],
             Address(fields["transmitter"]),
+            None if call is None else call.header.round,
             None if call is None else call.figures,
             None if call is None else call.signatures,
             fields["finalAt"],

@@ -1,13 +1,12 @@
-"""What a proposer sends to its peers, as JSON and as bytes to sign.
+"""What a proposer sends to its peers, as JSON.
 
     {"reporterSetId": 1, "epoch": 480000, "round": 0, "root": "0x…",
      "clusters": [{"clusterId": 1, "batchIds": ["0x…", …], "sampleRoot": "0x…", "figures": "…"}],
      "signature": "0x…"}
 
 `figures` is the packed word of `contracts/types/ClusterFigures.sol` in decimal. The signature is
-the proposer's, over `Proposal(uint32 reporterSetId,uint32 epoch,uint32 round,bytes32 root,bytes32
-contentHash)` in the domain ("Rackstream Reporter", "1", chain id, MetricsOracle), where
-`contentHash` is the keccak256 of the JSON text of `clusters` with sorted keys and no white space.
+the proposer's under the report itself, the first of its quorum: whoever proposes is held to it. It
+does not bind the batches; who cannot compute the report from them does not sign.
 """
 
 from __future__ import annotations
@@ -21,11 +20,10 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from api.domain.codec import parse_digest, parse_hex, parse_uint, to_hex
-from api.domain.eip712 import Eip712Domain, word
+from api.domain.eip712 import Eip712Domain
 from api.domain.figures import ClusterFigures
-from api.domain.hashing import keccak256
 from api.domain.reports import ClusterReport, Report
-from api.domain.signing import Signer, recover
+from api.domain.signing import recover
 from api.errors import Incoherent, Malformed, Oversized
 from api.types import (
     UINT32_MAX,
@@ -39,15 +37,6 @@ from api.types import (
 
 MAX_PROPOSAL_BYTES: Final = 32 * 1024 * 1024
 """Half a million batch ids."""
-
-_PROPOSAL_TYPE: Final = keccak256(
-    b"Proposal(uint32 reporterSetId,uint32 epoch,uint32 round,bytes32 root,bytes32 contentHash)"
-)
-
-
-def reporter_domain(chain_id: int, metrics_oracle: Address) -> Eip712Domain:
-    """The domain of what reporters sign for each other."""
-    return Eip712Domain("Rackstream Reporter", "1", chain_id, metrics_oracle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +64,10 @@ class Proposal:
     def report(self) -> Report:
         """What the chain will be shown."""
         return Report(
-            self.reporter_set_id, self.epoch, (cluster.report for cluster in self.clusters)
+            self.reporter_set_id,
+            self.epoch,
+            self.round,
+            (cluster.report for cluster in self.clusters),
         )
 
     @property
@@ -84,31 +76,18 @@ class Proposal:
 
     @cached_property
     def content(self) -> bytes:
-        """The clusters as canonical JSON: what is kept, and what the proposer signs."""
+        """The clusters as canonical JSON: what is kept."""
         return _canonical([_cluster_json(cluster) for cluster in self.clusters])
 
-    def digest(self, domain: Eip712Domain) -> Digest:
-        """What the proposer signs; `domain` is `reporter_domain`'s."""
-        return domain.digest(
-            keccak256(
-                _PROPOSAL_TYPE
-                + word(self.reporter_set_id)
-                + word(self.epoch)
-                + word(self.round)
-                + self.root
-                + keccak256(self.content)
-            )
-        )
-
-    def signed_json(self, signer: Signer, domain: Eip712Domain) -> bytes:
-        """The body of `POST /v1/peer/proposals`."""
+    def signed_json(self, signature: Signature) -> bytes:
+        """The body of `POST /v1/peer/proposals`, with the proposer's signature under the report."""
         head = _canonical(
             {
                 "reporterSetId": self.reporter_set_id,
                 "epoch": self.epoch,
                 "round": self.round,
                 "root": to_hex(self.root),
-                "signature": to_hex(signer.sign(self.digest(domain))),
+                "signature": to_hex(signature),
             }
         )
         return head[:-1] + b',"clusters":' + self.content + b"}"
@@ -122,8 +101,8 @@ class SignedProposal:
     signature: Signature
 
     def proposer(self, domain: Eip712Domain) -> Address:
-        """Who signed it. Raises BadSignature."""
-        return recover(self.proposal.digest(domain), self.signature)
+        """Who signed it; `domain` is `oracle_domain`'s. Raises BadSignature."""
+        return recover(self.proposal.report.digest(domain), self.signature)
 
 
 def parse_proposal(body: bytes) -> SignedProposal:

@@ -199,7 +199,7 @@ class Reading:
         content = await self._agreements.proposal(posted.root)
         if content is None:
             return None
-        return restore(posted.reporter_set_id, posted.epoch, 0, content)
+        return restore(posted.reporter_set_id, posted.epoch, posted.round or 0, content)
 
     def _signers(
         self, posted: PostedReport, report: Report | None

@@ -206,6 +206,9 @@ class ReportModel(Model):
     to: int = Field(description="End of the epoch, Unix seconds.")
     is_final: bool
     reporter_set_id: int
+    round: int | None = Field(
+        description="The round of the agreement; null if the report came by another contract."
+    )
     root: Hash = Field(description="The report's name on chain: the root over its clusters.")
     figures: Figures
     packed_figures: BigInteger = Field(description="The word of ClusterFigures.sol.")

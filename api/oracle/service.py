@@ -41,7 +41,6 @@ from api.oracle.measuring import Measuring
 from api.oracle.metrics import Metrics
 from api.oracle.peers import among, connect
 from api.oracle.promises import Promises
-from api.oracle.proposals import reporter_domain
 from api.oracle.reading import Reading
 from api.oracle.sending import Sender
 from api.oracle.series import Series
@@ -110,7 +109,6 @@ class Reporter:
         batches, agreements = BatchStore(database), AgreementStore(database)
         reports = ReportStore(database)
         report_domain = oracle_domain(chain_id, oracle_at)
-        peer_domain = reporter_domain(chain_id, oracle_at)
 
         self.manifests = Manifests(watch, GpuSetStore(database), clock)
         self.ingest = Ingest(
@@ -157,7 +155,7 @@ class Reporter:
             measuring=self.measuring,
             promises=self.promises,
             peers=self._peers,
-            domain=peer_domain,
+            domain=report_domain,
             metrics=self.metrics,
         )
         self._proposer = Proposer(
@@ -171,8 +169,7 @@ class Reporter:
             store=agreements,
             transmitter=self._transmitter,
             peers=self._peers,
-            report_domain=report_domain,
-            peer_domain=peer_domain,
+            domain=report_domain,
             metrics=self.metrics,
         )
         self._follower = Follower(

@@ -126,6 +126,7 @@ def report(detail: ClusterReportDetail, sample: SampleProof | None) -> schemas.R
             "to": epoch_end(counted.epoch),
             "is_final": counted.is_final,
             "reporter_set_id": posted.reporter_set_id,
+            "round": posted.round,
             "root": to_hex(posted.root),
             "figures": figures(detail.figures),
             "packed_figures": str(counted.figures),

@@ -20,6 +20,7 @@ import asyncio
 
 import structlog
 
+from api.chain.views import ReportHeader
 from api.clock import Clock
 from api.domain.codec import to_hex
 from api.errors import ChainError, Unavailable
@@ -99,7 +100,9 @@ class Transmitter:
         return Call(
             _purpose(report),
             self._oracle.encode_post_report(
-                report.reporter_set_id, report.epoch, report.root, report.figures, report.signatures
+                ReportHeader(report.reporter_set_id, report.epoch, report.round, report.root),
+                report.figures,
+                report.signatures,
             ),
         )
 
@@ -129,7 +132,8 @@ class Transmitter:
         return not (await self._oracle.report(report.root)).posted_at
 
     async def _is_superseded(self, report: AgreedReport, block: int) -> bool:
-        if await self._oracle.reporter_set_id(block=block) != report.reporter_set_id:
+        until = await self._oracle.reporter_set_until(report.reporter_set_id, block=block)
+        if until <= self._clock.now():
             return True
         clusters = [ClusterId(figures >> 160) for figures in report.figures]
         waiting = await asyncio.gather(

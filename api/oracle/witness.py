@@ -69,7 +69,7 @@ class Witness:
         domain: Eip712Domain,
         metrics: Metrics,
     ) -> None:
-        """`domain` is `reporter_domain`'s."""
+        """`domain` is `oracle_domain`'s."""
         self._watch = watch
         self._clock = clock
         self._collecting = collecting

@@ -32,6 +32,7 @@ class AgreedReport:
 
     reporter_set_id: int
     epoch: Epoch
+    round: int
     root: Digest
     figures: tuple[int, ...]
     signatures: bytes
@@ -122,6 +123,7 @@ class AgreementStore:
                     reporter_set_id=report.reporter_set_id,
                     root=report.root,
                     epoch=report.epoch,
+                    round=report.round,
                     figures=pack_words(report.figures),
                     signatures=report.signatures,
                     agreed_at_ms=at_ms,
@@ -161,6 +163,7 @@ def _agreed(row: Row[*tuple[Any, ...]]) -> AgreedReport:
     return AgreedReport(
         row.reporter_set_id,
         Epoch(row.epoch),
+        row.round,
         Digest(row.root),
         unpack_words(row.figures),
         row.signatures,

@@ -18,13 +18,14 @@ from api.types import Address, ClusterId, Digest, Epoch
 
 @dataclass(frozen=True, slots=True)
 class PostedReport:
-    """A report that the contract accepted, and where. `figures` and `signatures` are None if it did
-    not come by a plain call of `postReport`."""
+    """A report that the contract accepted, and where. `round`, `figures` and `signatures` are None
+    if it did not come by a plain call of `postReport`."""
 
     root: Digest
     epoch: Epoch
     reporter_set_id: int
     transmitter: Address
+    round: int | None
     figures: tuple[int, ...] | None
     signatures: bytes | None
     final_at: int
@@ -89,6 +90,7 @@ class ReportStore:
                     "epoch": report.epoch,
                     "reporter_set_id": report.reporter_set_id,
                     "transmitter": address_bytes(report.transmitter),
+                    "round": report.round,
                     "figures": None if report.figures is None else pack_words(report.figures),
                     "signatures": report.signatures,
                     "final_at": report.final_at,
@@ -217,6 +219,7 @@ def _posted(row: Row[*tuple[Any, ...]]) -> PostedReport:
         Epoch(row.epoch),
         row.reporter_set_id,
         to_address(row.transmitter),
+        row.round,
         None if row.figures is None else unpack_words(row.figures),
         row.signatures,
         row.final_at,

@@ -126,6 +126,7 @@ agreed: Final = Table(
     Column("reporter_set_id", BigInteger, primary_key=True),
     Column("root", LargeBinary, ForeignKey("proposals.root"), primary_key=True),
     Column("epoch", BigInteger, nullable=False),
+    Column("round", BigInteger, nullable=False),
     # 32-byte words, ascending by cluster, and 65-byte signatures, as the contract takes them.
     Column("figures", LargeBinary, nullable=False),
     Column("signatures", LargeBinary, nullable=False),
@@ -170,6 +171,7 @@ reports: Final = Table(
     Column("reporter_set_id", BigInteger, nullable=False),
     Column("transmitter", LargeBinary, nullable=False),
     # Null if the report did not come by a plain call of `postReport`.
+    Column("round", BigInteger),
     Column("figures", LargeBinary),
     Column("signatures", LargeBinary),
     Column("final_at", BigInteger, nullable=False),

@@ -16,7 +16,7 @@ library Powers {
     uint64 internal constant KYC_PROVIDER_ROLE = 3 << 32;
     /// @dev Revokes attestations.
     uint64 internal constant COMPLIANCE_ROLE = 4 << 32;
-    /// @dev Sets the reporters and the dispute window.
+    /// @dev Schedules the set of reporters, sets the dispute window.
     uint64 internal constant ORACLE_ADMIN_ROLE = 5 << 32;
     /// @dev The ClusterRegistry itself: it appoints the first issuer of a cluster that it registers.
     uint64 internal constant CLUSTER_REGISTRY_ROLE = 6 << 32;
@@ -24,6 +24,8 @@ library Powers {
     uint64 internal constant ENFORCEMENT_ROLE = 7 << 32;
     /// @dev Modules that shares may be encumbered to.
     uint64 internal constant ENCUMBRANCER_ROLE = 8 << 32;
+    /// @dev The ReporterRegistry itself: it names the oracle's reporters.
+    uint64 internal constant REPORTER_REGISTRY_ROLE = 9 << 32;
 
     /// @dev Issues shares, limits who may hold them, schedules changes of the specification, commissions and retires.
     ///      Appoints operators and transfer agents.

@@ -10,7 +10,7 @@ import {IClusterRegistry} from "../registry/interfaces/IClusterRegistry.sol";
 import {ClusterFigures} from "../types/ClusterFigures.sol";
 import {ClusterId} from "../types/ClusterId.sol";
 import {MeterReading, PackedReading} from "../types/MeterReading.sol";
-import {IMetricsOracle, ReportRecord} from "./interfaces/IMetricsOracle.sol";
+import {IMetricsOracle, ReportHeader, ReportRecord} from "./interfaces/IMetricsOracle.sol";
 import {PendingQueue, PendingQueues} from "./PendingQueue.sol";
 import {Quorum} from "./Quorum.sol";
 import {ReporterSet, members} from "./ReporterSet.sol";
@@ -25,6 +25,13 @@ struct Settings {
     uint32 reporterSetId;
     uint32 disputeWindowSeconds;
     uint32 pendingCount;
+}
+
+/// @dev The set before the present one, whose reports count a while longer.
+/// @param validUntil Unix second from which they do not.
+struct PreviousSet {
+    ReporterSet reporterSet;
+    uint40 validUntil;
 }
 
 /// @dev A struct, so that the slot's place is computed once where it is read and written.
@@ -47,6 +54,9 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
     /// @notice Longest dispute window, in seconds.
     uint256 public constant MAX_DISPUTE_WINDOW_SECONDS = 1 days;
 
+    /// @notice How long reports of the previous set count after a change, in seconds: those that were being agreed on.
+    uint256 public constant OVERLAP_SECONDS = Epochs.EPOCH_SECONDS;
+
     /// @notice Most reporters in a set.
     uint256 public constant MAX_REPORTERS = 31;
 
@@ -54,9 +64,10 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
     IClusterRegistry public immutable REGISTRY;
 
     bytes32 private constant REPORT_TYPEHASH =
-        keccak256("Report(uint32 reporterSetId,uint32 epoch,bytes32 root,bytes32 figuresHash)");
+        keccak256("Report(uint32 reporterSetId,uint32 epoch,uint32 round,bytes32 root,bytes32 figuresHash)");
 
     Settings private _settings;
+    PreviousSet private _previous;
     mapping(ClusterId clusterId => Meter) private _meters;
     // Written through PendingQueues.push, which slither does not follow.
     // slither-disable-next-line uninitialized-state
@@ -72,15 +83,14 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
 
     /// @inheritdoc IMetricsOracle
     function postReport(
-        uint32 reporterSetId_,
-        uint32 epoch,
-        bytes32 root,
+        ReportHeader calldata header,
         ClusterFigures[] calldata figures,
         bytes calldata signatures
     ) external {
         Settings memory settings = _settings;
-        if (reporterSetId_ != settings.reporterSetId) {
-            revert MetricsOracle_WrongReporterSet(reporterSetId_, settings.reporterSetId);
+        (uint32 setId, uint32 epoch, bytes32 root) = (header.reporterSetId, header.epoch, header.root);
+        if (setId != settings.reporterSetId) {
+            settings.reporterSet = _previousSet(setId, settings.reporterSetId);
         }
         if (figures.length == 0) revert MetricsOracle_NoFigures();
         if (root == 0) revert MetricsOracle_ZeroRoot();
@@ -90,9 +100,7 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
             revert MetricsOracle_EpochNotOver(epoch, Epochs.endOf(epoch));
         }
         if (PackedRecord.unwrap(_records[root]) != 0) revert MetricsOracle_Replayed(root);
-        Quorum.check(
-            _digest(reporterSetId_, epoch, root, figures), signatures, settings.reporterSet.members()
-        );
+        Quorum.check(_digest(header, figures), signatures, settings.reporterSet.members());
 
         // Lapsed in the very second in which `resolvedEpoch` passes it: energy that came later could change what
         // somebody has already settled.
@@ -108,10 +116,9 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
         // A record of a report that changed nothing would spend its root, and with it the only bytes that honest
         // reporters ever sign for its epoch: whoever posts it before its turn could stop a cluster's meters.
         if (!accepted) return;
-        _records[root] = PackedRecord.wrap(
-            uint256(epoch) << 112 | uint256(reporterSetId_) << 80 | block.timestamp << 40 | finalAt
-        );
-        emit ReportPosted(root, epoch, msg.sender, reporterSetId_, uint40(finalAt));
+        _records[root] =
+            PackedRecord.wrap(uint256(epoch) << 112 | uint256(setId) << 80 | block.timestamp << 40 | finalAt);
+        emit ReportPosted(root, epoch, msg.sender, setId, uint40(finalAt));
     }
 
     /// @inheritdoc IMetricsOracle
@@ -147,6 +154,9 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
             for (uint256 j; j < i; ++j) {
                 if (reporters_[j] == reporter) revert MetricsOracle_BadReporter(reporter);
             }
+        }
+        if (_settings.reporterSetId != 0) {
+            _previous = PreviousSet(_settings.reporterSet, uint40(block.timestamp + OVERLAP_SECONDS));
         }
         _settings.reporterSet = new ReporterSet(reporters_);
         uint32 setId = ++_settings.reporterSetId;
@@ -231,13 +241,12 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
     }
 
     /// @inheritdoc IMetricsOracle
-    function reportDigest(
-        uint32 reporterSetId_,
-        uint32 epoch,
-        bytes32 root,
-        ClusterFigures[] calldata figures
-    ) external view returns (bytes32) {
-        return _digest(reporterSetId_, epoch, root, figures);
+    function reportDigest(ReportHeader calldata header, ClusterFigures[] calldata figures)
+        external
+        view
+        returns (bytes32)
+    {
+        return _digest(header, figures);
     }
 
     /// @inheritdoc IMetricsOracle
@@ -257,6 +266,14 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
     }
 
     /// @inheritdoc IMetricsOracle
+    function reporterSetUntil(uint32 setId) external view returns (uint256) {
+        uint32 current = _settings.reporterSetId;
+        if (setId == 0 || setId > current) return 0;
+        if (setId == current) return type(uint256).max;
+        return setId == current - 1 ? _previous.validUntil : 0;
+    }
+
+    /// @inheritdoc IMetricsOracle
     function quorum() external view returns (uint256) {
         return Quorum.size(_settings.reporterSet.members().length);
     }
@@ -264,6 +281,15 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
     /// @inheritdoc IMetricsOracle
     function disputeWindowSeconds() external view returns (uint256) {
         return _settings.disputeWindowSeconds;
+    }
+
+    /// @dev The set before `current` if it is `setId` and still counts.
+    function _previousSet(uint32 setId, uint32 current) private view returns (ReporterSet) {
+        PreviousSet memory previous = _previous;
+        if (uint256(setId) + 1 != current || block.timestamp >= previous.validUntil) {
+            revert MetricsOracle_WrongReporterSet(setId, current);
+        }
+        return previous.reporterSet;
     }
 
     /// @dev Count the figures of every cluster whose turn it is, at once. Only while nothing waits in a queue.
@@ -407,7 +433,7 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
         }
     }
 
-    function _digest(uint32 setId, uint32 epoch, bytes32 root, ClusterFigures[] calldata figures)
+    function _digest(ReportHeader calldata header, ClusterFigures[] calldata figures)
         private
         view
         returns (bytes32)
@@ -420,6 +446,6 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
             calldatacopy(words, figures.offset, size)
             figuresHash := keccak256(words, size)
         }
-        return _hashTypedDataV4(keccak256(abi.encode(REPORT_TYPEHASH, setId, epoch, root, figuresHash)));
+        return _hashTypedDataV4(keccak256(abi.encode(REPORT_TYPEHASH, header, figuresHash)));
     }
 }

@@ -19,6 +19,7 @@ CONTRACTS = (
     "HolderDesk",
     "IdentityRegistry",
     "MetricsOracle",
+    "ReporterRegistry",
     "Waterfall",
 )
 

@@ -2,7 +2,7 @@
 
 1. Deploy, in order of need: Authority, stablecoin (local chains only), IdentityRegistry,
    ClusterRegistry, MetricsOracle, Waterfall, CapitalProceeds, HolderDesk, Enforcement,
-   ShareExtension. A contract that is on record is taken over instead.
+   ShareExtension, ReporterRegistry. A contract that is on record is taken over instead.
 2. Write into the Authority what is missing: the role of each restricted function, the roles'
    holders.
 3. Hand the Authority to its admin; a deployer who is not the admin keeps no power.
@@ -83,6 +83,7 @@ class System:
     desk: ContractInstance
     enforcement: ContractInstance
     extension: ContractInstance
+    reporter_registry: ContractInstance
 
 
 class OnDeployed(Protocol):
@@ -140,6 +141,7 @@ def deploy_system(
         desk,
         capital,
     )
+    reporter_registry = place("ReporterRegistry", holders.admin, authority, oracle, usd)
     system = System(
         authority,
         usd,
@@ -151,6 +153,7 @@ def deploy_system(
         desk,
         enforcement,
         extension,
+        reporter_registry,
     )
     configure(system, deployer, holders)
     return system
@@ -167,10 +170,12 @@ def configure(system: System, deployer: AccountAPI, holders: RoleHolders) -> Non
         system.oracle,
         system.waterfall,
         system.enforcement,
+        system.reporter_registry,
     )
     grants = [
         (roles.CLUSTER_REGISTRY_ROLE, system.registry.address),
         (roles.ENFORCEMENT_ROLE, system.enforcement.address),
+        (roles.REPORTER_REGISTRY_ROLE, system.reporter_registry.address),
         *holders.grants(),
     ]
     calls = [
@@ -205,13 +210,6 @@ def deploy_share(
     arguments = (name, symbol, cluster_id, system.extension)
     key = f"ClusterShare:{cluster_id}"
     return _place(key, "ClusterShare", arguments, deployer, recorded or {}, on_deployed)
-
-
-def set_reporters(system: System, reporters: Sequence[str], oracle_admin: AccountAPI) -> None:
-    """Make `reporters` the oracle's reporters, in this order, unless they are."""
-    wanted = [_checked_address("reporters", reporter) for reporter in reporters]
-    if list(system.oracle.reporters()) != wanted:
-        system.oracle.setReporters(wanted, sender=oracle_admin)
 
 
 def selector(contract: ContractInstance, function: str) -> bytes:

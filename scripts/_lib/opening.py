@@ -116,8 +116,7 @@ def open_cluster(
     """
     from ape import accounts, chain
 
-    from scripts._lib import attestations, operations, roles, rollout
-    from scripts._lib.deployment import set_reporters
+    from scripts._lib import attestations, operations, reporters, roles, rollout
     from scripts._lib.record import Record
 
     actors = accounts.test_accounts
@@ -143,8 +142,11 @@ def open_cluster(
     system = record.system()
 
     on_step("naming the reporters")
-    set_reporters(
-        system, [account.address for account in cast.REPORTERS], actors[cast.ORACLE_ADMIN]
+    reporters.set_up(
+        system,
+        [reporters.account_of(reporter) for reporter in cast.REPORTERS],
+        deployer,
+        actors[cast.ORACLE_ADMIN],
     )
 
     on_step(f"registering a cluster of {len(trace.series)} GPUs")

@@ -35,7 +35,7 @@ from scripts._lib.network import connected_chain_id
 DIRECTORY = Path(__file__).resolve().parents[2] / "deployments"
 
 # What each singleton was built upon, in the order of its constructor; the Authority's own argument
-# is whoever deployed it, and TestUsd has none.
+# is whoever deployed it, TestUsd has none, and the ReporterRegistry has its treasury before these.
 WIRING: Mapping[str, tuple[str, ...]] = {
     "IdentityRegistry": ("Authority",),
     "ClusterRegistry": ("Authority",),
@@ -54,6 +54,7 @@ WIRING: Mapping[str, tuple[str, ...]] = {
         "HolderDesk",
         "CapitalProceeds",
     ),
+    "ReporterRegistry": ("Authority", "MetricsOracle", "stablecoin"),
 }
 SHARE_WIRING = ("ShareExtension",)
 SHARE = "ClusterShare"
@@ -147,6 +148,7 @@ class Record:
             desk=instance("HolderDesk", at("HolderDesk")),
             enforcement=instance("Enforcement", at("Enforcement")),
             extension=instance("ShareExtension", at("ShareExtension")),
+            reporter_registry=instance("ReporterRegistry", at("ReporterRegistry")),
         )
 
     # -- verifying --------------------------------------------------------------------------------
@@ -221,7 +223,7 @@ class Record:
 
     def _wiring_findings(self, key: str, record: ContractRecord) -> list[Finding]:
         wiring = SHARE_WIRING if key.startswith(SHARE) else WIRING.get(key, ())
-        # A share's name, symbol and cluster come before the contracts it stands on.
+        # What else there is, a share's name for one, comes before the contracts it stands on.
         values = list(record.constructor_arguments.values())[-len(wiring) :] if wiring else []
         expected = [self._address_of(name) for name in wiring]
         if values == expected:

@@ -19,6 +19,7 @@ ORACLE_ADMIN_ROLE: Final = 5 << 32
 CLUSTER_REGISTRY_ROLE: Final = 6 << 32
 ENFORCEMENT_ROLE: Final = 7 << 32
 ENCUMBRANCER_ROLE: Final = 8 << 32
+REPORTER_REGISTRY_ROLE: Final = 9 << 32
 
 ISSUER: Final = 64
 OPERATOR: Final = 65
@@ -35,6 +36,7 @@ _NAMES: Final[Mapping[int, str]] = {
     CLUSTER_REGISTRY_ROLE: "cluster registry",
     ENFORCEMENT_ROLE: "enforcement",
     ENCUMBRANCER_ROLE: "taker of pledges",
+    REPORTER_REGISTRY_ROLE: "reporter registry",
     ISSUER: "issuer",
     OPERATOR: "operator",
     TRUSTEE: "trustee",
@@ -61,8 +63,12 @@ RESTRICTED: Final[Functions] = {
         "blockWallet": ENFORCEMENT_ROLE,
     },
     "MetricsOracle": {
-        "setReporters": ORACLE_ADMIN_ROLE,
+        "setReporters": REPORTER_REGISTRY_ROLE,
         "setDisputeWindow": ORACLE_ADMIN_ROLE,
+    },
+    "ReporterRegistry": {
+        "scheduleSet": ORACLE_ADMIN_ROLE,
+        "withdrawSet": ORACLE_ADMIN_ROLE,
     },
     "Waterfall": {
         "pauseInflow": GUARDIAN_ROLE,
@@ -124,6 +130,18 @@ OPEN: Final[Mapping[str, frozenset[str]]] = {
     ),
     "IdentityRegistry": frozenset({"attest", "applyRules", "beforeMove"}),
     "MetricsOracle": frozenset({"postReport", "finalize"}),
+    "ReporterRegistry": frozenset(
+        {
+            "register",
+            "addBond",
+            "scheduleSigner",
+            "activate",
+            "requestExit",
+            "withdrawBond",
+            "proveEquivocation",
+            "pay",
+        }
+    ),
     "Waterfall": frozenset({"receiveIncome", "distribute", "withdrawTranche", "applySpec"}),
     "ClusterShare": frozenset(
         {

@@ -108,7 +108,7 @@ def _show_oracle(record: Record, output: Console) -> None:
     table = Table(title="Oracle", title_justify="left")
     table.add_column("what")
     table.add_column("is")
-    table.add_row("reporters", "\n".join(reporters) or "none: `ape run set_reporters`")
+    table.add_row("reporters", "\n".join(reporters) or "none: `ape run register_reporter`")
     table.add_row("quorum", str(oracle.quorum()) if reporters else "–")
     table.add_row("dispute window", f"{oracle.disputeWindowSeconds()} s")
     output.print(table)

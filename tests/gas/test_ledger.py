@@ -9,7 +9,7 @@ import pytest
 from ape import chain
 from ape.api import AccountAPI
 
-from tests.gas import operations_money, operations_oracle
+from tests.gas import operations_money, operations_oracle, operations_reporters
 from tests.gas.operations_money import FEW, MANY, Actors
 from tests.support.scenario import Scenario, travel_to
 
@@ -17,7 +17,7 @@ LEDGER = Path(__file__).with_name("ledger.json")
 START = 2_000_000_000 // 14_400 * 14_400 + 7
 """Unix second of the first operation, always the same: times are calldata, and so gas."""
 
-LIMITS = operations_money.LIMITS | operations_oracle.LIMITS
+LIMITS = operations_money.LIMITS | operations_oracle.LIMITS | operations_reporters.LIMITS
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,7 @@ def gas(
     relayer: AccountAPI,
     keeper: AccountAPI,
     admin: AccountAPI,
+    deployer: AccountAPI,
 ) -> dict[str, int]:
     """Each operation's gas, whole transactions."""
     actors = Actors(oracle_admin, customer, holder, other_holder, relayer, keeper, admin)
@@ -39,7 +40,10 @@ def gas(
     oracle = operations_oracle.measure(
         scenario.system, scenario.registrar, scenario.issuer, oracle_admin, keeper
     )
-    return dict(sorted((money | oracle).items()))
+    reporters = operations_reporters.measure(
+        scenario.system, (customer, holder, other_holder, relayer), deployer, oracle_admin, keeper
+    )
+    return dict(sorted((money | oracle | reporters).items()))
 
 
 def test_ledger__every_operation__costs_what_is_written(

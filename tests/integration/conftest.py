@@ -7,9 +7,9 @@ import pytest
 from api.chain import deployments
 from api.chain.deployments import ContractRecord, Deployment
 from api.types import LOCAL_CHAIN_ID, Address
-from scripts._lib import cast
+from scripts._lib import cast, reporters
 from scripts._lib.anvil import Anvil, rpc
-from scripts._lib.deployment import RoleHolders, deploy_system, set_reporters
+from scripts._lib.deployment import RoleHolders, deploy_system
 from scripts._lib.opening import connected
 from scripts._lib.processes import free_ports
 from tests.support.database import postgres
@@ -40,7 +40,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
                     [actors[10]], [1_000 * SHARE], gpuSetRoot=gpus.root, gpuCount=len(gpus)
                 )
                 assert made == cluster_id
-            set_reporters(system, [account.address for account in cast.REPORTERS], admin)
+            operators = [reporters.account_of(reporter) for reporter in cast.REPORTERS]
+            reporters.set_up(system, operators, deployer, admin)
             oracle = Address(str(system.oracle.address))
             registry = Address(str(system.registry.address))
         anvil.checkpoint()

@@ -150,6 +150,7 @@ class Report:
     figures: tuple[Figures, ...]
     salt: int = 0
     """Varies the samples behind equal figures, and so the root."""
+    round: int = 0
 
     def sample_root(self, index: int) -> bytes:
         return keccak(text=f"samples {self.salt} {self.figures[index].cluster_id} {self.epoch}")
@@ -189,6 +190,7 @@ class Report:
                 "Report": [
                     {"name": "reporterSetId", "type": "uint32"},
                     {"name": "epoch", "type": "uint32"},
+                    {"name": "round", "type": "uint32"},
                     {"name": "root", "type": "bytes32"},
                     {"name": "figuresHash", "type": "bytes32"},
                 ]
@@ -196,6 +198,7 @@ class Report:
             message_data={
                 "reporterSetId": self.set_id,
                 "epoch": self.epoch,
+                "round": self.round,
                 "root": root,
                 "figuresHash": keccak(b"".join(word.to_bytes(32) for word in self.words)),
             },
@@ -208,9 +211,14 @@ class Report:
     def signatures(self, signers: Sequence[LocalAccount]) -> bytes:
         return b"".join(self.signature(signer) for signer in signers)
 
-    def args(self, signatures: bytes) -> tuple[int, int, bytes, list[int], bytes]:
+    @property
+    def header(self) -> tuple[int, int, int, bytes]:
+        """The contract's ReportHeader."""
+        return self.set_id, self.epoch, self.round, self.root
+
+    def args(self, signatures: bytes) -> tuple[tuple[int, int, int, bytes], list[int], bytes]:
         """The arguments of `postReport`."""
-        return self.set_id, self.epoch, self.root, self.words, signatures
+        return self.header, self.words, signatures
 
 
 def end_of(epoch: int) -> int:

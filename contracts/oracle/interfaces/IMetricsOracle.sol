@@ -17,12 +17,25 @@ struct ReportRecord {
     uint40 finalAt;
 }
 
+/// @notice What a report is of.
+/// @param reporterSetId The set whose reporters sign it.
+/// @param epoch The epoch it measures.
+/// @param round The round of the reporters' agreement that it comes from. An honest reporter signs at most one report
+///        of a cluster in one round of an epoch: two of them are proof of equivocation.
+/// @param root Binds each cluster's figures to the samples behind them; see the contract's notes.
+struct ReportHeader {
+    uint32 reporterSetId;
+    uint32 epoch;
+    uint32 round;
+    bytes32 root;
+}
+
 /// @title MetricsOracle
 /// @notice Uptime, utilisation and energy of every cluster, an epoch at a time, as a quorum of reporters signed it.
 /// @dev A report is valid only with signatures of at least `quorum()` distinct registered reporters over the same
-///      EIP-712 bytes: `Report(uint32 reporterSetId,uint32 epoch,bytes32 root,bytes32 figuresHash)` in the domain
-///      ("Rackstream MetricsOracle", "1", chain id, this contract), where `figuresHash` is the keccak256 of the
-///      32-byte words of `figures` in order, and `root` is the Merkle root (OpenZeppelin's standard tree: leaves
+///      EIP-712 bytes: `Report(uint32 reporterSetId,uint32 epoch,uint32 round,bytes32 root,bytes32 figuresHash)` in the
+///      domain ("Rackstream MetricsOracle", "1", chain id, this contract), where `figuresHash` is the keccak256 of
+///      the 32-byte words of `figures` in order, and `root` is the Merkle root (OpenZeppelin's standard tree: leaves
 ///      hashed twice, pairs sorted) over one leaf a cluster:
 ///      keccak256(keccak256(abi.encode(uint32 clusterId, uint32 epoch, uint256 figures, bytes32 sampleRoot))).
 ///      A report is Posted, then Final after `disputeWindowSeconds` (0: at once). Counters move only at Final.
@@ -53,7 +66,7 @@ interface IMetricsOracle {
     event ReportersChanged(uint32 indexed reporterSetId, address[] reporters, uint256 quorum);
     event DisputeWindowChanged(uint256 previousSeconds, uint256 newSeconds);
 
-    /// @notice The report was signed for `reporterSetId`; the present set is `current`.
+    /// @notice The report was signed for `reporterSetId`, which does not count (any more); the present set is `current`.
     error MetricsOracle_WrongReporterSet(uint32 reporterSetId, uint32 current);
     /// @notice Fewer signatures than the quorum.
     error MetricsOracle_NoQuorum(uint256 signatures, uint256 quorum);
@@ -79,17 +92,13 @@ interface IMetricsOracle {
     error MetricsOracle_WindowOutOfRange(uint256 secondsAsked, uint256 limit);
 
     /// @notice Post a report. Open to all: the signatures are what counts.
-    /// @param reporterSetId The set that signed.
-    /// @param epoch The epoch measured; it must be over.
-    /// @param root Binds each cluster's figures to the samples behind them; see the contract's notes.
+    /// @param header What it is of; the epoch must be over.
     /// @param figures One word a cluster, ascending by cluster. A cluster whose next epoch is another one
     ///        is skipped with FiguresSkipped, not reverted: reporters may catch up cluster by cluster. A report of
     ///        which every cluster is skipped leaves no record, so that posting it too early does not spend it.
     /// @param signatures 65 bytes (r, s, v) a signature, in any order.
     function postReport(
-        uint32 reporterSetId,
-        uint32 epoch,
-        bytes32 root,
+        ReportHeader calldata header,
         ClusterFigures[] calldata figures,
         bytes calldata signatures
     ) external;
@@ -98,8 +107,8 @@ interface IMetricsOracle {
     ///         Open to all. Returns how many were counted.
     function finalize(ClusterId clusterId, uint256 limit) external returns (uint256 count);
 
-    /// @notice Replace the reporters, 1 to 31 distinct accounts. For the ORACLE_ADMIN_ROLE. Acts at once;
-    ///         signatures for the previous set stop counting.
+    /// @notice Replace the reporters, 1 to 31 distinct accounts. For the ReporterRegistry. Acts at once; reports of the
+    ///         previous set count for OVERLAP_SECONDS more, those of the one before it no longer.
     function setReporters(address[] calldata reporters) external;
 
     /// @notice Set the dispute window of later reports, 0 to 1 day, in seconds. For the ORACLE_ADMIN_ROLE.
@@ -138,7 +147,7 @@ interface IMetricsOracle {
     ) external view returns (bool);
 
     /// @notice The EIP-712 digest that a reporter signs.
-    function reportDigest(uint32 reporterSetId, uint32 epoch, bytes32 root, ClusterFigures[] calldata figures)
+    function reportDigest(ReportHeader calldata header, ClusterFigures[] calldata figures)
         external
         view
         returns (bytes32);
@@ -146,6 +155,9 @@ interface IMetricsOracle {
     function reporters() external view returns (address[] memory);
     function isReporter(address account) external view returns (bool);
     function reporterSetId() external view returns (uint32);
+    /// @notice The Unix second from which reports of a set do not count; 2^256 − 1 for the present set, 0 for one that
+    ///         is not there yet, or older than the previous one.
+    function reporterSetUntil(uint32 setId) external view returns (uint256);
     /// @notice Signatures that a report needs: floor(2n / 3) + 1 of n reporters.
     function quorum() external view returns (uint256);
     function disputeWindowSeconds() external view returns (uint256);

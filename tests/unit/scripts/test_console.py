@@ -339,7 +339,7 @@ def test_show__sound_deployment__agrees(market: Market, oracle_admin: AccountAPI
         assert rows[key][3:] == ["as recorded", "as recorded"]
     assert rows["ORACLE_ADMIN"][1] == oracle_admin.address
     assert rows["ISSUER of cluster 1"][1] == market.life.issuer.address
-    assert rows["reporters"][1] == "none: `ape run set_reporters`"
+    assert rows["reporters"][1] == "none: `ape run register_reporter`"
     assert rows["1"][1:6] == ["Live", "RACK1", "400 / 1,000,000", "$1,000.00", "$0.00"]
 
 

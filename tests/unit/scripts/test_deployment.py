@@ -19,7 +19,6 @@ from scripts._lib.deployment import (
     deploy_share,
     deploy_system,
     selector,
-    set_reporters,
 )
 from tests.support.scenario import Scenario
 
@@ -34,6 +33,7 @@ KEYS = [
     "HolderDesk",
     "Enforcement",
     "ShareExtension",
+    "ReporterRegistry",
 ]
 
 
@@ -65,6 +65,7 @@ def addresses(system: System) -> list[str]:
         system.desk,
         system.enforcement,
         system.extension,
+        system.reporter_registry,
     )
     return [contract.address for contract in contracts]
 
@@ -195,17 +196,6 @@ def test_deploy_share__twice_with_the_record__one_share(
     assert (share.name(), share.symbol(), share.clusterId()) == ("Name", "SYM", cluster_id)
     again = deploy_share(system, cluster_id, "Name", "SYM", deployer, recorded=recorder.addresses)
     assert again.address == share.address
-
-
-def test_set_reporters__same_list__sends_nothing(
-    system: System, oracle_admin: AccountAPI, keeper: AccountAPI, relayer: AccountAPI
-) -> None:
-    reporters = [keeper.address, relayer.address]
-    set_reporters(system, reporters, oracle_admin)
-    assert list(system.oracle.reporters()) == reporters
-    height = chain.blocks.height
-    set_reporters(system, reporters, oracle_admin)
-    assert chain.blocks.height == height
 
 
 def test_selector__no_such_function__refused(registry: ContractInstance) -> None:

@@ -40,6 +40,7 @@ KEYS = [
     "HolderDesk",
     "Enforcement",
     "ShareExtension",
+    "ReporterRegistry",
 ]
 OTHER_HASH = "0x" + "ee" * 32
 

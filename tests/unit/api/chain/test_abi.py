@@ -42,6 +42,7 @@ def test_contract_abi__every_committed_contract__can_be_read() -> None:
         "HolderDesk",
         "IdentityRegistry",
         "MetricsOracle",
+        "ReporterRegistry",
         "Stablecoin",
         "Waterfall",
     }

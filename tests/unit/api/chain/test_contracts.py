@@ -19,7 +19,7 @@ from api.chain.contracts import (
     Stablecoin,
     Waterfall,
 )
-from api.chain.views import Cluster, ClusterStatus, IncomeKind, MeterReading
+from api.chain.views import Cluster, ClusterStatus, IncomeKind, MeterReading, ReportHeader
 from api.domain.codec import parse_address
 from api.errors import ContractReverted, UndecodableAnswer
 from api.types import Address
@@ -125,14 +125,15 @@ async def test_metrics_oracle__post_report_calldata__is_apes(
     client: ChainClient, market: SimpleNamespace
 ) -> None:
     oracle = MetricsOracle(client, Address(market.system.oracle.address))
-    root, figures = b"\x09" * 32, [market.id << 160]
+    header, figures = ReportHeader(1, 5, 2, b"\x09" * 32), [market.id << 160]
 
-    digest = await oracle.report_digest(1, 5, root, figures)
-    data = oracle.encode_post_report(1, 5, root, figures, b"\x01" * 65)
+    digest = await oracle.report_digest(header, figures)
+    data = oracle.encode_post_report(header, figures, b"\x01" * 65)
 
     contract = market.system.oracle
-    assert digest == bytes(contract.reportDigest(1, 5, root, figures))
-    assert data == bytes(contract.postReport.encode_input(1, 5, root, figures, b"\x01" * 65))
+    assert digest == bytes(contract.reportDigest(astuple(header), figures))
+    expected = contract.postReport.encode_input(astuple(header), figures, b"\x01" * 65)
+    assert data == bytes(expected)
 
 
 async def test_cluster_share__running_stream__reads_exact_income(

@@ -38,11 +38,11 @@ cluster_lists = st.lists(
 
 @pytest.mark.property
 @searched(100)
-@given(cluster_lists, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+@given(cluster_lists, *[st.integers(0, 2**32 - 1)] * 3)
 def test_digest__any_report__is_that_of_eth_account(
-    clusters: list[ClusterReport], set_id: int, epoch: int
+    clusters: list[ClusterReport], set_id: int, epoch: int, round_: int
 ) -> None:
-    report = Report(set_id, Epoch(epoch), clusters)
+    report = Report(set_id, Epoch(epoch), round_, clusters)
     ascending = sorted(clusters, key=lambda one: one.cluster_id)
     message = encode_typed_data(
         {
@@ -55,6 +55,7 @@ def test_digest__any_report__is_that_of_eth_account(
             "Report": [
                 {"name": "reporterSetId", "type": "uint32"},
                 {"name": "epoch", "type": "uint32"},
+                {"name": "round", "type": "uint32"},
                 {"name": "root", "type": "bytes32"},
                 {"name": "figuresHash", "type": "bytes32"},
             ]
@@ -62,6 +63,7 @@ def test_digest__any_report__is_that_of_eth_account(
         {
             "reporterSetId": set_id,
             "epoch": epoch,
+            "round": round_,
             "root": bytes(report.root),
             "figuresHash": keccak(
                 b"".join(encode(("uint256",), (one.figures.pack(),)) for one in ascending)
@@ -78,7 +80,7 @@ def test_digest__any_report__is_that_of_eth_account(
 def test_proof__of_every_cluster__verifies_its_abi_encoded_leaf(
     clusters: list[ClusterReport],
 ) -> None:
-    report = Report(1, EPOCH, clusters)
+    report = Report(1, EPOCH, 0, clusters)
     for one in clusters:
         encoded = encode(
             ("uint32", "uint32", "uint256", "bytes32"),
@@ -89,30 +91,33 @@ def test_proof__of_every_cluster__verifies_its_abi_encoded_leaf(
 
 
 def test_figures__clusters_in_any_order__are_ascending() -> None:
-    report = Report(1, EPOCH, [cluster(9), cluster(2), cluster(5)])
+    report = Report(1, EPOCH, 0, [cluster(9), cluster(2), cluster(5)])
     assert [one.cluster_id for one in report.clusters] == [2, 5, 9]
     assert report.figures == [cluster(number).figures.pack() for number in (2, 5, 9)]
 
 
 def test_report__cluster_twice__is_refused() -> None:
     with pytest.raises(Duplicated, match="cluster 2 is there twice"):
-        Report(1, EPOCH, [cluster(2), cluster(2, b"\x01" * 32)])
+        Report(1, EPOCH, 0, [cluster(2), cluster(2, b"\x01" * 32)])
 
 
 def test_report__no_cluster__is_refused() -> None:
     with pytest.raises(InvalidInput, match="at least one cluster"):
-        Report(1, EPOCH, [])
+        Report(1, EPOCH, 0, [])
 
 
-@pytest.mark.parametrize(("set_id", "epoch"), [(2**32, 1), (1, 2**32), (-1, 1)])
-def test_report__no_uint32__is_refused(set_id: int, epoch: int) -> None:
+@pytest.mark.parametrize(
+    ("set_id", "epoch", "round_"),
+    [(2**32, 1, 0), (1, 2**32, 0), (-1, 1, 0), (1, 1, 2**32), (1, 1, -1)],
+)
+def test_report__no_uint32__is_refused(set_id: int, epoch: int, round_: int) -> None:
     with pytest.raises(OutOfRange):
-        Report(set_id, Epoch(epoch), [cluster(1)])
+        Report(set_id, Epoch(epoch), round_, [cluster(1)])
 
 
 def test_proof__cluster_not_covered__is_refused() -> None:
     with pytest.raises(NotFound, match="does not cover cluster 2"):
-        Report(1, EPOCH, [cluster(1)]).proof(ClusterId(2))
+        Report(1, EPOCH, 0, [cluster(1)]).proof(ClusterId(2))
 
 
 @pytest.mark.parametrize("reporters", range(1, 32))

@@ -35,7 +35,7 @@ ORACLE = Address("0x" + "22" * 20)
 CLUSTER, EPOCH, SET = ClusterId(1), Epoch(472_222), 3
 GWEI = 10**9
 NOW = 1_700_000_000
-REPORT = AgreedReport(SET, EPOCH, Digest(b"\x01" * 32), (CLUSTER << 160,), b"\x04" * 195)
+REPORT = AgreedReport(SET, EPOCH, 0, Digest(b"\x01" * 32), (CLUSTER << 160,), b"\x04" * 195)
 PURPOSE = f"report/{SET}/{'01' * 32}"
 FINALIZE = f"finalize/{CLUSTER}/{EPOCH - 10}"
 OTHERS = tuple(Address("0x" + f"{number:02x}" * 20) for number in (0xA1, 0xA2, 0xA3))
@@ -49,6 +49,7 @@ class Node:
     nonce: int = 7
     base_fee: int = GWEI
     reporter_set_id: int = SET
+    set_lasts_seconds: int = 1
     next_epoch_of_cluster: int = EPOCH
     pool: dict[int, bytes] = field(default_factory=dict)
     receipts: dict[bytes, Receipt] = field(default_factory=dict)
@@ -91,8 +92,8 @@ class Node:
         newest = self.number if block == "latest" else int(block)
         return ReportRecord(EPOCH, SET, 1, 1) if at and at <= newest else ReportRecord(0, 0, 0, 0)
 
-    async def reporter_set_id_at(self, *, block: int) -> int:
-        return self.reporter_set_id
+    async def reporter_set_until(self, set_id: int, *, block: int) -> int:
+        return NOW + self.set_lasts_seconds
 
     async def next_epoch(self, cluster_id: int, *, block: int) -> int:
         is_before = block < self.posted.get(REPORT.root, 0)
@@ -147,7 +148,7 @@ class Watch:
         self.oracle = SimpleNamespace(
             address=ORACLE,
             report=node.report,
-            reporter_set_id=node.reporter_set_id_at,
+            reporter_set_until=node.reporter_set_until,
             next_epoch=node.next_epoch,
             encode_post_report=node.encode_post_report,
             finalizable=node.finalizable,
@@ -221,7 +222,7 @@ class Desk:
             nobody, block = Address("0x" + "33" * 20), Digest(b"\x44" * 32)
             await self.reports.advance(
                 Position(number, block),
-                [PostedReport(root, epoch, SET, nobody, None, None, at, root, number, block)],
+                [PostedReport(root, epoch, SET, nobody, None, None, None, at, root, number, block)],
                 [CountedEpoch(CLUSTER, epoch, root, 0, is_final=False)],
             )
             self.node.final_at[epoch] = at
@@ -355,9 +356,7 @@ async def test_work__too_few_confirmations__not_settled_yet(database: Database) 
     assert len(desk.node.handed_in) == 1
 
 
-@pytest.mark.parametrize(
-    "change", [{"reporter_set_id": SET + 1}, {"next_epoch_of_cluster": EPOCH + 1}]
-)
+@pytest.mark.parametrize("change", [{"set_lasts_seconds": 0}, {"next_epoch_of_cluster": EPOCH + 1}])
 async def test_work__chain_takes_it_no_more__superseded(desk: Desk, change: dict[str, int]) -> None:
     for name, value in change.items():
         setattr(desk.node, name, value)

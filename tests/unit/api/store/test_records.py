@@ -27,13 +27,14 @@ from api.types import Address, ClusterId, Digest, Epoch, Signature
 ROOT, OTHER_ROOT = Digest(b"\x01" * 32), Digest(b"\x02" * 32)
 EPOCH = Epoch(472_222)
 SIGNED = SignedRoot(1, EPOCH, 0, ROOT, Signature(b"\x03" * 65), b"[content]")
-AGREED = AgreedReport(1, EPOCH, ROOT, (1 << 160, 2 << 160), b"\x04" * 195)
+AGREED = AgreedReport(1, EPOCH, 2, ROOT, (1 << 160, 2 << 160), b"\x04" * 195)
 SENT = StoredTransaction("report/1/01", 5, Digest(b"\x05" * 32), b"raw", 100, 2, 77)
 POSTED = PostedReport(
     ROOT,
     EPOCH,
     1,
     Address("0x" + "11" * 20),
+    2,
     (1 << 160,),
     b"\x04" * 195,
     1_700_000_000,

@@ -82,7 +82,9 @@ def system_holders(
     oracle_admin: AccountAPI,
     system: System,
 ) -> dict[int, str]:
-    """Who holds each power over the system."""
+    """Who holds each power over the system, as it is deployed."""
+    role = roles.REPORTER_REGISTRY_ROLE
+    system.authority.revokeRole(role, oracle_admin, sender=admin)
     return {
         roles.ADMIN_ROLE: admin.address,
         roles.REGISTRAR_ROLE: registrar.address,
@@ -92,6 +94,7 @@ def system_holders(
         roles.ORACLE_ADMIN_ROLE: oracle_admin.address,
         roles.CLUSTER_REGISTRY_ROLE: system.registry.address,
         roles.ENFORCEMENT_ROLE: system.enforcement.address,
+        role: system.reporter_registry.address,
     }
 
 
@@ -123,5 +126,6 @@ def guarded(system: System, parties: Parties) -> dict[str, ContractInstance]:
         "CapitalProceeds": system.capital,
         "Enforcement": system.enforcement,
         "HolderDesk": system.desk,
+        "ReporterRegistry": system.reporter_registry,
         "ClusterShare": parties.share,
     }

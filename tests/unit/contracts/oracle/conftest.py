@@ -11,6 +11,7 @@ from ape.contracts import ContractInstance
 from scripts._lib.deployment import System
 from tests.support.isolation import restored_chain
 from tests.support.oracle import Newsdesk, reporter_keys
+from tests.support.reporters import BOND, Operators
 from tests.support.scenario import EPOCH_SECONDS, SHARE, Scenario, current_epoch, travel_to
 
 
@@ -54,6 +55,25 @@ def _start(
 
     A session's fixture that a later test is the first to name would have the clusters made again.
     """
+
+
+@pytest.fixture
+def operators(
+    system: System,
+    scenario: Scenario,
+    holder: AccountAPI,
+    other_holder: AccountAPI,
+    customer: AccountAPI,
+    keeper: AccountAPI,
+    relayer: AccountAPI,
+    oracle_admin: AccountAPI,
+) -> Operators:
+    """Five who could run reporters and have approved their dollars; none is registered."""
+    accounts = (holder, other_holder, customer, keeper, relayer)
+    for account in accounts:
+        scenario.give_usd(account, 5 * BOND)
+        system.stablecoin.approve(system.reporter_registry, 2**256 - 1, sender=account)
+    return Operators(system, system.reporter_registry, system.oracle, accounts, oracle_admin)
 
 
 @pytest.fixture(scope="package")

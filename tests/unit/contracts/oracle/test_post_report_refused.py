@@ -107,7 +107,7 @@ def test_post_report__signer_who_is_no_reporter__refused_with_index(
 
 
 @pytest.mark.parametrize(
-    "change", ["chain", "contract", "set", "epoch", "root", "figures", "order"]
+    "change", ["chain", "contract", "set", "epoch", "round", "root", "figures", "order"]
 )
 def test_post_report__signed_over_other_bytes__refused(
     desk: Newsdesk, oracle: ContractInstance, report: Report, change: str
@@ -117,6 +117,7 @@ def test_post_report__signed_over_other_bytes__refused(
         "contract": replace(report, oracle=str(desk.transmitter.address)),
         "set": replace(report, set_id=report.set_id + 1),
         "epoch": replace(report, epoch=report.epoch - 1),
+        "round": replace(report, round=1),
         "root": replace(report, salt=1),
         "figures": replace(
             report, figures=(replace(report.figures[0], billable=0), *report.figures[1:])
@@ -137,9 +138,7 @@ def test_post_report__figures_changed_after_signing__refused(
     words = report.words
     words[1] += 1 << 128
     with ape.reverts(oracle.MetricsOracle_NotAReporter, index=0):
-        oracle.postReport(
-            report.set_id, report.epoch, report.root, words, signatures, sender=desk.transmitter
-        )
+        oracle.postReport(report.header, words, signatures, sender=desk.transmitter)
 
 
 @pytest.mark.parametrize("position", [0, 4])
@@ -201,16 +200,48 @@ def test_post_report__other_reporter_set__refused(
         desk.post(other)
 
 
-def test_post_report__reporters_replaced__signatures_for_the_old_set_refused(
+def test_post_report__reporters_replaced__old_set_counts_for_an_hour_and_not_a_second_more(
     desk: Newsdesk, oracle: ContractInstance, oracle_admin: AccountAPI, report: Report
 ) -> None:
-    oracle.setReporters([key.address for key in desk.keys], sender=oracle_admin)
+    others = tuple(reporter_keys(9))[4:]
+    replaced = oracle.setReporters([key.address for key in others], sender=oracle_admin)
+    until = replaced.timestamp + oracle.OVERLAP_SECONDS()
+    assert oracle.reporterSetUntil(report.set_id) == until
+    with chain.isolate():
+        desk.post_at(until - 1, report)
+        assert oracle.report(report.root).reporterSetId == report.set_id
     with ape.reverts(
         oracle.MetricsOracle_WrongReporterSet,
         reporterSetId=report.set_id,
         current=report.set_id + 1,
     ):
+        desk.post_at(until, report)
+
+
+def test_post_report__old_set_after_a_change__needs_its_own_quorum(
+    desk: Newsdesk, oracle: ContractInstance, oracle_admin: AccountAPI, report: Report
+) -> None:
+    newcomer = Account.create()
+    oracle.setReporters([newcomer.address], sender=oracle_admin)
+    with ape.reverts(oracle.MetricsOracle_NoQuorum, signatures=1, quorum=len(desk.quorum)):
+        desk.post(report, [newcomer])
+    newer = replace(report, set_id=report.set_id + 1)
+    with ape.reverts(oracle.MetricsOracle_NotAReporter, index=0, signer=desk.keys[0].address):
+        desk.post(newer)
+
+
+def test_post_report__reporters_replaced_twice__only_the_last_but_one_counts(
+    desk: Newsdesk, oracle: ContractInstance, oracle_admin: AccountAPI, report: Report
+) -> None:
+    keys = [key.address for key in desk.keys]
+    oracle.setReporters(keys, sender=oracle_admin)
+    oracle.setReporters(keys, sender=oracle_admin)
+    with ape.reverts(oracle.MetricsOracle_WrongReporterSet):
         desk.post(report)
+    desk.post(replace(report, set_id=report.set_id + 1))
+    untils = [oracle.reporterSetUntil(report.set_id + change) for change in (-9, 0, 2, 3)]
+    assert untils[:2] == [0, 0]
+    assert untils[2:] == [2**256 - 1, 0]
 
 
 @pytest.mark.parametrize("epoch_ahead", [1, 1_000])
@@ -260,12 +291,7 @@ def test_post_report__no_figures__refused(
 ) -> None:
     with ape.reverts(oracle.MetricsOracle_NoFigures):
         oracle.postReport(
-            report.set_id,
-            report.epoch,
-            report.root,
-            [],
-            report.signatures(desk.quorum),
-            sender=desk.transmitter,
+            report.header, [], report.signatures(desk.quorum), sender=desk.transmitter
         )
 
 
@@ -274,9 +300,7 @@ def test_post_report__zero_root__refused(
 ) -> None:
     with ape.reverts(oracle.MetricsOracle_ZeroRoot):
         oracle.postReport(
-            report.set_id,
-            report.epoch,
-            bytes(32),
+            (report.set_id, report.epoch, report.round, bytes(32)),
             report.words,
             report.signatures(desk.quorum),
             sender=desk.transmitter,

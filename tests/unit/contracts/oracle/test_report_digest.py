@@ -20,22 +20,21 @@ def test_report_digest__random_reports__as_eip_712_says(
             oracle=str(oracle.address),
             set_id=draw.randrange(2**32),
             epoch=draw.randrange(2**32),
+            round=draw.randrange(2**32),
             figures=tuple(
                 Figures(draw.randrange(2**32), *(draw.randrange(2**32) for _ in range(5)))
                 for _ in range(size)
             ),
         )
-        digest = oracle.reportDigest(report.set_id, report.epoch, report.root, report.words)
-        assert bytes(digest) == report.digest
+        assert bytes(oracle.reportDigest(report.header, report.words)) == report.digest
 
 
 def test_report_digest__no_figures__hash_of_no_bytes(
     desk: Newsdesk, oracle: ContractInstance
 ) -> None:
     empty, one = desk.report(1), desk.report(1, 1)
-    root = one.root
-    assert bytes(oracle.reportDigest(empty.set_id, 1, root, [])) == empty.digest_over(root)
-    assert bytes(oracle.reportDigest(one.set_id, 1, root, one.words)) == one.digest_over(root)
+    assert bytes(oracle.reportDigest(one.header, [])) == empty.digest_over(one.root)
+    assert bytes(oracle.reportDigest(one.header, one.words)) == one.digest
 
 
 def test_eip712_domain__as_deployed__as_documented(oracle: ContractInstance) -> None:
