@@ -14,6 +14,8 @@ from tests.mutation.suites import Stage
 
 _LINKS = ("node_modules", ".venv", ".toolchain/bin", ".toolchain/solcx")
 _OWN = ("contracts", "tests", "scripts", "api")
+_TIMEOUT = ("timeout", "")
+
 _REMEMBERED = (".toolchain/forge/failures", ".toolchain/forge/test-failures")
 """Where forge keeps what failed, to try it first: one mutant would be judged by another."""
 
@@ -68,7 +70,8 @@ class Workspace:
     def run(self, stage: Stage, changed: Mapping[str, bytes], seconds: float) -> tuple[str, str]:
         """How a stage ends with some files changed: an outcome and the test that decided.
 
-        Also ("timeout", "") after `seconds`. Raises JudgementError.
+        Also ("timeout", "") after `seconds`. A run that ends otherwise than with a test is tried
+        once more: on a busy machine a chain may not be up in time. Raises JudgementError.
         """
         for name in _REMEMBERED:
             path = self.folder / name
@@ -77,19 +80,26 @@ class Workspace:
         for name, content in changed.items():
             self._write(name, content)
         try:
-            process = self._start(stage)
+            for _ in range(2):
+                returncode, output = self._finish(stage, seconds)
+                outcome = stage.outcome(returncode, output) if returncode is not None else _TIMEOUT
+                if outcome is not None:
+                    return outcome
+        finally:
+            for name, content in originals.items():
+                self._write(name, content)
+        raise JudgementError(f"{stage.name} ended with {returncode}:\n{output[-4000:]}")
+
+    def _finish(self, stage: Stage, seconds: float) -> tuple[int | None, str]:
+        """Exit status and output of a run; None for a run that was still on after `seconds`."""
+        process = self._start(stage)
+        try:
             output, _ = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             _kill(process)
             process.communicate()
-            return "timeout", ""
-        finally:
-            for name, content in originals.items():
-                self._write(name, content)
-        outcome = stage.outcome(process.returncode, output)
-        if outcome is None:
-            raise JudgementError(f"{stage.name} ended with {process.returncode}:\n{output[-4000:]}")
-        return outcome
+            return None, ""
+        return process.returncode, output
 
     def _write(self, name: str, content: bytes) -> None:
         """Give a file this content, unless it has it."""
