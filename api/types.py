@@ -32,6 +32,8 @@ Digest = NewType("Digest", bytes)
 Signature = NewType("Signature", bytes)
 """65 bytes: r, s, v with v 27 or 28 and s in the lower half, as OpenZeppelin's ECDSA takes it."""
 
+SIGNATURE_BYTES: Final = 65
+
 
 class EnergySource(IntEnum):
     """How the energy counter of a batch came about."""

@@ -52,6 +52,29 @@ def tolerated_faults(reporters: int) -> int:
     return reporters - quorum(reporters)
 
 
+def report_digest(
+    domain: Eip712Domain,
+    reporter_set_id: int,
+    epoch: Epoch,
+    round_: int,
+    root: Digest,
+    figures: Iterable[int],
+) -> Digest:
+    """The EIP-712 digest of a report with these packed words in the chain's order; `domain` is
+    `oracle_domain`'s.
+    """
+    return domain.digest(
+        keccak256(
+            _REPORT_TYPE
+            + word(reporter_set_id)
+            + word(epoch)
+            + word(round_)
+            + root
+            + keccak256(b"".join(word(packed) for packed in figures))
+        )
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterReport:
     """One cluster in a report: its figures and the root of the samples behind them (zero if there
@@ -114,22 +137,10 @@ class Report:
         """The packed words, in the order in which the chain takes them."""
         return [cluster.figures.pack() for cluster in self.clusters]
 
-    @cached_property
-    def figures_hash(self) -> Digest:
-        """keccak256 of the words of `figures` in order."""
-        return keccak256(b"".join(word(figures) for figures in self.figures))
-
     def digest(self, domain: Eip712Domain) -> Digest:
         """The EIP-712 digest that a reporter signs; `domain` is `oracle_domain`'s."""
-        return domain.digest(
-            keccak256(
-                _REPORT_TYPE
-                + word(self.reporter_set_id)
-                + word(self.epoch)
-                + word(self.round)
-                + self.root
-                + self.figures_hash
-            )
+        return report_digest(
+            domain, self.reporter_set_id, self.epoch, self.round, self.root, self.figures
         )
 
     def cluster(self, cluster_id: ClusterId) -> ClusterReport:

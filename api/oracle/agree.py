@@ -55,8 +55,10 @@ from api.oracle.metrics import Metrics
 from api.oracle.peers import Peer, among
 from api.oracle.promises import Promises
 from api.oracle.proposals import ClusterProposal, Proposal, restore
+from api.oracle.rounds import proposer_of, round_at
 from api.oracle.transmit import Transmitter
-from api.oracle.witness import REASONS, proposer_of, round_at
+from api.oracle.vigil import Vigil
+from api.oracle.witness import REASONS
 from api.store.agreements import AgreedReport, AgreementStore
 from api.types import UINT32_MAX, Address, ClusterId, Digest, Epoch, Signature
 
@@ -82,6 +84,7 @@ class Proposer:
         collecting: Collecting,
         measuring: Measuring,
         promises: Promises,
+        vigil: Vigil,
         store: AgreementStore,
         transmitter: Transmitter,
         peers: Mapping[Address, Peer],
@@ -96,6 +99,7 @@ class Proposer:
         self._collecting = collecting
         self._measuring = measuring
         self._promises = promises
+        self._vigil = vigil
         self._store = store
         self._transmitter = transmitter
         self._peers = peers
@@ -245,9 +249,8 @@ class Proposer:
     ) -> dict[Address, Signature]:
         """Signatures of peers, as soon as there are `needed` of them, or all that are to be had."""
         body = proposal.signed_json(own)
-        digest = proposal.report.digest(self._domain)
         asked = [
-            asyncio.create_task(self._ask_one(peer, body, digest))
+            asyncio.create_task(self._ask_one(peer, body, proposal.report))
             for peer in self._others(snapshot)
         ]
         got: dict[Address, Signature] = {}
@@ -265,12 +268,13 @@ class Proposer:
         return got
 
     async def _ask_one(
-        self, peer: Peer, body: bytes, digest: Digest
+        self, peer: Peer, body: bytes, report: Report
     ) -> tuple[Address, Signature] | None:
         try:
             signature = await peer.propose(body)
-            if recover(digest, signature) != peer.address:
+            if recover(report.digest(self._domain), signature) != peer.address:
                 raise BadSignature(f"the signature is not {peer.address}'s over this report")
+            await self._vigil.hear_report(report, signature)
         except ProposalRefused as refusal:
             _log.warning("proposal refused", peer=peer.address, why=refusal.message)
             # The word is the peer's own: any but the known ones could be new every time.

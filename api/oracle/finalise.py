@@ -18,8 +18,8 @@ from typing import Final
 
 from api.clock import Clock
 from api.oracle.chain_watch import ChainWatch
+from api.oracle.rounds import proposer_of
 from api.oracle.sending import Call
-from api.oracle.witness import proposer_of
 from api.store.reports import ReportStore
 from api.types import ROUND_SECONDS, Address
 

@@ -20,6 +20,7 @@ from api.chain.contracts import DecodedEvent
 from api.clock import Clock
 from api.domain.codec import to_hex
 from api.domain.epochs import epoch_end
+from api.domain.equivocation import SignedReport
 from api.errors import ChainError, InvalidInput, NodeRefused, RackstreamError, Unavailable
 from api.oracle.chain_watch import ChainSnapshot, ChainWatch
 from api.oracle.collecting import Collecting
@@ -27,9 +28,10 @@ from api.oracle.measuring import Measuring
 from api.oracle.metrics import Metrics
 from api.oracle.peers import Peer
 from api.oracle.proposals import Proposal, restore
+from api.oracle.vigil import Vigil
 from api.store.agreements import AgreementStore
 from api.store.reports import CountedEpoch, Position, PostedReport, ReportStore
-from api.types import Address, ClusterId, Digest, Epoch
+from api.types import SIGNATURE_BYTES, Address, ClusterId, Digest, Epoch, Signature
 
 _log = structlog.get_logger(__name__)
 
@@ -55,6 +57,7 @@ class Follower:
         agreements: AgreementStore,
         collecting: Collecting,
         measuring: Measuring,
+        vigil: Vigil,
         peers: Callable[[], Sequence[Peer]],
         metrics: Metrics,
         confirmations: int,
@@ -67,6 +70,7 @@ class Follower:
         self._agreements = agreements
         self._collecting = collecting
         self._measuring = measuring
+        self._vigil = vigil
         self._peers = peers
         self._metrics = metrics
         self._confirmations = confirmations
@@ -132,11 +136,10 @@ class Follower:
         for event in events:
             if event.name != "ReportPosted":
                 taken.append(await self._taken(event, reports, taken))
-        await self._store.advance(
-            Position(last.number, Digest(last.hash)),
-            [await self._posted(report) for report in reports],
-            taken,
-        )
+        posted = [await self._posted(report) for report in reports]
+        await self._store.advance(Position(last.number, Digest(last.hash)), posted, taken)
+        for one in posted:
+            await self._hear(one)
         for entry in taken:
             self._metrics.counted(entry.cluster_id, entry.epoch)
         for report in reports:
@@ -163,6 +166,22 @@ class Follower:
             log.block_number,
             Digest(log.block_hash),
         )
+
+    async def _hear(self, report: PostedReport) -> None:
+        if report.round is None or report.figures is None or report.signatures is None:
+            return
+        for at in range(0, len(report.signatures), SIGNATURE_BYTES):
+            signature = Signature(report.signatures[at : at + SIGNATURE_BYTES])
+            await self._vigil.hear(
+                SignedReport(
+                    report.reporter_set_id,
+                    report.epoch,
+                    report.round,
+                    report.root,
+                    report.figures,
+                    signature,
+                )
+            )
 
     async def _taken(
         self, event: DecodedEvent, reports: Sequence[DecodedEvent], taken: Sequence[CountedEpoch]

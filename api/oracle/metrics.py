@@ -57,6 +57,12 @@ class Metrics:
             ["peer", "reason"],
             registry=self._registry,
         )
+        self._equivocations = Counter(
+            "rackstream_equivocations_total",
+            "Reports by a reporter that contradict another one that it signed in the same round.",
+            ["reporter"],
+            registry=self._registry,
+        )
         self._to_quorum = Histogram(
             "rackstream_epoch_to_quorum_seconds",
             "Seconds from an epoch's end to the quorum for its report, of own proposals.",
@@ -162,6 +168,7 @@ class Metrics:
     def expect_peers(self, peers: Collection[str], reasons: Collection[str]) -> None:
         """Count from zero whatever may come between this reporter and these."""
         for peer in peers:
+            self._equivocations.labels(peer)
             for reason in reasons:
                 self._disagreements.labels(peer, reason)
 
@@ -186,6 +193,9 @@ class Metrics:
 
     def disagreed(self, peer: str, reason: str) -> None:
         self._disagreements.labels(peer, reason).inc()
+
+    def equivocated(self, reporter: str) -> None:
+        self._equivocations.labels(reporter).inc()
 
     def posted(self, since_epoch: int) -> None:
         self._to_chain.observe(since_epoch)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.domain.codec import parse_digest, to_hex
 from api.errors import NotFound
-from api.oracle import schemas
+from api.oracle import schemas, shapes
 from api.oracle.proposals import MAX_PROPOSAL_BYTES
 from api.oracle.routes import EpochPath, documents, problems, read_body, reporter_of
 from api.types import UINT32_MAX, ClusterId, Epoch
@@ -73,6 +73,21 @@ async def get_signatures(
             for promise in signed
         ]
     )
+
+
+@peers.get(
+    "/epochs/{epoch}/claims",
+    summary="What this reporter heard that others signed for an epoch",
+    responses=problems(422, 503),
+)
+async def get_claims(
+    request: Request,
+    epoch: EpochPath,
+    reporter_set_id: Annotated[int, Query(alias="reporterSetId", ge=0, le=UINT32_MAX)],
+) -> schemas.Claims:
+    """For peers to compare: of two reports by one key in one round either is enough for a liar."""
+    heard = await reporter_of(request).vigil.claims(reporter_set_id, Epoch(epoch))
+    return schemas.Claims(claims=[shapes.claim(report) for report in heard])
 
 
 @peers.get(

@@ -52,6 +52,16 @@ class Peer:
             raise Malformed("signatures", entries, "a list of objects")
         return entries
 
+    async def claims(self, reporter_set_id: int, epoch: Epoch) -> list[Mapping[str, Any]]:
+        """What the peer heard that reporters signed for an epoch, as it tells it: to be checked."""
+        answer = await self._json(
+            f"/v1/peer/epochs/{epoch}/claims", {"reporterSetId": str(reporter_set_id)}
+        )
+        entries = answer.get("claims")
+        if not isinstance(entries, list) or not all(isinstance(e, Mapping) for e in entries):
+            raise Malformed("claims", entries, "a list of objects")
+        return entries
+
     async def proposal(self, root: Digest) -> bytes:
         """The clusters of the proposal with this root, as JSON."""
         return await self._get(f"/v1/peer/proposals/{to_hex(root)}", limit=MAX_PROPOSAL_BYTES)

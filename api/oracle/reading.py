@@ -24,9 +24,7 @@ from api.oracle.proposals import Proposal, restore
 from api.store.agreements import AgreementStore
 from api.store.batches import BatchStore, Progress
 from api.store.reports import CountedEpoch, PostedReport, ReportStore
-from api.types import Address, ClusterId, Digest, Epoch, GpuId, Signature
-
-_SIGNATURE_BYTES = 65
+from api.types import SIGNATURE_BYTES, Address, ClusterId, Digest, Epoch, GpuId, Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +206,8 @@ class Reading:
         if posted.signatures is None:
             return None
         signatures = [
-            Signature(posted.signatures[at : at + _SIGNATURE_BYTES])
-            for at in range(0, len(posted.signatures), _SIGNATURE_BYTES)
+            Signature(posted.signatures[at : at + SIGNATURE_BYTES])
+            for at in range(0, len(posted.signatures), SIGNATURE_BYTES)
         ]
         if report is None:
             return [(None, signature) for signature in signatures]

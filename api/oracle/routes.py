@@ -297,6 +297,18 @@ async def get_gpus(
     return Response(gpus.to_manifest(), media_type="application/json")
 
 
+@clusters.get(
+    "/v1/equivocations",
+    summary="Reporters that signed two reports of one thing",
+    responses=problems(503),
+)
+async def get_equivocations(request: Request) -> schemas.Equivocations:
+    """One proof a reporter and round, the newest first, at most 100. `ape run challenge` hands an
+    entry in and has half of the reporter's bond paid to whoever did."""
+    proofs = await reporter_of(request).vigil.equivocations()
+    return schemas.Equivocations(equivocations=[shapes.equivocation(one) for one in proofs])
+
+
 @operations.get("/livez", summary="Whether the process lives")
 async def get_livez() -> dict[str, bool]:
     """It does if it answers."""

@@ -250,6 +250,37 @@ class SignedRoots(Model):
     signatures: list[SignedRootModel]
 
 
+class ClaimModel(Model):
+    """A report as one reporter signed it: the arguments of `MetricsOracle.postReport`."""
+
+    reporter_set_id: int
+    epoch: int
+    round: int
+    root: Hash
+    figures: list[BigInteger] = Field(description="Words of ClusterFigures.sol, ascending.")
+    signature: str
+
+
+class Claims(Model):
+    claims: list[ClaimModel]
+
+
+class EquivocationModel(Model):
+    """Two reports of a cluster by one reporter in one round: the arguments of
+    `ReporterRegistry.proveEquivocation`."""
+
+    reporter: Account
+    cluster_id: int
+    first: ClaimModel
+    second: ClaimModel
+    first_index: int = Field(description="Where the cluster is among the first's figures.")
+    second_index: int
+
+
+class Equivocations(Model):
+    equivocations: list[EquivocationModel]
+
+
 class ProposalAnswer(Model):
     reporter: Account
     signature: str = Field(description="65 bytes over the report; see IMetricsOracle.")

@@ -45,9 +45,11 @@ from api.oracle.reading import Reading
 from api.oracle.sending import Sender
 from api.oracle.series import Series
 from api.oracle.transmit import Transmitter
+from api.oracle.vigil import Vigil
 from api.oracle.witness import REASONS, Witness
 from api.store.agreements import AgreementStore
 from api.store.batches import BatchStore
+from api.store.claims import ClaimStore
 from api.store.database import Database, DatabaseIdentity
 from api.store.gpu_sets import GpuSetStore
 from api.store.reports import ReportStore
@@ -129,6 +131,14 @@ class Reporter:
             store=agreements,
             ingest=self.ingest,
         )
+        self.vigil = Vigil(
+            watch=watch,
+            clock=clock,
+            store=ClaimStore(database),
+            peers=lambda: among(self._peers, watch.snapshot.reporters),
+            domain=report_domain,
+            metrics=self.metrics,
+        )
         self.batches = batches
         self.agreements = agreements
         transactions = TransactionStore(database)
@@ -154,6 +164,7 @@ class Reporter:
             collecting=self.collecting,
             measuring=self.measuring,
             promises=self.promises,
+            vigil=self.vigil,
             peers=self._peers,
             domain=report_domain,
             metrics=self.metrics,
@@ -166,6 +177,7 @@ class Reporter:
             collecting=self.collecting,
             measuring=self.measuring,
             promises=self.promises,
+            vigil=self.vigil,
             store=agreements,
             transmitter=self._transmitter,
             peers=self._peers,
@@ -179,6 +191,7 @@ class Reporter:
             agreements=agreements,
             collecting=self.collecting,
             measuring=self.measuring,
+            vigil=self.vigil,
             peers=lambda: among(self._peers, watch.snapshot.reporters),
             metrics=self.metrics,
             confirmations=config.confirmations,
@@ -246,6 +259,7 @@ class Reporter:
                     "agree": lambda: self._proposer.run(poll),
                     "transmit": lambda: self._transmitter.run(poll),
                     "follow": self._follower.run,
+                    "vigil": self.vigil.run,
                     "gauges": self._gauges.run,
                 },
                 self.metrics,

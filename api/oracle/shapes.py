@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api.domain.codec import json_integer, to_hex
 from api.domain.epochs import epoch_end, epoch_start
+from api.domain.equivocation import Equivocation, SignedReport
 from api.domain.figures import ClusterFigures
 from api.domain.samples import sample_json, sample_leaf
 from api.oracle import schemas
@@ -110,6 +111,28 @@ def cluster(detail: ClusterDetail) -> schemas.ClusterModel:
                 for agent, progress in sorted(detail.agents.items())
             ],
         }
+    )
+
+
+def claim(report: SignedReport) -> schemas.ClaimModel:
+    return schemas.ClaimModel(
+        reporter_set_id=report.reporter_set_id,
+        epoch=report.epoch,
+        round=report.round,
+        root=to_hex(report.root),
+        figures=[str(word) for word in report.figures],
+        signature=to_hex(report.signature),
+    )
+
+
+def equivocation(proof: Equivocation) -> schemas.EquivocationModel:
+    return schemas.EquivocationModel(
+        reporter=proof.reporter,
+        cluster_id=proof.cluster_id,
+        first=claim(proof.first),
+        second=claim(proof.second),
+        first_index=proof.first_index,
+        second_index=proof.second_index,
     )
 
 

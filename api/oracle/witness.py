@@ -33,7 +33,9 @@ from api.oracle.metrics import Metrics
 from api.oracle.peers import Peer
 from api.oracle.promises import Promises
 from api.oracle.proposals import ClusterProposal, Proposal, parse_proposal
-from api.types import ROUND_SECONDS, Address, Epoch, Signature
+from api.oracle.rounds import proposer_of, round_at
+from api.oracle.vigil import Vigil
+from api.types import Address, Epoch, Signature
 
 REASONS: Final = frozenset(
     {
@@ -42,16 +44,6 @@ REASONS: Final = frozenset(
     }
 )  # fmt: skip
 """What a refusal gives as its reason."""
-
-
-def proposer_of(reporters: tuple[Address, ...], epoch: Epoch, round_: int) -> Address:
-    """Whose turn it is: the chain's order, one further with every epoch and every round."""
-    return reporters[(epoch + round_) % len(reporters)]
-
-
-def round_at(now: int, epoch: Epoch) -> int:
-    """The round of an epoch that is over, at the Unix second `now`; negative before its end."""
-    return (now - epoch_end(epoch)) // ROUND_SECONDS
 
 
 class Witness:
@@ -65,6 +57,7 @@ class Witness:
         collecting: Collecting,
         measuring: Measuring,
         promises: Promises,
+        vigil: Vigil,
         peers: dict[Address, Peer],
         domain: Eip712Domain,
         metrics: Metrics,
@@ -75,6 +68,7 @@ class Witness:
         self._collecting = collecting
         self._measuring = measuring
         self._promises = promises
+        self._vigil = vigil
         self._peers = peers
         self._domain = domain
         self._metrics = metrics
@@ -89,7 +83,9 @@ class Witness:
         proposal = signed.proposal
         proposer = signed.proposer(self._domain)
         try:
-            self._check_turn(proposal, proposer, await self._snapshot_for(proposal))
+            snapshot = await self._snapshot_for(proposal)
+            await self._vigil.hear_report(proposal.report, signed.signature)
+            self._check_turn(proposal, proposer, snapshot)
             for cluster in proposal.clusters:
                 await self._check_cluster(proposal.epoch, cluster, proposer)
             signature = await self._promises.sign(proposal)

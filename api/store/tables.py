@@ -120,6 +120,21 @@ signatures: Final = Table(
     Column("signed_at_ms", BigInteger, nullable=False),
 )
 
+claims: Final = Table(
+    "claims",
+    metadata,
+    Column("reporter_set_id", BigInteger, primary_key=True),
+    Column("epoch", BigInteger, primary_key=True),
+    Column("round", BigInteger, primary_key=True),
+    Column("signer", LargeBinary, primary_key=True),
+    # What was signed: all of the report.
+    Column("digest", LargeBinary, primary_key=True),
+    Column("root", LargeBinary, nullable=False),
+    Column("figures", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("heard_at_ms", BigInteger, nullable=False),
+)
+
 agreed: Final = Table(
     "agreed",
     metadata,

@@ -44,6 +44,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
             reporters.set_up(system, operators, deployer, admin)
             oracle = Address(str(system.oracle.address))
             registry = Address(str(system.registry.address))
+            reporter_registry = Address(str(system.reporter_registry.address))
         anvil.checkpoint()
         newest = rpc(port, "eth_getBlockByNumber", "latest", False)
     finally:
@@ -56,7 +57,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
             LOCAL_CHAIN_ID,
             contracts={
                 name: ContractRecord(address, block, blank, {}, blank, blank)
-                for name, address in (("MetricsOracle", oracle), ("ClusterRegistry", registry))
+                for name, address in (
+                    ("MetricsOracle", oracle),
+                    ("ClusterRegistry", registry),
+                    ("ReporterRegistry", reporter_registry),
+                )
             },
         ),
     )

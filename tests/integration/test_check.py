@@ -271,7 +271,7 @@ async def test_database__dead__bad_without_its_password(plan: Plan) -> None:
 
 @pytest.mark.parametrize(
     ("revision", "verdict", "words"),
-    [("0003", GOOD, "of version 0003"), ("0002", NOTED, "of version 0002"), ("9", BAD, "newer")],
+    [("0004", GOOD, "of version 0004"), ("0003", NOTED, "of version 0003"), ("9", BAD, "newer")],
 )
 async def test_database__tables_of_a_version__told(
     plan: Plan, postgres: EmbeddedPostgres, revision: str, verdict: Verdict, words: str

@@ -2,7 +2,8 @@
 
 It is the real reporter with its measuring bent, so that it lies in everything that it proposes and
 disagrees with everything that is true. `RACKSTREAM_LIE` says how: `figures` bills more than was
-worked and counts no downtime, `omit` leaves one agent's batches out of its proposals.
+worked and counts no downtime, `omit` leaves one agent's batches out of its proposals, `equivocate`
+proposes the truth to one peer and a watt-hour more to the others, in the same round.
 """
 
 from __future__ import annotations
@@ -12,15 +13,19 @@ import sys
 from collections.abc import Collection
 from dataclasses import replace
 
-from api.domain.reports import ClusterReport
+from api.domain.reports import ClusterReport, Report
 from api.oracle.__main__ import main
+from api.oracle.agree import Proposer
 from api.oracle.collecting import Collecting
 from api.oracle.measuring import Evidence, Measuring
+from api.oracle.peers import Peer
+from api.oracle.proposals import ClusterProposal, parse_proposal
 from api.store.batches import BatchRecord
-from api.types import ClusterId, Digest, Epoch
+from api.types import Address, ClusterId, Digest, Epoch, Signature
 
 _true_evidence = Measuring.evidence
 _true_inventory = Collecting.inventory
+_true_ask = Proposer._ask_one
 
 
 async def _inflated(
@@ -43,9 +48,29 @@ async def _curtailed(self: Collecting, cluster_id: ClusterId, epoch: Epoch) -> l
     return [record for record in records if record.agent != silenced]
 
 
+async def _ask_another(
+    self: Proposer, peer: Peer, body: bytes, report: Report
+) -> tuple[Address, Signature] | None:
+    if peer.address == min(self._peers):
+        return await _true_ask(self, peer, body, report)
+    truth = parse_proposal(body).proposal
+    lie = replace(truth, clusters=tuple(map(_bent, truth.clusters)))
+    signature = self._signer.sign(lie.report.digest(self._domain))
+    return await _true_ask(self, peer, lie.signed_json(signature), lie.report)
+
+
+def _bent(cluster: ClusterProposal) -> ClusterProposal:
+    figures = cluster.report.figures
+    more = replace(figures, energy_wh=figures.energy_wh + 1)
+    return replace(cluster, report=replace(cluster.report, figures=more))
+
+
 if __name__ == "__main__":
-    if os.environ["RACKSTREAM_LIE"] == "figures":
+    lie = os.environ["RACKSTREAM_LIE"]
+    if lie == "figures":
         Measuring.evidence = _inflated  # type: ignore[method-assign]
+    elif lie == "equivocate":
+        Proposer._ask_one = _ask_another  # type: ignore[method-assign]
     else:
         Collecting.inventory = _curtailed  # type: ignore[method-assign]
     sys.exit(main())

@@ -20,7 +20,7 @@ from api.oracle.proposals import (
     parse_proposal,
     restore,
 )
-from api.oracle.witness import proposer_of, round_at
+from api.oracle.rounds import proposer_of, round_at
 from api.types import Address, ClusterId, Digest, Epoch
 
 SIGNER = Signer(b"\x05" * 32)
