@@ -18,7 +18,7 @@ from api.errors import Malformed
 from api.types import UINT256_MAX, Address
 from scripts._lib.cast import Account
 from scripts._lib.deployment import System
-from scripts._lib.money import exact_dollars
+from scripts._lib.money import dollars
 from scripts._lib.network import connected_chain_id
 from scripts._lib.operations import events_of
 from scripts._lib.times import utc
@@ -158,7 +158,7 @@ def of_operator(system: System, operator: str) -> str:
         return f"{operator} is not registered"
     words = [
         f"{operator} signs with {found.signer}",
-        f"bond {exact_dollars(found.bond_usd6)}",
+        f"bond {dollars(found.bond_usd6)}",
         "in the set" if found.is_member else "in no set",
     ]
     if found.next_signer_at:
