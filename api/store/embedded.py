@@ -16,10 +16,12 @@ from __future__ import annotations
 
 import re
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+import psutil
 import psycopg
 
 from api.errors import ConfigurationError
@@ -70,7 +72,9 @@ class EmbeddedPostgres:
     def stop(self) -> None:
         """Stop the server, waiting for it; no effect if it does not run."""
         if self._server is not None:
-            self._server.stop()
+            # It may die while it is being told to stop.
+            with suppress(psutil.NoSuchProcess):
+                self._server.stop()
             self._server = None
 
     @property
