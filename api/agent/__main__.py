@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from typing import TextIO, cast
 
 import httpx
 import structlog
@@ -31,6 +32,7 @@ from api.domain.replay import PowerModel, Replay
 from api.domain.self_made import self_made_trace
 from api.errors import ConfigurationError, OutboxUnavailable, RackstreamError
 from api.settings import AgentSettings, BillableKind, ClockKind, SourceKind, load
+from api.streams import LogStream
 from api.types import ClusterId
 
 _log = structlog.get_logger("api.agent")
@@ -45,7 +47,7 @@ def main() -> int:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, LogStream(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     try:

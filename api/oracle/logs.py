@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from typing import Final
+from typing import Final, TextIO, cast
 from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.streams import LogStream
 
 _log = structlog.get_logger("api.oracle.http")
 
@@ -32,7 +34,7 @@ def configure(level: str, **always: object) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, LogStream(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(**always)

@@ -16,12 +16,13 @@ MAY_IMPORT = {
     "api.types": (),
     "api.errors": ("api.types",),
     "api.clock": (),
+    "api.streams": (),
     "api.domain": BASE,
     "api.settings": ("api.types", "api.errors", "api.domain"),
     "api.chain": (*BASE, "api.domain"),
     "api.store": (*BASE, "api.domain"),
-    "api.agent": (*BASE, "api.domain", "api.chain", "api.store"),
-    "api.oracle": (*BASE, "api.domain", "api.chain", "api.store"),
+    "api.agent": (*BASE, "api.streams", "api.domain", "api.chain", "api.store"),
+    "api.oracle": (*BASE, "api.streams", "api.domain", "api.chain", "api.store"),
 }
 """What each part of `api` may import of `api`, apart from itself."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -36,6 +38,7 @@ class Reporter:
     def __init__(self) -> None:
         self.by_sequence: dict[int, set[bytes]] = {}
         self.through_ms = 0
+        self.requests = 0
         self.status = 202
         reporter = self
 
@@ -45,6 +48,7 @@ class Reporter:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 value = json.loads(body)
+                reporter.requests += 1
                 reporter.by_sequence.setdefault(value["sequence"], set()).add(body)
                 if reporter.status == 202:
                     reporter.through_ms = max(reporter.through_ms, value["throughMs"])
@@ -89,7 +93,7 @@ def start(
     """Starts the agent; what is still running at the end is killed."""
     processes: list[subprocess.Popen[str]] = []
 
-    def start_it(**change: str) -> subprocess.Popen[str]:
+    def start_it(log: int | TextIO = subprocess.PIPE, **change: str) -> subprocess.Popen[str]:
         given = {
             "KEY": KEY,
             "REPORTERS": ",".join(reporter.url for reporter in reporters),
@@ -112,7 +116,7 @@ def start(
             [sys.executable, "-m", "api.agent"],
             cwd=ROOT,
             env=environment | {f"RACKSTREAM_AGENT_{k}": v for k, v in given.items()},
-            stderr=subprocess.PIPE,
+            stderr=log,
             text=True,
         )
         processes.append(process)
@@ -179,6 +183,36 @@ def test_main__killed_again_and_again__loses_nothing_and_signs_nothing_twice(
             assert batch.batch.energy_source is EnergySource.MODELLED
     assert steady.by_sequence.items() >= sick.by_sequence.items()
     assert KEY[2:] not in log
+
+
+def test_main__disk_full_under_outbox_and_log__goes_on_and_loses_nothing(
+    start: Callable[..., subprocess.Popen[str]],
+    reporters: tuple[Reporter, Reporter],
+    trace: Path,
+    tmp_path: Path,
+) -> None:
+    steady, sick = reporters
+    sick.status = 503
+    expected = recorded(trace)
+    end_ms = max(sample.at_ms for sample in expected)
+    with (tmp_path / "log").open("w") as log:
+        process = start(log)
+        wait_until(lambda: sick.requests >= 1)
+        # From here on the kernel refuses every byte that would make a file longer.
+        _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, hard))
+        before = sick.requests
+        # Each of them is complained of in the log at one of its first powers of two.
+        wait_until(lambda: sick.requests >= before + 40 or process.poll() is not None)
+        assert process.poll() is None
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        sick.status = 202
+        wait_until(lambda: min(steady.through_ms, sick.through_ms) >= end_ms)
+        process.terminate()
+        assert process.wait(PATIENCE_SECONDS) == 0
+    for reporter in reporters:
+        assert samples_of(reporter) == expected
+        assert all(len(bodies) == 1 for bodies in reporter.by_sequence.values())
 
 
 def test_main__told_to_stop__ends_well(
