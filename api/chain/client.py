@@ -1,10 +1,10 @@
 """A chain as services see it: typed reads and signed transactions, over one or several nodes.
 
-A node that cannot be reached or does not answer in time is left for the next in the list; what a
-node or a contract answers, a refusal included, counts. A caller learns within about a second that
-no node can be reached, and waits in its own way. `check` looks at all of them: a node of another
-chain, or one that is more than `MAX_BLOCKS_BEHIND` behind the best, is not asked, and one that is
-back is.
+A node that cannot be reached, does not answer in time or answers what makes no sense is left for
+the next in the list; what a node or a contract answers, a refusal included, counts. A caller learns
+within about a second that no node can be reached, and waits in its own way. `check` looks at all of
+them: a node of another chain, or one that is more than `MAX_BLOCKS_BEHIND` behind the best, is not
+asked, and one that is back is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from api.chain.node import Node
+from api.chain.node import Node, Result, integer
 from api.chain.views import Block, Fees, Log, Receipt
 from api.domain.codec import parse_address, to_hex
 from api.domain.hashing import keccak256
@@ -83,28 +83,22 @@ class ChainClient:
         Raises NodeRefused if the chain has no such block.
         """
         tag = hex(which) if isinstance(which, int) else which
-        answer = await self.request("eth_getBlockByNumber", [tag, False])
-        if answer is None:
+        block = await self._read("eth_getBlockByNumber", [tag, False], _block)
+        if block is None:
             raise NodeRefused("eth_getBlockByNumber", -32001, f"no block {which}")
-        return Block(
-            _integer(answer["number"]),
-            _integer(answer["timestamp"]),
-            _bytes(answer["hash"]),
-            _bytes(answer["parentHash"]),
-            _integer(answer.get("baseFeePerGas", "0x0")),
-        )
+        return block
 
     async def code_at(self, address: Address) -> bytes:
         """The code at an address; empty if it is no contract."""
-        return _bytes(await self.request("eth_getCode", [address, "latest"]))
+        return await self._read("eth_getCode", [address, "latest"], _bytes)
 
     async def balance_of(self, address: Address) -> int:
         """What an account holds of the chain's own coin, in wei."""
-        return _integer(await self.request("eth_getBalance", [address, "latest"]))
+        return await self._read("eth_getBalance", [address, "latest"], integer)
 
     async def nonce_of(self, address: Address, at: str = "latest") -> int:
         """Transactions of an account: mined ones (`latest`), or with waiting ones (`pending`)."""
-        return _integer(await self.request("eth_getTransactionCount", [address, at]))
+        return await self._read("eth_getTransactionCount", [address, at], integer)
 
     async def call(
         self,
@@ -116,11 +110,11 @@ class ChainClient:
     ) -> bytes:
         """What a call would return. Raises ContractReverted with the contract's own error."""
         tag = hex(block) if isinstance(block, int) else block
-        return _bytes(await self.request("eth_call", [_call_fields(to, data, sender), tag]))
+        return await self._read("eth_call", [_call_fields(to, data, sender), tag], _bytes)
 
     async def estimate_gas(self, to: Address, data: bytes, *, sender: Address) -> int:
         """Gas that a transaction would take now. Raises ContractReverted if it would revert."""
-        return _integer(await self.request("eth_estimateGas", [_call_fields(to, data, sender)]))
+        return await self._read("eth_estimateGas", [_call_fields(to, data, sender)], integer)
 
     async def logs(
         self,
@@ -131,7 +125,7 @@ class ChainClient:
         to_block: int | str = "latest",
     ) -> list[Log]:
         """Events of the addresses whose topics match (None matches any), oldest first."""
-        answer = await self.request(
+        return await self._read(
             "eth_getLogs",
             [
                 {
@@ -141,13 +135,13 @@ class ChainClient:
                     "toBlock": hex(to_block) if isinstance(to_block, int) else to_block,
                 }
             ],
+            _logs,
         )
-        return [_log(entry) for entry in answer]
 
     async def fees(self) -> Fees:
         """What to offer now: the node's tip, and room for the base fee to double."""
         newest = await self.block()
-        tip = _integer(await self.request("eth_maxPriorityFeePerGas", []))
+        tip = await self._read("eth_maxPriorityFeePerGas", [], integer)
         return Fees(2 * newest.base_fee + tip, tip)
 
     # -- writing ----------------------------------------------------------------------------------
@@ -159,7 +153,7 @@ class ChainClient:
         too little to pay for gas): whether it was mined before is for `receipt` to say.
         """
         try:
-            return _bytes(await self.request("eth_sendRawTransaction", [to_hex(raw)]))
+            return await self._read("eth_sendRawTransaction", [to_hex(raw)], _bytes)
         except NodeRefused as refusal:
             if any(words in refusal.reason.lower() for words in _ALREADY_KNOWN):
                 return keccak256(raw)
@@ -167,25 +161,11 @@ class ChainClient:
 
     async def receipt(self, tx_hash: bytes) -> Receipt | None:
         """The receipt of a mined transaction; None while it is not mined."""
-        answer = await self.request("eth_getTransactionReceipt", [to_hex(tx_hash)])
-        if answer is None:
-            return None
-        created = answer.get("contractAddress")
-        return Receipt(
-            tx_hash,
-            _integer(answer["blockNumber"]),
-            _bytes(answer["blockHash"]),
-            _integer(answer["status"]) == 1,
-            _integer(answer["gasUsed"]),
-            _integer(answer["effectiveGasPrice"]),
-            _address(created) if created else None,
-            tuple(_log(entry) for entry in answer["logs"]),
-        )
+        return await self._read("eth_getTransactionReceipt", [to_hex(tx_hash)], _receipt)
 
     async def calldata(self, tx_hash: bytes) -> bytes | None:
         """What a transaction called its target with; None if the node does not hold it."""
-        answer = await self.request("eth_getTransactionByHash", ["0x" + tx_hash.hex()])
-        return None if answer is None else _bytes(answer["input"])
+        return await self._read("eth_getTransactionByHash", [to_hex(tx_hash)], _calldata)
 
     async def is_known(self, tx_hash: bytes) -> bool:
         """Whether the node holds the transaction, mined or waiting."""
@@ -199,10 +179,16 @@ class ChainClient:
         Repeating it with another node is safe: it reads, or hands in what was signed. Raises the
         errors of this module's callers; ContractReverted and NodeRefused are answers.
         """
+        return await self._read(method, parameters, lambda result: result)
+
+    async def _read(
+        self, method: str, parameters: Sequence[object], read: Callable[[Any], Result]
+    ) -> Result:
+        """What `read` makes of the result of a request."""
         failures: list[RackstreamError] = []
         for node in self._usable():
             try:
-                answer = await node.request(method, parameters)
+                answer = await node.request(method, parameters, read)
             except _FAILURES as failure:
                 node.failure = failure
                 failures.append(failure)
@@ -268,16 +254,44 @@ def _call_fields(to: Address, data: bytes, sender: Address | None) -> dict[str, 
     return fields
 
 
-def _integer(quantity: str) -> int:
-    return int(quantity, 16)
-
-
 def _bytes(data: str) -> bytes:
     return bytes.fromhex(data.removeprefix("0x"))
 
 
 def _address(text: str) -> Address:
     return parse_address(text, "address")
+
+
+def _block(answer: Any) -> Block | None:
+    if answer is None:
+        return None
+    return Block(
+        integer(answer["number"]),
+        integer(answer["timestamp"]),
+        _bytes(answer["hash"]),
+        _bytes(answer["parentHash"]),
+        integer(answer.get("baseFeePerGas", "0x0")),
+    )
+
+
+def _receipt(answer: Any) -> Receipt | None:
+    if answer is None:
+        return None
+    created = answer.get("contractAddress")
+    return Receipt(
+        _bytes(answer["transactionHash"]),
+        integer(answer["blockNumber"]),
+        _bytes(answer["blockHash"]),
+        integer(answer["status"]) == 1,
+        integer(answer["gasUsed"]),
+        integer(answer["effectiveGasPrice"]),
+        _address(created) if created else None,
+        tuple(_log(entry) for entry in answer["logs"]),
+    )
+
+
+def _calldata(answer: Any) -> bytes | None:
+    return None if answer is None else _bytes(answer["input"])
 
 
 def _topic(topic: bytes | Sequence[bytes] | None) -> str | list[str] | None:
@@ -288,14 +302,18 @@ def _topic(topic: bytes | Sequence[bytes] | None) -> str | list[str] | None:
     return [to_hex(choice) for choice in topic]
 
 
+def _logs(answer: Any) -> list[Log]:
+    return [_log(entry) for entry in answer]
+
+
 def _log(entry: dict[str, Any]) -> Log:
     return Log(
         _address(entry["address"]),
         tuple(_bytes(topic) for topic in entry["topics"]),
         _bytes(entry["data"]),
-        _integer(entry["blockNumber"]),
+        integer(entry["blockNumber"]),
         _bytes(entry["blockHash"]),
         _bytes(entry["transactionHash"]),
-        _integer(entry["logIndex"]),
+        integer(entry["logIndex"]),
         bool(entry.get("removed", False)),
     )

@@ -9,8 +9,8 @@ chain.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import aiohttp
 from web3 import AsyncHTTPProvider
@@ -20,6 +20,7 @@ from api.chain.abi import decode_revert
 from api.errors import (
     ChainTimeout,
     ChainUnavailable,
+    InvalidInput,
     NodeRefused,
     RackstreamError,
     WrongChain,
@@ -27,6 +28,8 @@ from api.errors import (
 )
 
 PAUSE_SECONDS = 0.2
+
+Result = TypeVar("Result")
 
 
 class Node:
@@ -60,26 +63,40 @@ class Node:
         Raises ChainUnavailable, ChainTimeout, WrongChain or NodeRefused.
         """
         self._is_chain_checked = False
-        return int(await self.request("eth_blockNumber", []), 16)
+        return await self.request("eth_blockNumber", [], integer)
 
-    async def request(self, method: str, parameters: Sequence[object]) -> Any:
-        """One JSON-RPC request. Raises the errors of `newest_block`, or ContractReverted."""
+    async def request(
+        self, method: str, parameters: Sequence[object], read: Callable[[Any], Result]
+    ) -> Result:
+        """What `read` makes of the result of one JSON-RPC request.
+
+        Raises the errors of `newest_block`, or ContractReverted. A result that `read` stumbles over
+        is as good as none: ChainUnavailable.
+        """
         if not self._is_chain_checked:
-            actual = int(_answer("eth_chainId", await self._send("eth_chainId", [])), 16)
+            actual = self._understood("eth_chainId", await self._send("eth_chainId", []), integer)
             if actual != self._chain_id:
                 raise WrongChain(actual, self._chain_id)
             self._is_chain_checked = True
-        return _answer(method, await self._send(method, parameters))
+        return self._understood(method, await self._send(method, parameters), read)
 
     async def close(self) -> None:
         """Close the connection. The node may not be asked afterwards."""
         await self._provider.disconnect()
 
-    async def _send(self, method: str, parameters: Sequence[object]) -> dict[str, Any]:
+    def _understood(self, method: str, response: Any, read: Callable[[Any], Result]) -> Result:
+        try:
+            return read(_answer(method, response))
+        except (AttributeError, KeyError, TypeError, ValueError, InvalidInput) as error:
+            self._is_chain_checked = False
+            raise ChainUnavailable(
+                self.url, f"its answer to {method} makes no sense: {error!r}"
+            ) from error
+
+    async def _send(self, method: str, parameters: Sequence[object]) -> Any:
         for attempt in range(1, self._attempts + 1):
             try:
-                response = await self._provider.make_request(RPCEndpoint(method), list(parameters))
-                return dict(response)
+                return await self._provider.make_request(RPCEndpoint(method), list(parameters))
             except TimeoutError as error:
                 # The node may have acted on it: only the caller knows whether once more is safe.
                 self._is_chain_checked = False
@@ -95,7 +112,12 @@ class Node:
         raise AssertionError("the last attempt returns or raises")
 
 
-def _answer(method: str, response: dict[str, Any]) -> Any:
+def integer(quantity: str) -> int:
+    """A quantity as nodes write it."""
+    return int(quantity, 16)
+
+
+def _answer(method: str, response: Any) -> Any:
     """The result of a response, or the error that it carries.
 
     Raises ContractReverted if a contract said no, NodeRefused for any other objection of the node.

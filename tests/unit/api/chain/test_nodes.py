@@ -13,6 +13,7 @@ from api.domain.hashing import keccak256
 from api.errors import ChainBehind, ChainUnavailable, ContractReverted, NodeRefused, WrongChain
 from api.types import LOCAL_CHAIN_ID, Address
 from tests.support.own_node import REFUSE_CODE, Node
+from tests.support.relay import Behaviour, Forward, Message, Relay
 
 REFUSE = Address("0x00000000000000000000000000000000000000F0")
 
@@ -149,3 +150,53 @@ async def test_check__first_has_caught_up__is_asked_again(
     node.rpc("anvil_mine", hex(99))
     await pair.client.check()
     assert await pair.asked() == 99
+
+
+NONSENSE = (
+    b"",
+    b"<html>502 Bad Gateway</html>",
+    b"null",
+    b"[]",
+    b"{}",
+    b'{"jsonrpc":"2.0","id":1}',
+    b'{"jsonrpc":"2.0","id":1,"result":{}}',
+    b'{"jsonrpc":"2.0","id":1,"result":"no block"}',
+    b'{"jsonrpc":"2.0","id":1,"result":{"number":null}}',
+    b'{"jsonrpc":"2.0","id":1,"error":"out of order"}',
+)
+
+
+@pytest.fixture
+async def relay(node: Node) -> AsyncIterator[Relay]:
+    relay = Relay(node.port)
+    await relay.start()
+    yield relay
+    await relay.close()
+
+
+def _saying(body: bytes) -> Behaviour:
+    async def say(request: Message, forward: Forward) -> Message:
+        return (await forward(request)).with_body(body)
+
+    return say
+
+
+@pytest.mark.parametrize("body", NONSENSE)
+async def test_request__first_answers_nonsense__second_is_asked(
+    relay: Relay, second: Node, body: bytes
+) -> None:
+    pair = Pair(relay.url, second.url)
+    await pair.client.connect()
+    relay.behaviour = _saying(body)
+    assert await pair.asked() == 3
+    assert isinstance(pair.client.nodes[0].failure, ChainUnavailable)
+    await pair.client.close()
+
+
+@pytest.mark.parametrize("body", NONSENSE)
+async def test_connect__only_nonsense__unavailable(relay: Relay, body: bytes) -> None:
+    relay.behaviour = _saying(body)
+    client = ChainClient(relay.url, chain_id=LOCAL_CHAIN_ID, timeout_seconds=1)
+    with pytest.raises(ChainUnavailable):
+        await client.connect()
+    await client.close()
