@@ -20,14 +20,17 @@ from api.errors import (
     GpuSetUnknown,
     KeyRefused,
     Malformed,
+    NodeRefused,
     Oversized,
     PortTaken,
     ProposalRefused,
     RackstreamError,
     SequenceReused,
     StoreUnavailable,
+    UndecodableAnswer,
     UnknownGpu,
     WrongAgent,
+    WrongChain,
 )
 from api.oracle import loops, problems
 from api.oracle.listening import listen
@@ -67,6 +70,32 @@ async def test_supervise__loop_crashes__started_again_and_counted(
     with pytest.raises(asyncio.CancelledError):
         await work
     assert b'rackstream_loop_crashes_total{loop="crashing"}' in metrics.render()
+
+
+async def test_supervise__node_misled_for_a_while__goes_on_and_is_no_crash(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loops, "_FIRST_PAUSE_SECONDS", 0.001)
+    passing: list[RackstreamError] = [
+        NodeRefused("eth_call", -32_000, "header not found"),
+        UndecodableAnswer("clusterCount()", b""),
+        WrongChain(1, LOCAL_CHAIN_ID),
+    ]
+    is_working = asyncio.Event()
+
+    async def misled() -> None:
+        if passing:
+            raise passing.pop()
+        is_working.set()
+        await asyncio.Event().wait()
+
+    metrics = Metrics()
+    work = asyncio.create_task(loops.supervise({"misled": misled}, metrics))
+    await asyncio.wait_for(is_working.wait(), timeout=5)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert b'rackstream_loop_crashes_total{loop="misled"} 0.0' in metrics.render()
 
 
 @pytest.mark.parametrize(
