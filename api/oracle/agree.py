@@ -224,25 +224,31 @@ class Proposer:
         self, snapshot: ChainSnapshot, epoch: Epoch, round_: int, clusters: frozenset[ClusterId]
     ) -> Proposal:
         others = self._others(snapshot)
+        told = await asyncio.gather(*(self._told(peer, clusters, epoch) for peer in others))
         parts: list[ClusterProposal] = []
         for cluster_id in sorted(clusters):
-            told = await asyncio.gather(*(self._told(peer, cluster_id, epoch) for peer in others))
-            for peer, ids in zip(others, told, strict=True):
+            for peer, held in zip(others, told, strict=True):
                 # What a peer names and cannot show, or what does not pass, is left out: that peer
                 # refuses to sign, or it was lying.
-                await self._collecting.fetch(ids, [peer])
+                await self._collecting.fetch(held.get(cluster_id, ()), [peer])
             own = await self._collecting.inventory(cluster_id, epoch)
             ids = tuple(sorted(record.id for record in own))
             evidence = await self._measuring.evidence(cluster_id, epoch, ids)
             parts.append(ClusterProposal(ids, evidence.report))
         return Proposal(snapshot.reporter_set_id, epoch, round_, tuple(parts))
 
-    async def _told(self, peer: Peer, cluster_id: ClusterId, epoch: Epoch) -> tuple[Digest, ...]:
+    async def _told(
+        self, peer: Peer, clusters: Iterable[ClusterId], epoch: Epoch
+    ) -> Mapping[ClusterId, tuple[Digest, ...]]:
+        """Which batches the peer holds. One that fails is asked no further: waiting for a silent
+        one once a cluster would outlast the round."""
+        told: dict[ClusterId, tuple[Digest, ...]] = {}
         try:
-            return await peer.batch_ids(cluster_id, epoch)
+            for cluster_id in sorted(clusters):
+                told[cluster_id] = await peer.batch_ids(cluster_id, epoch)
         except (Unavailable, InvalidInput) as error:
             _log.info("peer tells no batches", peer=peer.address, reason=error.message)
-            return ()
+        return told
 
     async def _ask(
         self, snapshot: ChainSnapshot, proposal: Proposal, own: Signature, needed: int
