@@ -122,7 +122,7 @@ async def _until_told_to_stop(sampler: Sampler, sender: Sender) -> None:
 
 def _clock(settings: AgentSettings) -> Clock:
     if settings.clock is ClockKind.CHAIN and settings.rpc_url is not None:
-        return ChainClock(settings.rpc_url)
+        return ChainClock(settings.rpc_url, settings.chain_id)
     return SystemClock()
 
 

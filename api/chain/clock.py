@@ -11,6 +11,7 @@ import http.client
 import json
 import threading
 import time
+from typing import Any
 from urllib.parse import urlsplit
 
 from api.errors import ChainUnavailable
@@ -21,21 +22,28 @@ CACHE_SECONDS = 0.075
 TIMEOUT_SECONDS = 1.0
 PAUSE_AFTER_FAILURE_SECONDS = 0.5
 
-_REQUEST = json.dumps(
-    {"jsonrpc": "2.0", "id": 1, "method": "eth_getBlockByNumber", "params": ["latest", False]}
-)
+
+def _body(method: str, *parameters: object) -> str:
+    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters})
+
+
+_CHAIN_ID = _body("eth_chainId")
+_NEWEST_BLOCK = _body("eth_getBlockByNumber", "latest", False)
 
 
 class ChainClock:
     """Time of the newest block of the node at `url`, read at most once in CACHE_SECONDS.
 
-    While the node is away the clock stands still: no block, no time. Only before its first reading,
-    when there is no time to give, is that an error (ChainUnavailable). It runs backwards only where
-    the chain itself was taken back to an earlier block.
+    While the node is away, or one of another chain is in its place, the clock stands still: no
+    block, no time. What was signed with a time cannot be taken back, so whoever answers on a new
+    connection is asked for its chain first. Only before the first reading, when there is no time to
+    give, is that an error (ChainUnavailable). The clock runs backwards only where the chain itself
+    was taken back to an earlier block.
     """
 
-    def __init__(self, url: str, *, cache_seconds: float = CACHE_SECONDS) -> None:
+    def __init__(self, url: str, chain_id: int, *, cache_seconds: float = CACHE_SECONDS) -> None:
         self.url = url
+        self._chain_id = chain_id
         self._cache_seconds = cache_seconds
         self._parts = urlsplit(url)
         self._connection: http.client.HTTPConnection | None = None
@@ -70,7 +78,7 @@ class ChainClock:
     def _newest_block_time(self) -> int:
         try:
             return self._ask()
-        except (ConnectionError, http.client.RemoteDisconnected):
+        except (ConnectionError, http.client.NotConnected):
             # A kept connection that the node closed in the meantime says nothing of the node.
             self._disconnect()
             return self._ask()
@@ -85,12 +93,21 @@ class ChainClock:
             self._connection = kind(
                 self._parts.hostname or "", self._parts.port, timeout=TIMEOUT_SECONDS
             )
+            # Else it would connect again by itself, and nobody would ask whose node it is now.
+            self._connection.auto_open = 0
+            self._connection.connect()
+            actual = int(self._result(_CHAIN_ID), 16)
+            if actual != self._chain_id:
+                raise ValueError(f"it serves chain {actual}, expected is {self._chain_id}")
+        return int(self._result(_NEWEST_BLOCK)["timestamp"], 16)
+
+    def _result(self, body: str) -> Any:
+        assert self._connection is not None
         path = self._parts.path or "/"
         if self._parts.query:
             path += "?" + self._parts.query
-        self._connection.request("POST", path, _REQUEST, {"Content-Type": "application/json"})
-        answer = json.loads(self._connection.getresponse().read())
-        return int(answer["result"]["timestamp"], 16)
+        self._connection.request("POST", path, body, {"Content-Type": "application/json"})
+        return json.loads(self._connection.getresponse().read())["result"]
 
     def _disconnect(self) -> None:
         if self._connection is not None:
