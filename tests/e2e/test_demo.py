@@ -12,6 +12,7 @@ import pytest
 
 from tests.e2e import odd_trace
 from tests.e2e.conftest import Command, Start, end_and_look
+from tests.support import seconds
 
 IDLE_WATTS, MAX_WATTS = 100, 700
 PRICE_USD6 = 2_350_000
@@ -30,9 +31,9 @@ def test_demo__odd_trace__agrees_with_a_count_second_by_second(
     assert demo.wait() == 0, demo.text()
 
     said = summary(demo)
-    hours = list(odd_trace.hours(IDLE_WATTS, MAX_WATTS))
+    hours = list(seconds.hours(odd_trace.containers(), IDLE_WATTS, MAX_WATTS))
     assert [
-        odd_trace.Hour(
+        seconds.Hour(
             one["contractedGpuSeconds"],
             one["availableGpuSeconds"],
             one["busyGpuSeconds"],

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import shutil
 import signal
+import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -39,7 +41,7 @@ from api.types import (
 from scripts._lib import cast
 from scripts._lib.anvil import Anvil, rpc
 from scripts._lib.cast import Account
-from scripts._lib.processes import Program, free_ports, service_environment
+from scripts._lib.processes import Program, service_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,6 +91,7 @@ class Stage:
     deployments: Path
     oracle: Address
     newest_time: int
+    gpu_sets: Mapping[ClusterId, GpuSet]
 
     @property
     def domain(self) -> Eip712Domain:
@@ -134,6 +137,17 @@ def epoch_batches(
         sequence = epoch - FIRST_EPOCH + 1
         batches.append(batch_of(stage, agent, sequence, samples, end_ms, cluster_id))
     return batches
+
+
+def standing_ports(count: int) -> list[int]:
+    """Ports that stay free while who listens there is away: no outgoing connection is given one."""
+    found: set[int] = set()
+    while len(found) < count:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                found.add(port)
+    return list(found)
 
 
 class ReporterProcess:
@@ -184,6 +198,12 @@ class ReporterProcess:
     def is_alive(self) -> bool:
         return self._program.is_alive()
 
+    @property
+    def status(self) -> int | None:
+        """With what it ended; None if it runs, or was told to end."""
+        process = self._program._process
+        return None if process is None else process.poll()
+
     def log(self) -> str:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
@@ -215,7 +235,7 @@ class World:
         """A world on a copy of the stage, with a chain and no reporter yet."""
         state = folder / "anvil.json"
         shutil.copyfile(stage.state, state)
-        (port,) = free_ports(1)
+        (port,) = standing_ports(1)
         anvil = Anvil(port, state, folder / "anvil.log", genesis_time=stage.newest_time)
         anvil.start()
         return cls(stage, anvil, folder, database_url)
@@ -232,7 +252,7 @@ class World:
         self, accounts: Sequence[Account] = cast.REPORTERS, urls: dict[Address, str] | None = None
     ) -> None:
         """As `add_reporters`, without starting them."""
-        ports = free_ports(len(accounts))
+        ports = standing_ports(len(accounts))
         peers = {
             account.address: f"http://127.0.0.1:{port}"
             for account, port in zip(accounts, ports, strict=True)
@@ -269,7 +289,7 @@ class World:
 
     async def give_manifests(self, reporters: Sequence[ReporterProcess] | None = None) -> None:
         for reporter in reporters or self.reporters:
-            for cluster_id, gpus in GPU_SETS.items():
+            for cluster_id, gpus in self.stage.gpu_sets.items():
                 answer = await self._http.put(
                     f"{reporter.url}/v1/clusters/{cluster_id}/gpus", content=gpus.to_manifest()
                 )
