@@ -19,6 +19,7 @@ from api.domain.eip712 import agent_domain, oracle_domain
 from api.domain.signing import Signer
 from api.errors import (
     BadSignature,
+    ChainError,
     ConfigurationError,
     DatabaseBusy,
     NotStarted,
@@ -245,7 +246,8 @@ class Reporter:
             while not self._is_started:
                 try:
                     await self._start()
-                except Unavailable as error:
+                except (Unavailable, ChainError) as error:
+                    # A node that is behind, or not yet what it will be, knows no contracts.
                     self._store_failure = (
                         error if isinstance(error, StoreUnavailable) else self._store_failure
                     )

@@ -14,6 +14,7 @@ import pytest
 from api.store.embedded import EmbeddedPostgres
 from scripts._lib import cast
 from scripts._lib.processes import free_ports
+from tests.support.relay import Forward, Message, Relay, honest
 from tests.support.reporting import ReporterProcess, Stage, World
 
 
@@ -68,6 +69,32 @@ async def test_main__started_before_its_chain__waits_for_it(
     assert (starting.status_code, starting.json()["code"]) == (503, "not-started")
     await asyncio.to_thread(world.anvil.start)
     await world.ready()
+
+
+async def test_main__started_before_a_node_that_knows_nothing__waits_for_it(
+    world: World, reporter: ReporterProcess
+) -> None:
+    async def ignorant(request: Message, forward: Forward) -> Message:
+        answer = await forward(request)
+        if b'"eth_call"' in request.body:
+            return answer.with_body(b'{"jsonrpc":"2.0","id":1,"result":"0x"}')
+        return answer
+
+    relay = Relay(world.anvil.port)
+    relay.behaviour = ignorant
+    await relay.start()
+    reporter.set(RACKSTREAM_RPC_URL=relay.url)
+    reporter.start()
+
+    async def has_decided() -> bool:
+        return "start waits" in reporter.log() or not reporter.is_alive
+
+    await world.until(has_decided, "the reporter has asked")
+    assert reporter.is_alive
+    assert "0 bytes are no answer of" in reporter.log()
+    relay.become(honest)
+    await world.ready()
+    await relay.close()
 
 
 async def test_main__first_of_two_nodes_dead__works_with_the_second(
