@@ -63,13 +63,13 @@ bench: $(READY) ## Measure speed (AREA=domain; all areas without it)
 	@$(BIN)/python -m pytest -q -s tests/bench/bench_$(or $(AREA),*).py $(ARGS)
 
 .PHONY: verify
-verify: $(READY) ## Search deeper than the tests do (KIND=fuzz, mutate, prove or chaos; MUTANTS=n or all)
+verify: $(READY) ## Search deeper than the tests do (KIND=fuzz, mutate, prove or chaos; MUTANTS=n or all, SEED=n)
 	@case "$(KIND)" in \
 	fuzz) FOUNDRY_FUZZ_RUNS=5000 FOUNDRY_INVARIANT_RUNS=400 FOUNDRY_INVARIANT_DEPTH=500 forge test --summary && \
 		HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -m property $(ARGS);; \
 	mutate) $(BIN)/python -m tests.mutation $(if $(MUTANTS),--mutants $(MUTANTS)) $(ARGS);; \
 	prove) $(BIN)/python -m tests.symbolic $(ARGS);; \
-	chaos) $(BIN)/python -m pytest -m chaos $(ARGS);; \
+	chaos) $(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(ARGS);; \
 	*) echo "verify: KIND is '$(KIND)'; fuzz, mutate, prove or chaos is needed" >&2; exit 2;; \
 	esac
 

@@ -1,0 +1,40 @@
+"""A short replay under every fault, and what makes a long one worth its time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.drawing import drawn
+from tests.chaos.faults import KINDS, Kill
+from tests.chaos.run import run
+from tests.chaos.schedule import FULL, SHORT
+
+SEED = 3
+
+
+@pytest.mark.chaos
+def test_run__short_replay__loses_nothing_and_counts_nothing_twice(tmp_path: Path) -> None:
+    report = run(SEED, SHORT, tmp_path, print)
+    assert report.wrong == ()
+    assert report.figures["epochs"] == SHORT.epochs
+    assert report.figures["loops crashed"] == 0
+    assert sum(one.fault == Kill.name for one in report.survived) == SHORT.kills
+    assert {one.fault for one in report.survived} == {kind.name for kind in KINDS}
+
+
+def test_drawn__same_seed__same_schedule() -> None:
+    assert list(drawn(11, FULL).lines()) == list(drawn(11, FULL).lines())
+    assert list(drawn(11, FULL).lines()) != list(drawn(12, FULL).lines())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_drawn__long_replay__every_fault_and_a_hundred_kills_of_every_kind(seed: int) -> None:
+    strikes = drawn(seed, FULL).strikes
+    killed = Counter(one.target.partition("-")[0] for one in strikes if one.fault == Kill.name)
+    assert killed.total() == 100
+    assert min(killed[kind] for kind in ("reporter", "agent", "anvil", "postgresql")) >= 15
+    struck = Counter(one.fault for one in strikes)
+    assert all(struck[kind.name] >= 8 for kind in KINDS)
