@@ -9,8 +9,9 @@ from ape.api import AccountAPI
 
 from tests.bench.gas.comparison import compare
 from tests.bench.gas.reasons import reason
-from tests.bench.gas.report import FOLDER, publish
+from tests.bench.gas.report import publish
 from tests.bench.gas.results import OPERATIONS, OURS, Results
+from tests.bench.tables import FOLDER
 from tests.support.scenario import Scenario
 
 

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from ape import chain
 from ape.api import AccountAPI
-from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 
 from scripts._lib.deployment import System
-from tests.support.node import Call, node_of_ape
+from tests.support.bulk import live_clusters
 from tests.support.oracle import Figures, Newsdesk, quorum_of, reporter_keys
-from tests.support.scenario import (
-    EPOCH_SECONDS,
-    SHARE,
-    current_epoch,
-    default_spec,
-    travel_to,
-    travel_to_epoch,
-)
+from tests.support.scenario import default_spec, travel_to_epoch
 
 REPORTERS = 7
 SIZES = (1, 10, 100)
@@ -42,7 +32,7 @@ def measure(
     desk = Newsdesk(system.oracle, keys, transmitter)
     assert len(desk.quorum) == quorum_of(REPORTERS) == 5
 
-    clusters = _live_clusters(system, registrar, issuer, max(SIZES))
+    clusters = live_clusters(system, registrar, issuer, [default_spec()] * max(SIZES))
     epoch = int(system.registry.epochRange(clusters[-1]).firstEpoch)
     travel_to_epoch(epoch + len(SIZES) + 1)
     desk.post(desk.report(epoch, *_hour(clusters)))
@@ -70,36 +60,3 @@ def _hour(clusters: list[int]) -> list[Figures]:
         )
         for cluster_id in clusters
     ]
-
-
-def _live_clusters(
-    system: System, registrar: AccountAPI, issuer: AccountAPI, count: int
-) -> list[int]:
-    """`count` Live clusters with one first epoch. Reports look at no share: a stand-in does."""
-    registry = system.registry
-    travel_to((current_epoch() + 1) * EPOCH_SECONDS)
-    spec = tuple(default_spec().values())
-    first = int(registry.clusterCount()) + 1
-    ids = list(range(first, first + count))
-    with node_of_ape() as node:
-        for cluster_id in ids:
-            share = _stand_in_share(cluster_id)
-            for sender, function, *arguments in (
-                (registrar, "registerCluster", str(issuer.address), SHARE, spec),
-                (registrar, "registerShare", cluster_id, share),
-                (registrar, "openFunding", cluster_id),
-                (issuer, "goLive", cluster_id),
-            ):
-                call = Call(registry, function, tuple(arguments))
-                assert node.send(None, str(sender.address), call)
-    assert len({registry.epochRange(cluster_id).firstEpoch for cluster_id in ids}) == 1
-    return ids
-
-
-def _stand_in_share(cluster_id: int) -> str:
-    """An account that answers `cluster_id` to whatever it is asked, its cluster and its supply."""
-    address = to_checksum_address(keccak(text=f"stand-in share {cluster_id}")[12:])
-    push4, push0, mstore, push1, return_ = "63", "5f", "52", "60", "f3"
-    code = f"{push4}{cluster_id:08x}{push0}{mstore}{push1}20{push0}{return_}"
-    chain.provider.set_code(address, bytes.fromhex(code))
-    return address

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from api.chain import deployments
@@ -17,8 +17,26 @@ from scripts._lib.processes import free_ports
 from tests.support.reporting import GENESIS, Stage
 from tests.support.scenario import SHARE, Scenario
 
+OpenClusters = Callable[[Scenario, Mapping[ClusterId, GpuSet]], None]
 
-def make_stage(folder: Path, gpu_sets: Mapping[ClusterId, GpuSet]) -> Stage:
+
+def open_in_turn(scenario: Scenario, gpu_sets: Mapping[ClusterId, GpuSet]) -> None:
+    """Take a cluster live for each GPU set, one after the other."""
+    from ape import accounts
+
+    for cluster_id, gpus in gpu_sets.items():
+        made, _ = scenario.live_cluster(
+            [accounts.test_accounts[10]],
+            [1_000 * SHARE],
+            gpuSetRoot=gpus.root,
+            gpuCount=len(gpus),
+        )
+        assert made == cluster_id
+
+
+def make_stage(
+    folder: Path, gpu_sets: Mapping[ClusterId, GpuSet], open_clusters: OpenClusters = open_in_turn
+) -> Stage:
     """In `folder`: the clusters of these GPU sets live, numbered from 1, four reporters named."""
     from ape import accounts
 
@@ -31,11 +49,7 @@ def make_stage(folder: Path, gpu_sets: Mapping[ClusterId, GpuSet]) -> Stage:
             deployer, admin, issuer = actors[0], actors[1], actors[7]
             system = deploy_system(deployer, RoleHolders.all_to(admin.address))
             scenario = Scenario(system, deployer, admin, admin, issuer, actors[8], actors[9])
-            for cluster_id, gpus in gpu_sets.items():
-                made, _ = scenario.live_cluster(
-                    [actors[10]], [1_000 * SHARE], gpuSetRoot=gpus.root, gpuCount=len(gpus)
-                )
-                assert made == cluster_id
+            open_clusters(scenario, gpu_sets)
             operators = [reporters.account_of(reporter) for reporter in cast.REPORTERS]
             reporters.set_up(system, operators, deployer, admin)
             oracle = Address(str(system.oracle.address))

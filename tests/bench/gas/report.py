@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from rich.console import Console
-from rich.table import Table as RichTable
 
 from tests.bench.gas.opcodes import Spent
-from tests.bench.gas.packages import ROOT
 from tests.bench.gas.reasons import reason
 from tests.bench.gas.results import COMPOSED, OPERATIONS, Results, Row
+from tests.bench.tables import FOLDER, WIDTH, Table, aims
 
-FOLDER = ROOT / "out" / "bench"
 HEADINGS = {
     "transfer": "transfer",
     "transfer_delegated": "both delegated",
@@ -24,32 +21,6 @@ HEADINGS = {
 }
 KINDS = [each.name.replace("_", " ") for each in fields(Spent)]
 NOBODY_SAID = "nobody has written why yet: it belongs into tests/bench/gas/reasons.py"
-WIDTH = 190
-
-
-@dataclass(frozen=True)
-class Table:
-    title: str
-    headings: Sequence[str]
-    lines: Sequence[Sequence[str]]
-
-    def markdown(self) -> str:
-        """With numbers to the right."""
-        rule = ["---" if _is_wordy(self.lines, n) else "--:" for n in range(len(self.headings))]
-        rows = ["| " + " | ".join(line) + " |" for line in (self.headings, rule, *self.lines)]
-        return f"**{self.title}**\n\n" + "\n".join(rows)
-
-    def rich(self) -> RichTable:
-        table = RichTable(title=self.title, title_justify="left", title_style="bold")
-        for n, heading in enumerate(self.headings):
-            table.add_column(heading, justify="left" if _is_wordy(self.lines, n) else "right")
-        for line in self.lines:
-            table.add_row(*line)
-        return table
-
-
-def _is_wordy(lines: Sequence[Sequence[str]], column: int) -> bool:
-    return any(len(line[column]) > 3 and line[column][0].isalpha() for line in lines)
 
 
 def operations(results: Results) -> Table:
@@ -151,14 +122,6 @@ def uses(results: Results) -> list[str]:
     return [f"{row.title}: {row.use}." for row in results.rows]
 
 
-def aims(results: Results) -> Table:
-    return Table(
-        "Aims",
-        ["aim", "", "found"],
-        [[aim.words, "met" if aim.is_met else "NOT MET", aim.found] for aim in results.aims()],
-    )
-
-
 def publish(results: Results) -> None:
     """Print the tables; write `out/bench/gas.json` and `out/bench/gas.md`."""
     console = Console(width=WIDTH)
@@ -172,7 +135,7 @@ def publish(results: Results) -> None:
         console.print(f"[bold]{title}[/bold]")
         for line in lines:
             console.print(f"- {line}", highlight=False, markup=False)
-    console.print(aims(results).rich())
+    console.print(aims(results.aims()).rich())
     FOLDER.mkdir(parents=True, exist_ok=True)
     text = json.dumps(results.as_json(), indent=2) + "\n"
     (FOLDER / "gas.json").write_text(text, encoding="ascii")
@@ -186,6 +149,6 @@ def _markdown(results: Results) -> str:
         "\n".join(f"- {line}" for line in uses(results)),
         "**Where a peer is cheaper**\n\n" + "\n".join(f"- {line}" for line in cheaper(results)),
         spending_beside_cheaper(results).markdown(),
-        aims(results).markdown(),
+        aims(results.aims()).markdown(),
     ]
     return "\n\n".join(parts) + "\n"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.bench.gas.measure import Measured, Work
+from tests.bench.tables import Aim
 
 OURS = "rackstream"
 OPERATIONS = ("transfer", "transfer_delegated", "funding", "claim", "issue_100")
@@ -33,13 +34,6 @@ class Row:
             if work.holders == holders:
                 return work.gas_a_day
         return self.works[-1].at(holders, self.serves_each)
-
-
-@dataclass(frozen=True)
-class Aim:
-    words: str
-    is_met: bool
-    found: str
 
 
 @dataclass(frozen=True)
