@@ -75,6 +75,8 @@ def create_app(reporter: Reporter, on_failure: Callable[[BaseException], None]) 
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        # A path is right or not found: nobody is sent to where the Host header of a request says.
+        redirect_slashes=False,
     )
     app.state.reporter = reporter
     for router in (clusters, agents, peers, operations):

@@ -408,6 +408,8 @@ async def test_get_metrics__not_allowed__refused(
         ("/v1/peer/batches/0x" + "00" * 32, "not-found"),
         ("/v1/peer/proposals/0x" + "00" * 32, "not-found"),
         ("/v1/nothing", "not-found"),
+        ("/v1/clusters/", "not-found"),
+        ("/v1/peer/proposals/", "not-found"),
     ],
 )
 async def test_get__not_there__problem_document(known: World, path: str, code: str) -> None:

@@ -290,13 +290,20 @@ class World:
     async def give_manifests(self, reporters: Sequence[ReporterProcess] | None = None) -> None:
         for reporter in reporters or self.reporters:
             for cluster_id, gpus in self.stage.gpu_sets.items():
-                answer = await self._http.put(
-                    f"{reporter.url}/v1/clusters/{cluster_id}/gpus", content=gpus.to_manifest()
-                )
+                answer = await self.put_gpus(reporter, cluster_id, gpus.to_manifest())
                 assert answer.status_code == httpx.codes.OK, answer.text
 
     async def post(self, reporter: ReporterProcess, body: bytes) -> httpx.Response:
         return await self._http.post(reporter.url + "/v1/samples", content=body)
+
+    async def propose(self, reporter: ReporterProcess, body: bytes) -> httpx.Response:
+        return await self._http.post(reporter.url + "/v1/peer/proposals", content=body)
+
+    async def put_gpus(
+        self, reporter: ReporterProcess, cluster_id: ClusterId, manifest: str | bytes
+    ) -> httpx.Response:
+        url = f"{reporter.url}/v1/clusters/{cluster_id}/gpus"
+        return await self._http.put(url, content=manifest)
 
     async def get(self, reporter: ReporterProcess, path: str, **parameters: Any) -> httpx.Response:
         """The answer; 599 if there was none."""

@@ -2,10 +2,15 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from api.agent.sources.dcgm import DcgmMeter, parse_exposition
 from api.agent.sources.live import Reading
 from api.errors import SourceUnavailable
+from api.types import BPS, UINT16_MAX, UINT64_MAX
+from tests.support.mangled import mangled_text
+from tests.support.search import searched
 
 # As dcgm-exporter 3.3 answers with its default counters on a node with two H100, abridged.
 TEXT = """\
@@ -100,6 +105,69 @@ def test_parse_exposition__instances_of_one_gpu__are_their_mean() -> None:
 def test_parse_exposition__no_prometheus_text__is_unavailable(text: str) -> None:
     with pytest.raises(SourceUnavailable):
         parse_exposition(text)
+
+
+METRICS = (
+    "DCGM_FI_DEV_GPU_UTIL",
+    "DCGM_FI_PROF_GR_ENGINE_ACTIVE",
+    "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION",
+    "DCGM_FI_DEV_POWER_USAGE",
+    "DCGM_FI_DEV_XID_ERRORS",
+)
+_NUMBERS = st.sampled_from(
+    [
+        "0",
+        "-0",
+        "1",
+        "97.5",
+        "1e400",
+        "-1e-400",
+        "2e19",
+        "1_0",
+        "0x1",
+        "NaN",
+        "-Inf",
+        "",
+        "1 -1",
+        "é",
+    ]
+)
+
+
+@st.composite
+def expositions(draw: st.DrawFn) -> str:
+    """Lines as an exporter could write them, with any number and any label's value."""
+    lines = []
+    for _ in range(draw(st.integers(0, 6))):
+        metric = draw(st.sampled_from([*METRICS, "up"]))
+        uuid = draw(st.sampled_from([FIRST, SECOND, "", r"\"", "\\"]) | st.text(max_size=8))
+        lines.append(f'{metric}{{gpu="0",UUID="{uuid}"}} {draw(_NUMBERS)}')
+        if draw(st.booleans()):
+            kind = draw(st.sampled_from(["gauge", "counter", "histogram", "summary", "x", ""]))
+            lines.append(f"# TYPE {metric} {kind}")
+    return "\n".join(lines) + draw(st.sampled_from(["\n", ""]))
+
+
+@pytest.mark.property
+@searched(300)
+@given(
+    mangled_text(TEXT.encode()).map(lambda text: text.decode(errors="replace"))
+    | expositions()
+    | st.text(max_size=200)
+)
+def test_parse_exposition__any_text__gives_possible_readings_or_is_unavailable(text: str) -> None:
+    try:
+        readings = parse_exposition(text)
+    except SourceUnavailable:
+        return
+    assert readings.gpus
+    assert len({gpu.uuid for gpu in readings.gpus}) == len(readings.gpus)
+    for gpu in readings.gpus:
+        assert gpu.uuid
+        assert 0 <= gpu.busy_bps <= BPS
+        assert 0 <= gpu.xid <= UINT16_MAX
+        assert gpu.energy_mj is None or 0 <= gpu.energy_mj <= UINT64_MAX
+        assert gpu.power_mw is None or gpu.power_mw >= 0
 
 
 def meter_with(answer: httpx.Response | Exception) -> DcgmMeter:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -39,6 +40,7 @@ from api.errors import (
     Oversized,
 )
 from api.types import UINT64_MAX, ZERO_DIGEST, ClusterId, EnergySource, GpuId
+from tests.support.mangled import mangled_json
 from tests.support.search import searched
 
 SIGNER = Signer(b"\x05" * 32)
@@ -143,6 +145,23 @@ def test_parse_batch__what_to_json_wrote__is_the_same_batch(batch: SampleBatch) 
     parsed = parse_batch(written.to_json())
     assert parsed == written
     assert parsed.verify(DOMAIN) == batch.digest(DOMAIN)
+
+
+WRITTEN = json.loads(signed(SAMPLE, SAMPLE._replace(at_ms=2_000, xid=79)).to_json())
+
+
+@pytest.mark.property
+@searched(300)
+@given(mangled_json(WRITTEN))
+def test_parse_batch__any_bytes__are_a_batch_or_refused(body: bytes) -> None:
+    try:
+        parsed = parse_batch(body)
+    except InvalidInput:
+        return
+    # Whatever it took, it took for something that can be written and signed for.
+    assert parse_batch(parsed.to_json()) == parsed
+    with suppress(BadSignature):
+        parsed.verify(DOMAIN)
 
 
 @pytest.mark.property

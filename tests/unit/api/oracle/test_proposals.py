@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
 
 from api.domain.eip712 import oracle_domain
 from api.domain.figures import ClusterFigures
 from api.domain.reports import ClusterReport
 from api.domain.signing import Signer
-from api.errors import Incoherent, InvalidInput, Malformed, OutOfRange, Oversized
+from api.errors import BadSignature, Incoherent, InvalidInput, Malformed, OutOfRange, Oversized
 from api.oracle.proposals import (
     MAX_PROPOSAL_BYTES,
     ClusterProposal,
@@ -22,6 +24,8 @@ from api.oracle.proposals import (
 )
 from api.oracle.rounds import proposer_of, round_at
 from api.types import Address, ClusterId, Digest, Epoch
+from tests.support.mangled import mangled_json
+from tests.support.search import searched
 
 SIGNER = Signer(b"\x05" * 32)
 ORACLE = Address("0x2222222222222222222222222222222222222222")
@@ -102,6 +106,23 @@ def test_parse_proposal__no_object__malformed(body: bytes) -> None:
 def test_parse_proposal__too_long__oversized() -> None:
     with pytest.raises(Oversized):
         parse_proposal(b" " * (MAX_PROPOSAL_BYTES + 1))
+
+
+@pytest.mark.property
+@searched(300)
+@given(mangled_json(json.loads(BODY)))
+def test_parse_proposal__any_bytes__are_a_proposal_or_refused(body: bytes) -> None:
+    try:
+        signed = parse_proposal(body)
+    except InvalidInput:
+        return
+    proposal = signed.proposal
+    assert (
+        restore(proposal.reporter_set_id, proposal.epoch, proposal.round, proposal.content)
+        == proposal
+    )
+    with suppress(BadSignature):
+        signed.proposer(DOMAIN)
 
 
 REPORTERS = tuple(Address(f"0x{number:040x}") for number in range(4))
