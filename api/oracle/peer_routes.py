@@ -15,7 +15,15 @@ from api.types import UINT32_MAX, ClusterId, Epoch
 
 peers = APIRouter(prefix="/v1/peer", tags=["peers"])
 
-HashPath = Annotated[str, Path(description="0x and 64 hex digits.", examples=["0x" + "5d" * 32])]
+HashPath = Annotated[
+    str,
+    Path(
+        description="0x and 64 hex digits.",
+        examples=["0x" + "5d" * 32],
+        # Said here, checked by `parse_digest`: what is no hash is malformed, as everywhere else.
+        json_schema_extra={"pattern": "^0x[0-9a-fA-F]{64}$"},
+    ),
+]
 
 
 @peers.get(
