@@ -71,7 +71,7 @@ class Results:
 def epochs(results: Results) -> Table:
     return Table(
         f"Seconds from an epoch's end, {CLUSTERS} clusters of {GPUS} GPUs, {BATCHES} batches each",
-        ["epoch", "closing batches taken", "of which agreeing took", "report mined"],
+        ["epoch", "closing batches taken", "the proposer took", "report mined"],
         [
             [
                 str(latency.epoch),
