@@ -13,10 +13,11 @@ import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.domain.eip712 import oracle_domain
 from api.domain.epochs import epoch_end, epoch_start
 from api.domain.figures import ClusterFigures
 from api.domain.reports import ClusterReport
-from api.oracle.proposals import ClusterProposal, Proposal, reporter_domain
+from api.oracle.proposals import ClusterProposal, Proposal
 from api.oracle.witness import REASONS
 from api.store.embedded import EmbeddedPostgres
 from api.types import LOCAL_CHAIN_ID, UINT32_MAX, ClusterId, Digest, Epoch
@@ -73,8 +74,9 @@ def check(answer: httpx.Response) -> None:
 
 def signed(stage: Stage, proposal: Proposal) -> bytes:
     """The body that the first epoch's proposer would send."""
-    domain = reporter_domain(LOCAL_CHAIN_ID, stage.oracle)
-    return proposal.signed_json(cast.REPORTERS[proposer(FIRST_EPOCH)].signer, domain)
+    domain = oracle_domain(LOCAL_CHAIN_ID, stage.oracle)
+    signer = cast.REPORTERS[proposer(FIRST_EPOCH)].signer
+    return proposal.signed_json(signer.sign(proposal.report.digest(domain)))
 
 
 digests = st.sampled_from([bytes(32), b"\xff" * 32]).map(Digest) | st.binary(
