@@ -10,6 +10,7 @@ import {IClusterRegistry} from "../registry/interfaces/IClusterRegistry.sol";
 import {ClusterFigures} from "../types/ClusterFigures.sol";
 import {ClusterId} from "../types/ClusterId.sol";
 import {MeterReading, PackedReading} from "../types/MeterReading.sol";
+import {Sample} from "../types/Sample.sol";
 import {IMetricsOracle, ReportHeader, ReportRecord} from "./interfaces/IMetricsOracle.sol";
 import {PendingQueue, PendingQueues} from "./PendingQueue.sol";
 import {Quorum} from "./Quorum.sol";
@@ -232,12 +233,25 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
         ClusterFigures figures,
         bytes32 sampleRoot,
         bytes32[] calldata proof
-    ) external view returns (bool) {
+    ) public view returns (bool) {
         // No report is of epoch 0, which an empty record shows.
         if (epoch == 0 || _record(root).epoch != epoch) return false;
         bytes32 leaf =
             keccak256(bytes.concat(keccak256(abi.encode(figures.clusterId(), epoch, figures, sampleRoot))));
         return MerkleProof.verifyCalldata(proof, root, leaf);
+    }
+
+    /// @inheritdoc IMetricsOracle
+    function verifySample(
+        bytes32 root,
+        uint32 epoch,
+        ClusterFigures figures,
+        bytes32[] calldata proof,
+        Sample calldata sample,
+        bytes32[] calldata sampleProof
+    ) external view returns (bool) {
+        bytes32 sampleRoot = MerkleProof.processProofCalldata(sampleProof, sample.leaf());
+        return verifyFigures(root, epoch, figures, sampleRoot, proof);
     }
 
     /// @inheritdoc IMetricsOracle

@@ -6,11 +6,19 @@ from ape.api import AccountAPI
 
 from scripts._lib.deployment import System
 from tests.support.bulk import live_clusters
-from tests.support.oracle import Figures, Newsdesk, quorum_of, reporter_keys
+from tests.support.oracle import (
+    Figures,
+    Newsdesk,
+    Sampled,
+    quorum_of,
+    reporter_keys,
+    samples_of,
+)
 from tests.support.scenario import default_spec, travel_to_epoch
 
 REPORTERS = 7
 SIZES = (1, 10, 100)
+SAMPLES = 4_096
 
 LIMITS = {"report_1": 90_000, "report_100": 900_000}
 """What the operations may cost at most."""
@@ -25,7 +33,8 @@ def measure(
 ) -> dict[str, int]:
     """`report_N`: a report of N clusters of 1,024 GPUs that have been reported before.
 
-    Seven reporters, of whom the five of a quorum sign; no dispute window.
+    Seven reporters, of whom the five of a quorum sign; no dispute window. `verify_sample`: the
+    proof of one of 4,096 samples, an hour of 68 GPUs by the minute, behind one of 100 clusters.
     """
     keys = tuple(reporter_keys(REPORTERS))
     system.oracle.setReporters([key.address for key in keys], sender=oracle_admin)
@@ -44,6 +53,29 @@ def measure(
         receipt = desk.post(desk.report(epoch, *_hour(clusters[:size])))
         assert len(desk.events(receipt, "FiguresFinal")) == size
         gas[f"report_{size}"] = int(receipt.gas_used)
+    epoch += 1
+    plain = desk.report(epoch, *_hour(clusters))
+    report = Sampled(
+        plain.chain_id,
+        plain.oracle,
+        plain.set_id,
+        epoch,
+        plain.figures,
+        samples=samples_of(SAMPLES),
+    )
+    travel_to_epoch(epoch + 1)
+    desk.post(report)
+    last = len(report.figures) - 1
+    receipt = system.oracle.verifySample.transact(
+        report.root,
+        epoch,
+        report.words[last],
+        report.proof(last),
+        report.samples[0],
+        report.sample_proof(0),
+        sender=transmitter,
+    )
+    gas["verify_sample"] = int(receipt.gas_used)
     return dict(sorted(gas.items(), key=lambda item: item[1]))
 
 

@@ -128,6 +128,15 @@ async def test_get_report__counted__proves_itself_to_the_contract(world: World) 
             sample_leaf(sample),
             [parse_digest(node, "proof") for node in proven["proof"]],
         )
+        assert await world.oracle.read(
+            "verifySample",
+            posted["root"],
+            epoch,
+            int(report["packedFigures"]),
+            [bytes.fromhex(node[2:]) for node in report["proof"]],
+            tuple(sample),
+            [bytes.fromhex(node[2:]) for node in proven["proof"]],
+        )
 
 
 async def test_get_metrics__one_epoch__adds_up_to_what_was_counted(world: World) -> None:

@@ -221,6 +221,37 @@ class Report:
         return self.header, self.words, signatures
 
 
+@dataclass(frozen=True)
+class Sampled(Report):
+    """A report with samples behind its last cluster: (gpuId, atMs, busyBps, billableBps, energyMj,
+    xid) each.
+    """
+
+    samples: tuple[tuple[bytes, int, int, int, int, int], ...] = ()
+
+    def sample_root(self, index: int) -> bytes:
+        if index < len(self.figures) - 1:
+            return super().sample_root(index)
+        return merkle([sample_leaf(sample) for sample in self.samples])[0]
+
+    def sample_proof(self, number: int) -> list[bytes]:
+        return merkle([sample_leaf(sample) for sample in self.samples])[1][number]
+
+
+def sample_leaf(sample: tuple[bytes, int, int, int, int, int]) -> bytes:
+    """As contracts/types/Sample.sol."""
+    types = ["bytes32", "uint64", "uint16", "uint16", "uint64", "uint16"]
+    return keccak(keccak(encode(types, sample)))
+
+
+def samples_of(count: int) -> tuple[tuple[bytes, int, int, int, int, int], ...]:
+    """So many samples, no two alike."""
+    return tuple(
+        (keccak(text=f"GPU {number}"), 1_700_000_000_000 + number, 9_000, 8_000, 10**9 + number, 0)
+        for number in range(count)
+    )
+
+
 def end_of(epoch: int) -> int:
     """The first second after `epoch`."""
     return (epoch + 1) * EPOCH_SECONDS

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {ClusterFigures} from "../../types/ClusterFigures.sol";
 import {ClusterId} from "../../types/ClusterId.sol";
 import {MeterReading, PackedReading} from "../../types/MeterReading.sol";
+import {Sample} from "../../types/Sample.sol";
 
 /// @notice What is remembered of a report for ever, by its root. One slot.
 /// @param epoch The epoch it measures.
@@ -144,6 +145,18 @@ interface IMetricsOracle {
         ClusterFigures figures,
         bytes32 sampleRoot,
         bytes32[] calldata proof
+    ) external view returns (bool);
+
+    /// @notice Whether a report with `root` binds these figures to a set of samples with this one in it.
+    /// @param proof From the figures' leaf to `root`, as for `verifyFigures`.
+    /// @param sampleProof From the sample's leaf to the root of the cluster's samples of the epoch.
+    function verifySample(
+        bytes32 root,
+        uint32 epoch,
+        ClusterFigures figures,
+        bytes32[] calldata proof,
+        Sample calldata sample,
+        bytes32[] calldata sampleProof
     ) external view returns (bool);
 
     /// @notice The EIP-712 digest that a reporter signs.

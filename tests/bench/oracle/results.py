@@ -30,7 +30,11 @@ class GasAim:
     most: int
 
 
-GAS_AIMS = (GasAim("a report of 100 clusters by 5 of 7, a cluster", "report_100", 100, 9_000),)
+GAS_AIMS = (
+    GasAim("a report of 100 clusters by 5 of 7, a cluster", "report_100", 100, 9_000),
+    GasAim("proof of one of 4,096 samples", "verify_sample", 1, 40_000),
+    GasAim("proof of an equivocation over 100 clusters", "prove_equivocation_100", 1, 200_000),
+)
 
 
 @dataclass(frozen=True)
