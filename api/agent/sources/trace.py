@@ -72,7 +72,12 @@ class TraceSource:
             # Silence is declared in one piece, however long: after a trace's end it can be years.
             self._through_ms = now_ms
             return Collected([], now_ms)
-        through_ms = min(now_ms, (following // EPOCH_MS + 1) * EPOCH_MS)
+        end_ms = following // EPOCH_MS * EPOCH_MS
+        if end_ms <= self._through_ms:
+            end_ms += EPOCH_MS
+        # An epoch that ends in silence is declared complete by itself: what follows may be too far
+        # ahead for reporters whose clocks are behind, and they wait for this.
+        through_ms = min(now_ms, end_ms)
         samples = self._replay.between(self._through_ms, through_ms)
         self._through_ms = through_ms
         return Collected(samples, through_ms)

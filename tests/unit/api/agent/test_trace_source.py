@@ -115,3 +115,21 @@ async def test_collect__started_again__goes_on_where_it_was(tmp_path: Path) -> N
     again = source_of(tmp_path, after_ms=before.through_ms)
     assert await again.collect(HOUR_MS) == later
     await again.close()
+
+
+async def test_collect__clock_jumps_over_an_epochs_end__declares_the_end_first(
+    tmp_path: Path,
+) -> None:
+    source = source_of(tmp_path)
+    # Behind the last sample of the epoch, ten seconds before its end.
+    await source.collect(HOUR_MS - 10_000)
+    first = await source.collect(HOUR_MS + 290_000)
+    assert first is not None
+    assert first.through_ms == HOUR_MS
+    then = await source.collect(HOUR_MS + 290_000)
+    assert then is not None
+    assert then.through_ms == HOUR_MS + 290_000
+    assert {sample.at_ms for sample in first.samples} == {HOUR_MS}
+    assert {sample.at_ms for sample in then.samples} == {
+        HOUR_MS + minute * 60_000 for minute in range(1, 5)
+    }
