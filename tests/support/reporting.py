@@ -394,9 +394,15 @@ class World:
             await asyncio.sleep(0.03)
 
     def last_words(self, lines: int = 8) -> str:
-        return "\n".join(
-            f"--- {one.account.name}\n" + "\n".join(one.log().splitlines()[-lines:])
+        """Of each reporter, without the requests that it answered."""
+        said = {
+            one.account.name: [
+                line for line in one.log().splitlines() if '"event": "request"' not in line
+            ]
             for one in self.reporters
+        }
+        return "\n".join(
+            "\n".join([f"--- {name}", *of_one[-lines:]]) for name, of_one in said.items()
         )
 
     async def close(self) -> None:
