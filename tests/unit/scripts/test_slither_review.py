@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from scripts._lib.slither_review import EXPLAINED, Finding, explained, findings, problems
+from scripts._lib.slither_review import (
+    EXPLAINED,
+    Finding,
+    explained,
+    findings,
+    problems,
+    unneeded,
+)
 
 KNOWN = Finding("reentrancy-no-eth", "Waterfall._stream", "Medium", "Reentrancy in …")
 LISTED = """
@@ -64,9 +71,10 @@ def test_problems__unexplained__named_with_slithers_words() -> None:
     assert KNOWN.text in problem
 
 
-def test_problems__explained_and_gone__named() -> None:
-    (problem,) = problems([], explained(LISTED))
-    assert "Waterfall._stream, which slither does not find" in problem
+def test_unneeded__explained_and_not_found__named() -> None:
+    assert problems([], explained(LISTED)) == []
+    assert "reentrancy-no-eth in Waterfall._stream" in unneeded([], explained(LISTED))
+    assert unneeded([KNOWN], explained(LISTED)) == []
 
 
 def test_explained__without_a_reason__refused() -> None:
