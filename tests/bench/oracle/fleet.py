@@ -20,8 +20,10 @@ class Fleet:
 
     def __init__(self, reporters: Sequence[ReporterProcess]) -> None:
         self._urls = [reporter.url + "/v1/samples" for reporter in reporters]
-        # As many agents, as many connections.
-        self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        # As many agents, as many connections; reporters close those that are idle for 5 s.
+        self._http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=2)
+        )
 
     async def send(self, batches: Sequence[SignedBatch]) -> None:
         """Hand them all to all reporters at once; done when every reporter has taken every one."""
