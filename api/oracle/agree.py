@@ -12,8 +12,9 @@ reporter acts by itself on what the chain and its own store say, again and again
 4. What it proposed or signed in this round before (it may have been restarted) it proposes again.
 5. In a later round it first asks the others what they have signed. If some report has a quorum of
    signatures already, its proposer died between the quorum and the transaction: that is completed.
-6. Otherwise it asks every peer which batches it holds for the epoch, gets those that it lacks,
-   checks them like any submission, and computes figures and sample root from the union.
+6. Otherwise it asks every peer which batches it holds for the epoch, of all clusters at once, gets
+   those that it lacks, checks them like any submission, and computes figures and sample root from
+   the union.
 7. It signs (the signature is durable before it leaves), sends the proposal to every peer and
    collects signatures, each of which has to be by that peer over the same report.
 8. With a quorum the report is kept and handed to `transmit`. Without one it asks again, the same in
@@ -28,7 +29,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import structlog
@@ -52,7 +53,7 @@ from api.oracle.collecting import Collecting
 from api.oracle.manifests import Manifests
 from api.oracle.measuring import Measuring
 from api.oracle.metrics import Metrics
-from api.oracle.peers import Peer, among
+from api.oracle.peers import MAX_CLUSTERS_ASKED, Peer, among
 from api.oracle.promises import Promises
 from api.oracle.proposals import ClusterProposal, Proposal, restore
 from api.oracle.rounds import proposer_of, round_at
@@ -147,7 +148,7 @@ class Proposer:
             if proposer_of(snapshot.reporters, epoch, round_) != self._signer.address:
                 continue
             clusters = await self._with_manifest(epoch, waiting[epoch], snapshot)
-            if not clusters or not await self._are_closed(epoch, clusters):
+            if not clusters or not await self._collecting.are_closed(clusters, epoch):
                 continue
             if await self._is_on_its_way(epoch, clusters):
                 continue
@@ -171,12 +172,6 @@ class Proposer:
                     continue
             known.add(cluster_id)
         return frozenset(known)
-
-    async def _are_closed(self, epoch: Epoch, clusters: Iterable[ClusterId]) -> bool:
-        for cluster_id in clusters:
-            if not await self._collecting.is_closed(cluster_id, epoch):
-                return False
-        return True
 
     async def _is_on_its_way(self, epoch: Epoch, clusters: frozenset[ClusterId]) -> bool:
         """Whether a report of one of these clusters has its quorum and is being transmitted: also
@@ -225,27 +220,29 @@ class Proposer:
     ) -> Proposal:
         others = self._others(snapshot)
         told = await asyncio.gather(*(self._told(peer, clusters, epoch) for peer in others))
-        parts: list[ClusterProposal] = []
-        for cluster_id in sorted(clusters):
-            for peer, held in zip(others, told, strict=True):
-                # What a peer names and cannot show, or what does not pass, is left out: that peer
-                # refuses to sign, or it was lying.
-                await self._collecting.fetch(held.get(cluster_id, ()), [peer])
-            own = await self._collecting.inventory(cluster_id, epoch)
-            ids = tuple(sorted(record.id for record in own))
-            evidence = await self._measuring.evidence(cluster_id, epoch, ids)
-            parts.append(ClusterProposal(ids, evidence.report))
-        return Proposal(snapshot.reporter_set_id, epoch, round_, tuple(parts))
+        for peer, ids in zip(others, told, strict=True):
+            # What a peer names and cannot show, or what does not pass, is left out: that peer
+            # refuses to sign, or it was lying.
+            await self._collecting.fetch(ids, [peer])
+        held = await self._collecting.inventory(clusters, epoch)
+        listed = {
+            cluster_id: tuple(sorted(record.id for record in held[cluster_id]))
+            for cluster_id in sorted(clusters)
+        }
+        reports = await self._measuring.reports(epoch, listed)
+        parts = tuple(ClusterProposal(listed[one], reports[one]) for one in listed)
+        return Proposal(snapshot.reporter_set_id, epoch, round_, parts)
 
     async def _told(
-        self, peer: Peer, clusters: Iterable[ClusterId], epoch: Epoch
-    ) -> Mapping[ClusterId, tuple[Digest, ...]]:
+        self, peer: Peer, clusters: Collection[ClusterId], epoch: Epoch
+    ) -> list[Digest]:
         """Which batches the peer holds. One that fails is asked no further: waiting for a silent
-        one once a cluster would outlast the round."""
-        told: dict[ClusterId, tuple[Digest, ...]] = {}
+        one more than once would outlast the round."""
+        told: list[Digest] = []
+        asked = sorted(clusters)
         try:
-            for cluster_id in sorted(clusters):
-                told[cluster_id] = await peer.batch_ids(cluster_id, epoch)
+            for at in range(0, len(asked), MAX_CLUSTERS_ASKED):
+                told += await peer.batch_ids(asked[at : at + MAX_CLUSTERS_ASKED], epoch)
         except (Unavailable, InvalidInput) as error:
             _log.info("peer tells no batches", peer=peer.address, reason=error.message)
         return told

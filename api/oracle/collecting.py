@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import structlog
 
@@ -35,46 +35,59 @@ class Collecting:
         self._store = store
         self._ingest = ingest
 
-    async def inventory(self, cluster_id: ClusterId, epoch: Epoch) -> list[BatchRecord]:
-        """The batches that this reporter would compute the epoch from."""
+    async def inventory(
+        self, clusters: Collection[ClusterId], epoch: Epoch
+    ) -> dict[ClusterId, list[BatchRecord]]:
+        """The batches that this reporter would compute the epoch from, of each of the clusters."""
         start_ms, end_ms = epoch_window_ms(epoch)
-        return await self._store.of_window(cluster_id, start_ms - LOOKBACK_MS, end_ms)
+        held: dict[ClusterId, list[BatchRecord]] = {cluster_id: [] for cluster_id in clusters}
+        for record in await self._store.of_window(clusters, start_ms - LOOKBACK_MS, end_ms):
+            held[record.cluster_id].append(record)
+        return held
 
-    async def is_closed(self, cluster_id: ClusterId, epoch: Epoch) -> bool:
-        """Whether a proposer need not wait any longer: every agent with a GPU in service has
-        declared the epoch complete and left no gap, or the time for it is over."""
+    async def are_closed(self, clusters: Collection[ClusterId], epoch: Epoch) -> bool:
+        """Whether a proposer need not wait any longer: of all the clusters every agent with a GPU
+        in service has declared the epoch complete and left no gap, or the time for it is over."""
         if self.is_time_over(epoch):
             return True
-        start_ms, end_ms = epoch_window_ms(epoch)
-        agents = (await self._manifests.at(cluster_id, epoch)).agents(start_ms, end_ms)
-        progress = await self._store.progress(cluster_id, start_ms)
-        return all(agent in progress and progress[agent].through_ms >= end_ms for agent in agents)
+        # One query tells of nearly every look that it is too early; gaps cost one a cluster.
+        if await self.undeclared(clusters, epoch):
+            return False
+        for cluster_id in sorted(clusters):
+            if not await self._has_no_gap(cluster_id, epoch):
+                return False
+        return True
 
-    async def is_declared(self, cluster_id: ClusterId, epoch: Epoch) -> bool:
-        """Whether every agent with a GPU in service has declared the epoch complete in some batch
-        that is kept here. For those who check a proposal: gaps are the proposer's to fill, and what
-        it leaves out `omitted` finds."""
+    async def undeclared(self, clusters: Collection[ClusterId], epoch: Epoch) -> list[ClusterId]:
+        """Those of the clusters, ascending, of which not every agent with a GPU in service has
+        declared the epoch complete in some batch that is kept here. Enough for those who check a
+        proposal: gaps are the proposer's to fill, and what it leaves out `omitted` finds."""
         start_ms, end_ms = epoch_window_ms(epoch)
-        agents = (await self._manifests.at(cluster_id, epoch)).agents(start_ms, end_ms)
-        return agents <= await self._store.declared(cluster_id, end_ms)
+        declared = await self._store.declared(clusters, end_ms)
+        undeclared: list[ClusterId] = []
+        for cluster_id in sorted(clusters):
+            agents = (await self._manifests.at(cluster_id, epoch)).agents(start_ms, end_ms)
+            if any((cluster_id, agent) not in declared for agent in agents):
+                undeclared.append(cluster_id)
+        return undeclared
 
     def is_time_over(self, epoch: Epoch) -> bool:
         """Whether agents that have not declared the epoch complete are waited for no longer."""
         return self._clock.now() >= epoch_end(epoch) + CLOSE_SECONDS
 
     async def omitted(
-        self, cluster_id: ClusterId, epoch: Epoch, listed: Collection[Digest]
-    ) -> list[Digest]:
-        """Batches with samples of the epoch that were kept in time and are not `listed`."""
+        self, epoch: Epoch, listed: Mapping[ClusterId, Collection[Digest]]
+    ) -> dict[ClusterId, list[Digest]]:
+        """Of each of the clusters the batches with samples of the epoch that were kept in time and
+        are not `listed`."""
         start_ms, end_ms = epoch_window_ms(epoch)
         in_time_ms = end_ms + CLOSE_SECONDS * 1_000
-        records = await self._store.with_samples(cluster_id, start_ms - LOOKBACK_MS, end_ms)
-        known = set(listed)
-        return [
-            record.id
-            for record in records
-            if record.received_at_ms < in_time_ms and record.id not in known
-        ]
+        known = {cluster_id: frozenset(ids) for cluster_id, ids in listed.items()}
+        left_out: dict[ClusterId, list[Digest]] = {cluster_id: [] for cluster_id in listed}
+        for record in await self._store.with_samples(listed, start_ms - LOOKBACK_MS, end_ms):
+            if record.received_at_ms < in_time_ms and record.id not in known[record.cluster_id]:
+                left_out[record.cluster_id].append(record.id)
+        return left_out
 
     async def fetch(self, ids: Collection[Digest], peers: Sequence[Peer]) -> list[Digest]:
         """Get the batches that are not kept here from the peers, each of which is tried in turn.
@@ -102,6 +115,12 @@ class Collecting:
             else:
                 return True
         return False
+
+    async def _has_no_gap(self, cluster_id: ClusterId, epoch: Epoch) -> bool:
+        start_ms, end_ms = epoch_window_ms(epoch)
+        agents = (await self._manifests.at(cluster_id, epoch)).agents(start_ms, end_ms)
+        progress = await self._store.progress(cluster_id, start_ms)
+        return all(agent in progress and progress[agent].through_ms >= end_ms for agent in agents)
 
     async def _fetch_one(self, batch_id: Digest, peer: Peer, limit: asyncio.Semaphore) -> bool:
         async with limit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -15,12 +15,17 @@ from api.domain.gpu_set import GpuSet
 from api.domain.reports import ClusterReport
 from api.domain.samples import SampleBatch, SampleSet
 from api.errors import NotFound
+from api.oracle.abreast import abreast
 from api.oracle.chain_watch import ChainWatch
 from api.oracle.ingest import Ingest
 from api.oracle.manifests import Manifests
 from api.types import ClusterId, Digest, Epoch
 
 _MAX_KEPT: Final = 4
+
+PARALLEL: Final = 4
+"""Clusters computed at a time: more than wait for the chain or the store would keep either from
+others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,17 @@ class Measuring:
         if len(self._kept) > _MAX_KEPT:
             self._kept.popitem(last=False)
         return evidence
+
+    async def reports(
+        self, epoch: Epoch, listed: Mapping[ClusterId, Collection[Digest]]
+    ) -> dict[ClusterId, ClusterReport]:
+        """What is signed of each of the clusters, from the batches that are listed. Raises as
+        `evidence`, for the first cluster in the list that fails."""
+
+        async def report(cluster_id: ClusterId) -> ClusterReport:
+            return (await self.evidence(cluster_id, epoch, listed[cluster_id])).report
+
+        return dict(zip(listed, await abreast(report, listed, PARALLEL), strict=True))
 
 
 def _compute(

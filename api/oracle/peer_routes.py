@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import Field
 
 from api.domain.codec import parse_digest, to_hex
 from api.errors import NotFound
 from api.oracle import schemas, shapes
+from api.oracle.peers import MAX_CLUSTERS_ASKED
 from api.oracle.proposals import MAX_PROPOSAL_BYTES
 from api.oracle.routes import EpochPath, documents, problems, read_body, reporter_of
 from api.types import UINT32_MAX, ClusterId, Epoch
@@ -34,12 +36,24 @@ HashPath = Annotated[
 async def get_batch_ids(
     request: Request,
     epoch: EpochPath,
-    cluster_id: Annotated[int, Query(alias="clusterId", ge=1, le=UINT32_MAX)],
+    cluster_ids: Annotated[
+        list[Annotated[int, Field(ge=1, le=UINT32_MAX)]],
+        Query(
+            alias="clusterId",
+            min_length=1,
+            max_length=MAX_CLUSTERS_ASKED,
+            description="Given once for each cluster.",
+            examples=[[1, 2]],
+        ),
+    ],
 ) -> schemas.BatchIds:
     """Those with samples of the epoch, or of the 300 s before it, and of each agent the first one
-    that declares it complete."""
-    records = await reporter_of(request).collecting.inventory(ClusterId(cluster_id), Epoch(epoch))
-    return schemas.BatchIds(batch_ids=[to_hex(record.id) for record in records])
+    that declares it complete; of all the clusters together."""
+    clusters = {ClusterId(cluster_id) for cluster_id in cluster_ids}
+    held = await reporter_of(request).collecting.inventory(clusters, Epoch(epoch))
+    return schemas.BatchIds(
+        batch_ids=[to_hex(record.id) for records in held.values() for record in records]
+    )
 
 
 @peers.get(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import httpx
@@ -15,6 +15,9 @@ from api.types import MAX_BATCH_BYTES, Address, ClusterId, Digest, Epoch, Signat
 # A manifest is the largest thing that a peer is asked for.
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 
+MAX_CLUSTERS_ASKED: Final = 256
+"""In one request for batches: its address stays below the 8 KiB that proxies let pass."""
+
 
 class Peer:
     """One other reporter."""
@@ -24,10 +27,11 @@ class Peer:
         self.url = url.rstrip("/")
         self._client = client
 
-    async def batch_ids(self, cluster_id: ClusterId, epoch: Epoch) -> tuple[Digest, ...]:
-        """The batches that the peer would compute the epoch from."""
+    async def batch_ids(self, clusters: Collection[ClusterId], epoch: Epoch) -> tuple[Digest, ...]:
+        """The batches that the peer would compute the epoch from, of all the clusters, which are at
+        most MAX_CLUSTERS_ASKED."""
         answer = await self._json(
-            f"/v1/peer/epochs/{epoch}/batches", {"clusterId": str(cluster_id)}
+            f"/v1/peer/epochs/{epoch}/batches", {"clusterId": [str(one) for one in clusters]}
         )
         ids = answer.get("batchIds")
         if not isinstance(ids, list):
@@ -88,7 +92,7 @@ class Peer:
         )
 
     async def _json(
-        self, path: str, parameters: Mapping[str, str] | None = None
+        self, path: str, parameters: Mapping[str, str | Sequence[str]] | None = None
     ) -> Mapping[str, Any]:
         answer = parse_json(await self._get(path, parameters), "answer")
         if not isinstance(answer, Mapping):
@@ -98,7 +102,7 @@ class Peer:
     async def _get(
         self,
         path: str,
-        parameters: Mapping[str, str] | None = None,
+        parameters: Mapping[str, str | Sequence[str]] | None = None,
         *,
         limit: int = MAX_ANSWER_BYTES,
     ) -> bytes:

@@ -237,7 +237,7 @@ class Readiness(Model):
 
 
 class BatchIds(Model):
-    batch_ids: list[Hash]
+    batch_ids: list[Hash] = Field(description="Of all the clusters that were asked for.")
 
 
 class SignedRootModel(Model):

@@ -78,7 +78,7 @@ class Series:
         if end <= start:
             return []
         records = await self._store.with_samples(
-            cluster_id, start * 1_000 - LOOKBACK_MS, end * 1_000
+            [cluster_id], start * 1_000 - LOOKBACK_MS, end * 1_000
         )
         count = sum(record.sample_count for record in records)
         if count > MAX_SAMPLES:

@@ -162,6 +162,7 @@ class Reporter:
         self.witness = Witness(
             watch=watch,
             clock=clock,
+            manifests=self.manifests,
             collecting=self.collecting,
             measuring=self.measuring,
             promises=self.promises,

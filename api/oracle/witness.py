@@ -14,10 +14,14 @@ it gives otherwise; those marked * may pass, and the proposer asks again.
 6. Every agent has declared the epoch complete, or the time for it is over (`not-closed`*).
 7. Sample root and figures, computed anew, are the proposed ones (`differs`).
 8. It has signed no other report of these clusters in this epoch and round (`signed-another`).
+
+4 to 7 are asked of all clusters one after the other; the refusal names the first cluster, by id, of
+which an answer is no.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from api.clock import Clock
@@ -26,9 +30,11 @@ from api.domain.eip712 import Eip712Domain
 from api.domain.epochs import epoch_end
 from api.domain.figures import ClusterFigures
 from api.errors import GpuSetUnknown, ProposalRefused
+from api.oracle.abreast import abreast
 from api.oracle.chain_watch import ChainSnapshot, ChainWatch
 from api.oracle.collecting import Collecting
-from api.oracle.measuring import Measuring
+from api.oracle.manifests import Manifests
+from api.oracle.measuring import PARALLEL, Measuring
 from api.oracle.metrics import Metrics
 from api.oracle.peers import Peer
 from api.oracle.promises import Promises
@@ -54,6 +60,7 @@ class Witness:
         *,
         watch: ChainWatch,
         clock: Clock,
+        manifests: Manifests,
         collecting: Collecting,
         measuring: Measuring,
         promises: Promises,
@@ -65,6 +72,7 @@ class Witness:
         """`domain` is `oracle_domain`'s."""
         self._watch = watch
         self._clock = clock
+        self._manifests = manifests
         self._collecting = collecting
         self._measuring = measuring
         self._promises = promises
@@ -86,8 +94,7 @@ class Witness:
             snapshot = await self._snapshot_for(proposal)
             await self._vigil.hear_report(proposal.report, signed.signature)
             self._check_turn(proposal, proposer, snapshot)
-            for cluster in proposal.clusters:
-                await self._check_cluster(proposal.epoch, cluster, proposer)
+            await self._check_clusters(proposal, self._peers.get(proposer))
             signature = await self._promises.sign(proposal)
         except ProposalRefused as refusal:
             self._metrics.refused(refusal.reason)
@@ -161,37 +168,78 @@ class Witness:
                     limit=next_epoch,
                 )
 
-    async def _check_cluster(
-        self, epoch: Epoch, cluster: ClusterProposal, proposer: Address
-    ) -> None:
-        cluster_id = cluster.cluster_id
-        peers = [self._peers[proposer]] if proposer in self._peers else []
-        left_out = await self._collecting.omitted(cluster_id, epoch, cluster.batch_ids)
-        if left_out:
-            raise ProposalRefused(
-                "omitted",
-                f"cluster {cluster_id}: {len(left_out)} batches are left out, "
-                f"the first is {to_hex(left_out[0])}",
-                value=[to_hex(batch_id) for batch_id in left_out[:100]],
-                limit=len(cluster.batch_ids),
-            )
-        try:
-            absent = await self._collecting.fetch(cluster.batch_ids, peers)
+    async def _check_clusters(self, proposal: Proposal, peer: Peer | None) -> None:
+        peers = [] if peer is None else [peer]
+        await self._check_nothing_omitted(proposal)
+        await self._get_manifests(proposal, peers)
+        await self._check_batches(proposal, peers)
+        await self._check_closed(proposal)
+
+        async def check(cluster: ClusterProposal) -> None:
+            await self._check_figures(proposal.epoch, cluster)
+
+        await abreast(check, proposal.clusters, PARALLEL)
+
+    async def _check_nothing_omitted(self, proposal: Proposal) -> None:
+        left_out = await self._collecting.omitted(
+            proposal.epoch,
+            {cluster.cluster_id: cluster.batch_ids for cluster in proposal.clusters},
+        )
+        for cluster in proposal.clusters:
+            ids = left_out[cluster.cluster_id]
+            if ids:
+                raise ProposalRefused(
+                    "omitted",
+                    f"cluster {cluster.cluster_id}: {len(ids)} batches are left out, "
+                    f"the first is {to_hex(ids[0])}",
+                    value=[to_hex(batch_id) for batch_id in ids[:100]],
+                    limit=len(cluster.batch_ids),
+                )
+
+    async def _get_manifests(self, proposal: Proposal, peers: Sequence[Peer]) -> None:
+        """Raises GpuSetUnknown for the first cluster of which the proposer has none either."""
+
+        async def get(cluster: ClusterProposal) -> None:
+            try:
+                await self._manifests.at(cluster.cluster_id, proposal.epoch)
+            except GpuSetUnknown as unknown:
+                if not await self._collecting.fetch_manifest(unknown, peers):
+                    raise
+
+        await abreast(get, proposal.clusters, PARALLEL)
+
+    async def _check_batches(self, proposal: Proposal, peers: Sequence[Peer]) -> None:
+        listed = [batch_id for cluster in proposal.clusters for batch_id in cluster.batch_ids]
+        lacking = set(await self._collecting.fetch(listed, peers))
+        for cluster in proposal.clusters:
+            absent = [batch_id for batch_id in cluster.batch_ids if batch_id in lacking]
             if absent:
                 raise ProposalRefused(
                     "unknown-batch",
-                    f"cluster {cluster_id}: {len(absent)} batches are not to be had, "
+                    f"cluster {cluster.cluster_id}: {len(absent)} batches are not to be had, "
                     f"the first is {to_hex(absent[0])}",
                     value=[to_hex(batch_id) for batch_id in absent[:100]],
                     is_passing=True,
                 )
-            await self._check_closed(epoch, cluster)
-            evidence = await self._measuring.evidence(cluster_id, epoch, cluster.batch_ids)
-        except GpuSetUnknown as unknown:
-            if not await self._collecting.fetch_manifest(unknown, peers):
-                raise
-            await self._check_cluster(epoch, cluster, proposer)
+
+    async def _check_closed(self, proposal: Proposal) -> None:
+        epoch = proposal.epoch
+        if self._collecting.is_time_over(epoch):
             return
+        undeclared = await self._collecting.undeclared(
+            [cluster.cluster_id for cluster in proposal.clusters], epoch
+        )
+        if undeclared:
+            raise ProposalRefused(
+                "not-closed",
+                f"cluster {undeclared[0]}: an agent has not declared epoch {epoch} complete",
+                value=epoch,
+                is_passing=True,
+            )
+
+    async def _check_figures(self, epoch: Epoch, cluster: ClusterProposal) -> None:
+        cluster_id = cluster.cluster_id
+        evidence = await self._measuring.evidence(cluster_id, epoch, cluster.batch_ids)
         own, proposed = evidence.report, cluster.report
         if own.sample_root != proposed.sample_root:
             raise ProposalRefused(
@@ -207,17 +255,6 @@ class Witness:
                 f"cluster {cluster_id}: " + _difference(proposed.figures, own.figures),
                 value=str(proposed.figures.pack()),
                 limit=str(own.figures.pack()),
-            )
-
-    async def _check_closed(self, epoch: Epoch, cluster: ClusterProposal) -> None:
-        if self._collecting.is_time_over(epoch):
-            return
-        if not await self._collecting.is_declared(cluster.cluster_id, epoch):
-            raise ProposalRefused(
-                "not-closed",
-                f"cluster {cluster.cluster_id}: an agent has not declared epoch {epoch} complete",
-                value=epoch,
-                is_passing=True,
             )
 
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, LargeBinary, Row, and_, any_, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from api.domain.codec import address_bytes, to_address
 from api.store.database import Database
@@ -124,7 +124,7 @@ class BatchStore:
             return {}
         async with self._database.reading() as connection:
             rows = await connection.execute(
-                select(batches.c.id, batches.c.body).where(batches.c.id.in_(ids))
+                select(batches.c.id, batches.c.body).where(_is_among(ids))
             )
             return {Digest(row.id): zlib.decompress(row.body) for row in rows}
 
@@ -133,39 +133,48 @@ class BatchStore:
         if not ids:
             return {}
         async with self._database.reading() as connection:
-            rows = await connection.execute(select(*_RECORD).where(batches.c.id.in_(ids)))
+            rows = await connection.execute(select(*_RECORD).where(_is_among(ids)))
             return {Digest(row.id): _record(row) for row in rows}
 
     async def with_samples(
-        self, cluster_id: ClusterId, from_ms: int, until_ms: int
+        self, clusters: Collection[ClusterId], from_ms: int, until_ms: int
     ) -> list[BatchRecord]:
-        """Batches that may hold samples at [from_ms, until_ms), in the order of their arrival."""
-        return await self._many(cluster_id, _overlaps(from_ms, until_ms))
+        """The clusters' batches that may hold samples at [from_ms, until_ms), in the order of their
+        arrival."""
+        return await self._many(clusters, _overlaps(from_ms, until_ms))
 
     async def of_window(
-        self, cluster_id: ClusterId, from_ms: int, until_ms: int
+        self, clusters: Collection[ClusterId], from_ms: int, until_ms: int
     ) -> list[BatchRecord]:
         """What a proposal for a window rests on, in the order of arrival.
 
-        These are the batches that may hold samples at [from_ms, until_ms), and of each agent the
-        first batch that declares the window complete.
+        These are the clusters' batches that may hold samples at [from_ms, until_ms), and of each
+        agent the first batch for a cluster that declares the window complete.
         """
         closing = (
-            select(batches.c.agent, func.min(batches.c.sequence).label("sequence"))
+            select(
+                batches.c.cluster_id,
+                batches.c.agent,
+                func.min(batches.c.sequence).label("sequence"),
+            )
             .where(
-                batches.c.cluster_id == cluster_id,
+                batches.c.cluster_id.in_(clusters),
                 batches.c.through_ms >= until_ms,
                 batches.c.through_ms < until_ms + _NEAR_MS,
             )
-            .group_by(batches.c.agent)
+            .group_by(batches.c.cluster_id, batches.c.agent)
             .subquery()
         )
         is_closing = (
             select(closing.c.agent)
-            .where(closing.c.agent == batches.c.agent, closing.c.sequence == batches.c.sequence)
+            .where(
+                closing.c.cluster_id == batches.c.cluster_id,
+                closing.c.agent == batches.c.agent,
+                closing.c.sequence == batches.c.sequence,
+            )
             .exists()
         )
-        return await self._many(cluster_id, or_(_overlaps(from_ms, until_ms), is_closing))
+        return await self._many(clusters, or_(_overlaps(from_ms, until_ms), is_closing))
 
     async def progress(self, cluster_id: ClusterId, from_ms: int) -> dict[Address, Progress]:
         """How far each agent has come, counting from its last batch that ends before `from_ms`.
@@ -200,30 +209,39 @@ class BatchStore:
             rows = (await connection.execute(query)).all()
         return _without_gaps((to_address(row[0]), row[1], row[2]) for row in rows)
 
-    async def declared(self, cluster_id: ClusterId, at_ms: int) -> frozenset[Address]:
-        """The agents that have declared to have sent all up to `at_ms`, gaps or not."""
+    async def declared(
+        self, clusters: Collection[ClusterId], at_ms: int
+    ) -> frozenset[tuple[ClusterId, Address]]:
+        """The agents that have declared to have sent all up to `at_ms`, gaps or not, each with the
+        cluster for which it has."""
         query = (
-            select(batches.c.agent)
+            select(batches.c.cluster_id, batches.c.agent)
             .where(
-                batches.c.cluster_id == cluster_id,
+                batches.c.cluster_id.in_(clusters),
                 batches.c.through_ms >= at_ms,
                 batches.c.through_ms < at_ms + _NEAR_MS,
             )
             .distinct()
         )
         async with self._database.reading() as connection:
-            return frozenset(to_address(row[0]) for row in await connection.execute(query))
+            rows = await connection.execute(query)
+            return frozenset((ClusterId(row[0]), to_address(row[1])) for row in rows)
 
     async def _many(
-        self, cluster_id: ClusterId, condition: ColumnElement[bool]
+        self, clusters: Collection[ClusterId], condition: ColumnElement[bool]
     ) -> list[BatchRecord]:
         query = (
             select(*_RECORD)
-            .where(batches.c.cluster_id == cluster_id, condition)
+            .where(batches.c.cluster_id.in_(clusters), condition)
             .order_by(batches.c.position)
         )
         async with self._database.reading() as connection:
             return [_record(row) for row in await connection.execute(query)]
+
+
+def _is_among(ids: Collection[Digest]) -> ColumnElement[bool]:
+    # One parameter however many there are: the protocol has room for 65,535.
+    return batches.c.id == any_(literal(list(ids), ARRAY(LargeBinary)))
 
 
 def _overlaps(from_ms: int, until_ms: int) -> ColumnElement[bool]:

@@ -218,6 +218,45 @@ async def test_answer__figure_off_by_one__differs_naming_both(
     assert answer.json()["limit"] == str(figures.pack())
 
 
+async def test_answer__both_clusters_wrong__differs_naming_the_first(declared: Proposing) -> None:
+    first, second = (
+        replace(part, report=replace(part.report, sample_root=Digest(b"\x01" * 32)))
+        for part in (
+            declared.part,
+            true_part(declared.batches, declared.world.stage, SECOND_CLUSTER),
+        )
+    )
+    for _ in range(5):
+        answer = await declared.send(declared.proposal(first, second))
+        assert answer.json()["reason"] == "differs"
+        assert f"cluster {CLUSTER}: " in answer.json()["detail"]
+
+
+async def test_batch_ids__several_clusters__those_of_all_together(declared: Proposing) -> None:
+    world = declared.world
+
+    async def told(*clusters: int) -> set[str]:
+        query = "&".join(f"clusterId={one}" for one in clusters)
+        answer = await world.get(world.reporters[0], f"/v1/peer/epochs/{EPOCH}/batches?{query}")
+        return set(answer.json()["batchIds"])
+
+    of_first, of_second = await told(CLUSTER), await told(SECOND_CLUSTER)
+    assert of_first
+    assert of_second
+    assert not of_first & of_second
+    assert await told(CLUSTER, SECOND_CLUSTER, CLUSTER) == of_first | of_second
+    assert await told(999) == set()
+
+
+@pytest.mark.parametrize("query", ["", "?clusterId=0", "?clusterId=1" + "&clusterId=1" * 256])
+async def test_batch_ids__no_cluster_none_such_or_too_many__refused(
+    declared: Proposing, query: str
+) -> None:
+    world = declared.world
+    answer = await world.get(world.reporters[0], f"/v1/peer/epochs/{EPOCH}/batches{query}")
+    assert answer.status_code == 422
+
+
 async def test_answer__other_sample_root__differs(declared: Proposing) -> None:
     report = replace(declared.part.report, sample_root=Digest(b"\x01" * 32))
     part = replace(declared.part, report=report)

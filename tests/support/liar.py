@@ -42,9 +42,15 @@ async def _inflated(
     return replace(truth, report=ClusterReport(figures, truth.report.sample_root))
 
 
-async def _curtailed(self: Collecting, cluster_id: ClusterId, epoch: Epoch) -> list[BatchRecord]:
-    records = await _true_inventory(self, cluster_id, epoch)
-    silenced = min(record.agent for record in records)
+async def _curtailed(
+    self: Collecting, clusters: Collection[ClusterId], epoch: Epoch
+) -> dict[ClusterId, list[BatchRecord]]:
+    held = await _true_inventory(self, clusters, epoch)
+    return {cluster_id: _without_one(records) for cluster_id, records in held.items()}
+
+
+def _without_one(records: list[BatchRecord]) -> list[BatchRecord]:
+    silenced = min((record.agent for record in records), default=None)
     return [record for record in records if record.agent != silenced]
 
 

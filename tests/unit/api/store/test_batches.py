@@ -88,9 +88,9 @@ async def test_with_samples__window__exactly_what_may_reach_into_it(
     store: BatchStore, first_ms: int | None, last_ms: int | None, is_found: bool
 ) -> None:
     (kept,) = await fill(store, record(1, 1, first_ms=first_ms, last_ms=last_ms))
-    found = await store.with_samples(CLUSTER, START_MS, END_MS)
+    found = await store.with_samples([CLUSTER], START_MS, END_MS)
     assert [entry.id for entry in found] == ([kept] if is_found else [])
-    assert await store.with_samples(ClusterId(2), START_MS, END_MS) == []
+    assert await store.with_samples([ClusterId(2)], START_MS, END_MS) == []
 
 
 async def test_of_window__declarations__of_each_agent_the_first_that_completes_it(
@@ -102,8 +102,33 @@ async def test_of_window__declarations__of_each_agent_the_first_that_completes_i
     later = record(4, END_MS + 9)
     others = record(1, END_MS + 3, agent=OTHER)
     await fill(store, later, closing, inside, half, others)
-    found = await store.of_window(CLUSTER, START_MS, END_MS)
+    found = await store.of_window([CLUSTER], START_MS, END_MS)
     assert {entry.id for entry in found} == {inside.id, closing.id, others.id}
+
+
+async def test_of_window__two_clusters__as_each_by_itself(store: BatchStore) -> None:
+    second = ClusterId(2)
+    kept = await fill(
+        store,
+        record(1, START_MS + 5, first_ms=START_MS, last_ms=START_MS + 5),
+        record(2, END_MS),
+        record(1, END_MS - 1, cluster_id=second),
+        record(3, END_MS, cluster_id=second),
+        record(3, END_MS, cluster_id=ClusterId(3)),
+    )
+    found = await store.of_window([CLUSTER, second], START_MS, END_MS)
+    assert [entry.id for entry in found] == [kept[0], kept[1], kept[3]]
+    assert {entry.cluster_id for entry in found} == {CLUSTER, second}
+
+
+async def test_records_and_bodies__more_ids_than_a_query_has_parameters__found(
+    store: BatchStore,
+) -> None:
+    kept = record(1, END_MS)
+    await store.add(kept, b"signed")
+    ids = [kept.id, *(Digest(number.to_bytes(32, "big")) for number in range(70_000))]
+    assert await store.records(ids) == {kept.id: kept}
+    assert await store.bodies(ids) == {kept.id: b"signed"}
 
 
 @pytest.mark.parametrize(
@@ -150,5 +175,12 @@ async def test_progress__two_batches_under_a_sequence__no_gap(store: BatchStore)
 
 async def test_declared__gaps__do_not_matter(store: BatchStore) -> None:
     await fill(store, record(5, END_MS), record(1, END_MS - 1, agent=OTHER))
-    assert await store.declared(CLUSTER, END_MS) == {AGENT}
-    assert await store.declared(CLUSTER, END_MS - 1) == {AGENT, OTHER}
+    assert await store.declared([CLUSTER], END_MS) == {(CLUSTER, AGENT)}
+    assert await store.declared([CLUSTER], END_MS - 1) == {(CLUSTER, AGENT), (CLUSTER, OTHER)}
+
+
+async def test_declared__two_clusters__each_by_itself(store: BatchStore) -> None:
+    second = ClusterId(2)
+    await fill(store, record(1, END_MS), record(1, END_MS, agent=OTHER, cluster_id=second))
+    assert await store.declared([CLUSTER, second], END_MS) == {(CLUSTER, AGENT), (second, OTHER)}
+    assert await store.declared([second], END_MS) == {(second, OTHER)}
