@@ -28,7 +28,7 @@ from tests.support.compliance import (
     limits,
     wallet_number,
 )
-from tests.support.scenario import Scenario
+from tests.support.scenario import Scenario, travel_to
 
 SOME = limits(
     minHolding=10,
@@ -149,6 +149,15 @@ def test_schedule_limits__where_there_was_none__after_the_notice(
     limited.rules.scheduleLimits(limited.token, limits(**change), sender=limited.issuer)
     assert in_force(limited) == limits()
     assert scheduled(limited)[0] == limits(**change)
+
+
+def test_schedule_limits__seconds_above_32_bits__kept_whole(issued: LimitedShare) -> None:
+    """From 2106 on."""
+    travel_to(2**32 + 100)
+    wanted = SOME | {"minHolding": 20}
+    receipt = issued.rules.scheduleLimits(issued.token, wanted, sender=issued.issuer)
+    assert scheduled(issued) == (wanted, receipt.timestamp + NOTICE_SECONDS)
+    assert in_force(issued) == SOME
 
 
 def test_schedule_limits__again_within_the_notice__replaces_and_begins_anew(

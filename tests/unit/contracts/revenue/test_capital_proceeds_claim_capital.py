@@ -89,6 +89,18 @@ def test_claim_capital__after_each_deposit__total_adds_up(
     assert paid_in.is_conserved(holder, other_holder)
 
 
+def test_claim_capital__more_than_56_bits__counted_whole(
+    paid_in: Ending, capital: ContractInstance, scenario: Scenario, holder: AccountAPI
+) -> None:
+    amount = 2**57
+    scenario.give_usd(paid_in.payer, amount)
+    paid_in.deposit(amount)
+    paid_in.claim(holder)
+    paid = capital.proceeds(paid_in.cluster_id).paidUsd6
+    assert _is_about(paid, HOLDERS_PART + amount * 3 // 4)
+    assert paid > 2**56
+
+
 def test_claim_capital__decades_later__still_there(
     paid_in: Ending, stablecoin: ContractInstance, holder: AccountAPI
 ) -> None:
