@@ -7,7 +7,9 @@ import pytest
 from ape import project
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
+from eth_utils.crypto import keccak
 
+from scripts._lib import build
 from tests.support.income import DAY, MIN_SUPPLY, SCALE, OpenShare, deploy_open_share
 from tests.support.scenario import SHARE, USD, Scenario, travel_to
 
@@ -91,3 +93,19 @@ def test_stream_state__in_mid_stream__index_times_supply_is_what_streamed(
     assert whole + state.unstreamed + state.fundingRemainder == 10_000 * USD * SCALE
     [end], [rate] = share.streamEnds()
     assert state.unstreamed == rate * (end - start - DAY // 3) << 20
+
+
+def test_supports_interface__by_erc_165__those_of_the_standards_that_it_follows(
+    share: ContractInstance,
+) -> None:
+    """Of ERC-165 and ERC-20 as the standards say; of the others what their functions make."""
+    for known in ("01ffc9a7", "36372b07"):
+        assert share.supportsInterface(bytes.fromhex(known))
+    for name in ("IERC7943Fungible", "IERC7246"):
+        number = 0
+        for function in build.contracts()[name].contract_type.methods:
+            if function.name != "supportsInterface":
+                number ^= int.from_bytes(keccak(text=function.selector)[:4])
+        assert share.supportsInterface(number.to_bytes(4)), name
+    for unknown in (bytes(4), b"\xff" * 4):
+        assert not share.supportsInterface(unknown)
