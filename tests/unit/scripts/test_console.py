@@ -15,7 +15,7 @@ from ape.api import AccountAPI
 from rich.console import Console
 
 from api.chain.views import IncomeKind
-from scripts._lib import operations, views
+from scripts._lib import operations, roles, views
 from scripts._lib.console import InvestorConsole
 from scripts._lib.deployment import System, deploy_share
 from scripts._lib.record import Record
@@ -248,9 +248,15 @@ def test_uptime__no_report_yet__says_when_measuring_begins(shown: Shown) -> None
 
 
 def test_uptime__reported_hours__are_shown_newest_first(
-    shown: Shown, market: Market, oracle_admin: AccountAPI, relayer: AccountAPI
+    shown: Shown,
+    market: Market,
+    admin: AccountAPI,
+    oracle_admin: AccountAPI,
+    relayer: AccountAPI,
 ) -> None:
     keys = reporter_keys(4)
+    role = roles.REPORTER_REGISTRY_ROLE
+    market.system.authority.grantRole(role, oracle_admin, 0, sender=admin)
     market.system.oracle.setReporters([key.address for key in keys], sender=oracle_admin)
     desk = Newsdesk(market.system.oracle, tuple(keys), relayer)
     first = int(market.system.registry.cluster(1).firstEpoch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -81,11 +82,11 @@ def system_holders(
     compliance: AccountAPI,
     oracle_admin: AccountAPI,
     system: System,
-) -> dict[int, str]:
+) -> Iterator[dict[int, str]]:
     """Who holds each power over the system, as it is deployed."""
     role = roles.REPORTER_REGISTRY_ROLE
     system.authority.revokeRole(role, oracle_admin, sender=admin)
-    return {
+    yield {
         roles.ADMIN_ROLE: admin.address,
         roles.REGISTRAR_ROLE: registrar.address,
         roles.GUARDIAN_ROLE: guardian.address,
@@ -96,6 +97,7 @@ def system_holders(
         roles.ENFORCEMENT_ROLE: system.enforcement.address,
         role: system.reporter_registry.address,
     }
+    system.authority.grantRole(role, oracle_admin, 0, sender=admin)
 
 
 @pytest.fixture(scope="module")
