@@ -13,10 +13,10 @@ from ape.contracts import ContractInstance
 from ape.managers.accounts import TestAccountManager
 from ape_ethereum.trace import Trace
 
-from scripts._lib import roles
 from scripts._lib.build import ensure_compiled
 from scripts._lib.deployment import RoleHolders, System, deploy_system
 from tests.support.isolation import restored_chain, start_clock
+from tests.support.oracle import let_name_reporters
 from tests.support.scenario import Scenario
 
 
@@ -135,8 +135,7 @@ def system(
     role_holders: RoleHolders,
 ) -> System:
     system = deploy_system(deployer, role_holders)
-    # Most tests have no use for bonds and delays: they name the reporters themselves.
-    system.authority.grantRole(roles.REPORTER_REGISTRY_ROLE, oracle_admin, 0, sender=admin)
+    let_name_reporters(system, oracle_admin, admin)
     return system
 
 

@@ -22,6 +22,8 @@ from eth_account.signers.local import LocalAccount
 from eth_typing import Hash32
 from eth_utils.crypto import keccak
 
+from scripts._lib import roles
+from scripts._lib.deployment import System
 from tests.support.scenario import EPOCH_SECONDS
 
 GRACE_SECONDS = 86_400
@@ -96,6 +98,12 @@ class Reading:
 def reporter_keys(count: int) -> list[LocalAccount]:
     """`count` keys of their own, always the same ones."""
     return [Account.from_key(keccak(text=f"reporter {index}")) for index in range(count)]
+
+
+def let_name_reporters(system: System, oracle_admin: AccountAPI, admin: AccountAPI) -> None:
+    """Most tests have no use for bonds and delays: the oracle's admin names reporters itself."""
+    role = roles.REPORTER_REGISTRY_ROLE
+    system.authority.grantRole(role, oracle_admin, 0, sender=admin)
 
 
 def quorum_of(count: int) -> int:

@@ -15,12 +15,12 @@ from ape.api import AccountAPI
 from rich.console import Console
 
 from api.chain.views import IncomeKind
-from scripts._lib import operations, roles, views
+from scripts._lib import operations, views
 from scripts._lib.console import InvestorConsole
 from scripts._lib.deployment import System, deploy_share
 from scripts._lib.record import Record
 from scripts._lib.status import holders_of_roles, role_name, show
-from tests.support.oracle import Figures, Newsdesk, end_of, reporter_keys
+from tests.support.oracle import Figures, Newsdesk, end_of, let_name_reporters, reporter_keys
 from tests.support.scenario import EPOCH_SECONDS, SHARE, USD, Scenario, current_epoch, default_spec
 
 DAY = 86_400
@@ -255,8 +255,7 @@ def test_uptime__reported_hours__are_shown_newest_first(
     relayer: AccountAPI,
 ) -> None:
     keys = reporter_keys(4)
-    role = roles.REPORTER_REGISTRY_ROLE
-    market.system.authority.grantRole(role, oracle_admin, 0, sender=admin)
+    let_name_reporters(market.system, oracle_admin, admin)
     market.system.oracle.setReporters([key.address for key in keys], sender=oracle_admin)
     desk = Newsdesk(market.system.oracle, tuple(keys), relayer)
     first = int(market.system.registry.cluster(1).firstEpoch)

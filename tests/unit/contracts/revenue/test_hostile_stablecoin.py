@@ -27,6 +27,7 @@ from tests.support.hostile import (
     less_fee,
 )
 from tests.support.income import DAY
+from tests.support.oracle import let_name_reporters
 from tests.support.revenue import REF, SHARES, Books, open_books
 from tests.support.scenario import EPOCH_SECONDS, USD, Scenario
 
@@ -104,6 +105,7 @@ def stage(
     scenario: Scenario,
     deployer: AccountAPI,
     role_holders: RoleHolders,
+    admin: AccountAPI,
     oracle_admin: AccountAPI,
     customer: AccountAPI,
     holder: AccountAPI,
@@ -111,6 +113,7 @@ def stage(
 ) -> Iterator[Stage]:
     with deploy_hostile(deployer) as hostile:
         system = deploy_system(deployer, role_holders, stablecoin=hostile.usd.address)
+        let_name_reporters(system, oracle_admin, admin)
         scenario = replace(scenario, system=system)
         neighbour_id, _ = scenario.live_cluster([holder], [SHARES])
         books = open_books(scenario, oracle_admin, customer, holder)
