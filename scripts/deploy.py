@@ -8,7 +8,7 @@ import click
 
 from scripts._lib.commands import Function, Wallet, account_option, command, say, signer
 
-_SYSTEM_ROLES = ("admin", "registrar", "guardian", "compliance", "oracle-admin")
+_SYSTEM_ROLES = ("admin", "registrar", "guardian", "compliance", "oracle-admin", "arbiter")
 
 
 def _role_options(function: Function) -> Function:

@@ -105,6 +105,7 @@ attacker = _actor(14)
 keeper = _actor(15)
 relayer = _actor(16)
 transfer_agent = _actor(17)
+arbiter = _actor(18)
 
 
 @pytest.fixture(scope="session")
@@ -115,6 +116,7 @@ def role_holders(
     kyc_provider: AccountAPI,
     compliance: AccountAPI,
     oracle_admin: AccountAPI,
+    arbiter: AccountAPI,
 ) -> RoleHolders:
     return RoleHolders(
         admin=admin.address,
@@ -122,6 +124,7 @@ def role_holders(
         guardian=guardian.address,
         compliance=compliance.address,
         oracle_admin=oracle_admin.address,
+        arbiter=arbiter.address,
         kyc_providers=(kyc_provider.address,),
     )
 

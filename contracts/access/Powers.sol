@@ -26,6 +26,10 @@ library Powers {
     uint64 internal constant ENCUMBRANCER_ROLE = 8 << 32;
     /// @dev The ReporterRegistry itself: it names the oracle's reporters.
     uint64 internal constant REPORTER_REGISTRY_ROLE = 9 << 32;
+    /// @dev Says what is counted where figures are disputed and the chain cannot tell.
+    uint64 internal constant ARBITER_ROLE = 10 << 32;
+    /// @dev The Disputes contract itself: it holds and settles figures, and takes penalties from bonds.
+    uint64 internal constant DISPUTES_ROLE = 11 << 32;
 
     /// @dev Issues shares, limits who may hold them, schedules changes of the specification, commissions and retires.
     ///      Appoints operators and transfer agents.

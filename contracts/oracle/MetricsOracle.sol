@@ -12,7 +12,7 @@ import {ClusterId} from "../types/ClusterId.sol";
 import {MeterReading, PackedReading} from "../types/MeterReading.sol";
 import {Sample} from "../types/Sample.sol";
 import {IMetricsOracle, ReportHeader, ReportRecord} from "./interfaces/IMetricsOracle.sol";
-import {PendingQueue, PendingQueues} from "./PendingQueue.sol";
+import {Hold, PendingFigures, PendingQueue, PendingQueues} from "./PendingQueue.sol";
 import {Quorum} from "./Quorum.sol";
 import {ReporterSet, members} from "./ReporterSet.sol";
 
@@ -47,6 +47,7 @@ type PackedRecord is uint256;
 /// @notice See IMetricsOracle.
 contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
     using PendingQueues for PendingQueue;
+    using PendingQueues for PendingFigures;
     using {members} for ReporterSet;
 
     /// @notice Age above which a cluster's reading is stale, in seconds.
@@ -111,7 +112,7 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
         if (settings.disputeWindowSeconds == 0 && settings.pendingCount == 0) {
             accepted = _count(figures, epoch, late);
         } else {
-            (accepted, finalAt) = _queueOrCount(figures, epoch, late, settings);
+            (accepted, finalAt) = _queueOrCount(figures, epoch, root, late, settings);
         }
 
         // A record of a report that changed nothing would spend its root, and with it the only bytes that honest
@@ -142,6 +143,38 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
         meter.reading = counters;
         // Each of the `count` was added when it was queued.
         _settings.pendingCount -= uint32(count);
+    }
+
+    /// @inheritdoc IMetricsOracle
+    function hold(bytes32 root, ClusterId clusterId, uint32 epoch)
+        external
+        restricted
+        returns (ClusterFigures figures)
+    {
+        PendingQueue storage queue = _queues[clusterId];
+        PendingFigures memory pending = queue.posted[epoch];
+        if (pending.finalAt == 0) revert MetricsOracle_NotPosted(clusterId, epoch);
+        if (block.timestamp >= pending.finalAt) {
+            revert MetricsOracle_WindowOver(clusterId, epoch, pending.finalAt);
+        }
+        if (queue.held[epoch] != Hold.None) revert MetricsOracle_Held(clusterId, epoch);
+        ReportRecord memory record = _record(root);
+        if (record.epoch != epoch || pending.rootTag != uint24(uint256(root))) {
+            revert MetricsOracle_OtherReport(clusterId, epoch, root);
+        }
+        queue.hold(epoch, epoch <= Epochs.lastLapsedAt(record.postedAt));
+        figures = pending.figures(clusterId);
+        emit FiguresHeld(clusterId, epoch, root, figures);
+    }
+
+    /// @inheritdoc IMetricsOracle
+    function settle(ClusterId clusterId, uint32 epoch, ClusterFigures figures) external restricted {
+        PendingQueue storage queue = _queues[clusterId];
+        if (queue.held[epoch] == Hold.None) revert MetricsOracle_NotHeld(clusterId, epoch);
+        if (!figures.isCoherent() || ClusterId.unwrap(figures.clusterId()) != ClusterId.unwrap(clusterId)) {
+            revert MetricsOracle_Incoherent(0, figures);
+        }
+        emit FiguresSettled(clusterId, epoch, queue.settle(epoch, figures));
     }
 
     /// @inheritdoc IMetricsOracle
@@ -218,7 +251,24 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
 
     /// @inheritdoc IMetricsOracle
     function isStale(ClusterId clusterId) external view returns (bool) {
-        return ageSeconds(clusterId) > STALE_SECONDS;
+        return isDisputed(clusterId) || ageSeconds(clusterId) > STALE_SECONDS;
+    }
+
+    /// @inheritdoc IMetricsOracle
+    function isDisputed(ClusterId clusterId) public view returns (bool) {
+        return _queues[clusterId].heldCount != 0;
+    }
+
+    /// @inheritdoc IMetricsOracle
+    function postedFigures(ClusterId clusterId, uint32 epoch)
+        external
+        view
+        returns (ClusterFigures figures, uint256 finalAt, bool held)
+    {
+        PendingQueue storage queue = _queues[clusterId];
+        PendingFigures memory pending = queue.posted[epoch];
+        if (pending.finalAt == 0) return (figures, 0, false);
+        return (pending.figures(clusterId), pending.finalAt, queue.held[epoch] != Hold.None);
     }
 
     /// @inheritdoc IMetricsOracle
@@ -347,6 +397,7 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
     function _queueOrCount(
         ClusterFigures[] calldata figures,
         uint32 epoch,
+        bytes32 root,
         bool late,
         Settings memory settings
     ) private returns (bool accepted, uint256 lastFinalAt) {
@@ -354,7 +405,7 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
         uint32 queued = 0;
         for (uint256 i; i < figures.length; ++i) {
             (bool waits, uint256 finalAt) =
-                _queueOrCount(_at(figures, i), epoch, late, settings.disputeWindowSeconds);
+                _queueOrCount(_at(figures, i), epoch, root, late, settings.disputeWindowSeconds);
             if (waits) ++queued;
             if (finalAt > lastFinalAt) lastFinalAt = finalAt;
         }
@@ -365,10 +416,13 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
     /// @dev One cluster's part of it.
     /// @return waits Whether the figures were queued.
     /// @return finalAt When they may be counted; 0 if they were skipped.
-    function _queueOrCount(ClusterFigures measured, uint32 epoch, bool late, uint256 windowSeconds)
-        private
-        returns (bool waits, uint256 finalAt)
-    {
+    function _queueOrCount(
+        ClusterFigures measured,
+        uint32 epoch,
+        bytes32 root,
+        bool late,
+        uint256 windowSeconds
+    ) private returns (bool waits, uint256 finalAt) {
         ClusterId clusterId = measured.clusterId();
         PendingQueue storage queue = _queues[clusterId];
         PackedReading counters = _meters[clusterId].reading;
@@ -383,7 +437,7 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
         }
         if (late) measured = _lapseEnergy(measured, clusterId, epoch);
         if (waits) {
-            finalAt = queue.push(measured, epoch, late, block.timestamp + windowSeconds);
+            finalAt = queue.push(measured, epoch, root, late, block.timestamp + windowSeconds);
             emit FiguresPosted(clusterId, epoch, measured, uint40(finalAt));
         } else {
             finalAt = block.timestamp;

@@ -10,35 +10,52 @@ import {ClusterId} from "../types/ClusterId.sol";
 /// @param lastFinalAt When that one may be counted; a later one never may sooner.
 /// @param firstTimely The first queued epoch that was posted within its grace; 0 if there is none.
 /// @param lastTimely The last such epoch, if there is one.
+/// @param heldCount How many of the queued epochs are held.
 /// @param posted The queued figures by epoch.
+/// @param held Which of them are held by a dispute, whatever their window says.
 struct PendingQueue {
     uint32 lastEpoch;
     uint40 lastFinalAt;
     uint32 firstTimely;
     uint32 lastTimely;
+    uint32 heldCount;
     mapping(uint32 epoch => PendingFigures) posted;
+    mapping(uint32 epoch => Hold) held;
+}
+
+/// @dev Whether an epoch is held, and if so whether its energy came in time.
+enum Hold {
+    None,
+    Timely,
+    Late
 }
 
 /// @dev One Posted epoch of one cluster. One slot.
 /// @param values The figures without their cluster.
 /// @param finalAt Unix second from which they may be counted.
 /// @param nextTimely The next queued epoch that was posted within its grace; 0 if there is none.
+/// @param rootTag The last 24 bits of the root of the report that they came with. A record is found by its whole root,
+///        and only a quorum makes records: the tag tells apart the few that there are of one epoch.
 struct PendingFigures {
     uint160 values;
     uint40 finalAt;
     uint32 nextTimely;
+    uint24 rootTag;
 }
 
 /// @notice Figures that wait for the end of their dispute window, first in, first out.
 /// @dev Epochs posted within their grace are chained: which is the first of them decides what energy is resolved,
 ///      and must be known without a search through the late ones before it.
 library PendingQueues {
+    using PendingQueues for PendingFigures;
+
     /// @notice Append the figures of the epoch after the last, to be counted at `earliest` or, if that is later,
     ///         when those before them are.
     function push(
         PendingQueue storage queue,
-        ClusterFigures figures,
+        ClusterFigures measured,
         uint32 epoch,
+        bytes32 root,
         bool late,
         uint256 earliest
     ) internal returns (uint40 finalAt) {
@@ -52,19 +69,49 @@ library PendingQueues {
         queue.lastEpoch = epoch;
         queue.lastFinalAt = finalAt;
         queue.posted[epoch] = PendingFigures({
-            values: uint160(ClusterFigures.unwrap(figures)), finalAt: finalAt, nextTimely: 0
+            values: uint160(ClusterFigures.unwrap(measured)),
+            finalAt: finalAt,
+            nextTimely: 0,
+            rootTag: uint24(uint256(root))
         });
     }
 
-    /// @notice Take out `epoch`, the first in the queue, if its window is over.
+    /// @notice Take out `epoch`, the first in the queue, if its window is over and nothing holds it.
     function pop(PendingQueue storage queue, ClusterId clusterId, uint32 epoch)
         internal
-        returns (bool over, ClusterFigures figures)
+        returns (bool over, ClusterFigures counted)
     {
         PendingFigures memory first = queue.posted[epoch];
-        if (block.timestamp < first.finalAt) return (false, figures);
+        if (block.timestamp < first.finalAt) return (false, counted);
+        if (queue.heldCount != 0 && queue.held[epoch] != Hold.None) return (false, counted);
         if (queue.firstTimely == epoch) queue.firstTimely = first.nextTimely;
         delete queue.posted[epoch];
-        return (true, ClusterFigures.wrap(uint256(ClusterId.unwrap(clusterId)) << 160 | first.values));
+        return (true, first.figures(clusterId));
+    }
+
+    /// @notice Keep a queued epoch from being counted.
+    function hold(PendingQueue storage queue, uint32 epoch, bool late) internal {
+        queue.held[epoch] = late ? Hold.Late : Hold.Timely;
+        ++queue.heldCount;
+    }
+
+    /// @notice Let a held epoch go, with these figures in the place of what was posted.
+    function settle(PendingQueue storage queue, uint32 epoch, ClusterFigures settled)
+        internal
+        returns (ClusterFigures counted)
+    {
+        counted = queue.held[epoch] == Hold.Late ? settled.withoutEnergy() : settled;
+        queue.posted[epoch].values = uint160(ClusterFigures.unwrap(counted));
+        delete queue.held[epoch];
+        --queue.heldCount;
+    }
+
+    /// @notice The figures with their cluster.
+    function figures(PendingFigures memory pending, ClusterId clusterId)
+        internal
+        pure
+        returns (ClusterFigures)
+    {
+        return ClusterFigures.wrap(uint256(ClusterId.unwrap(clusterId)) << 160 | pending.values);
     }
 }

@@ -195,18 +195,23 @@ contract ReporterRegistry is IReporterRegistry, Authorised, EIP712, ReentrancyGu
             revert ReporterRegistry_DifferentClusters(clusterId, other);
         }
         address signer = _signerOfBoth(first, second);
-        address operator = _operatorOf[signer];
-        if (operator == address(0)) revert ReporterRegistry_UnknownSigner(signer);
-        uint256 forfeited = _reporters[operator].bondUsd6;
-        if (forfeited == 0) revert ReporterRegistry_NoBond(operator);
-
-        _reporters[operator].bondUsd6 = 0;
-        uint256 reward = forfeited / 2;
-        _owedUsd6[msg.sender] += reward;
-        _owedUsd6[TREASURY] += forfeited - reward;
+        (address operator, uint256 forfeited, uint256 reward) =
+            _forfeit(signer, type(uint256).max, msg.sender);
         emit EquivocationProved(
             operator, signer, msg.sender, clusterId, header.epoch, header.round, forfeited, reward
         );
+    }
+
+    /// @inheritdoc IReporterRegistry
+    function penalise(address signer, uint256 amountUsd6, address challenger)
+        external
+        restricted
+        returns (uint256 forfeitedUsd6)
+    {
+        address operator;
+        uint256 reward;
+        (operator, forfeitedUsd6, reward) = _forfeit(signer, amountUsd6, challenger);
+        emit Penalised(operator, signer, challenger, forfeitedUsd6, reward);
     }
 
     /// @inheritdoc IReporterRegistry
@@ -291,6 +296,23 @@ contract ReporterRegistry is IReporterRegistry, Authorised, EIP712, ReentrancyGu
         emit SignerChanged(operator, entry.signer, entry.nextSigner);
         (entry.signer, entry.nextSigner, entry.nextSignerAt) = (entry.nextSigner, address(0), 0);
         return true;
+    }
+
+    /// @dev Move up to `limit` of the bond behind a key to who is owed it: half, rounded down, is the reward.
+    function _forfeit(address signer, uint256 limit, address challenger)
+        private
+        returns (address operator, uint256 forfeited, uint256 reward)
+    {
+        operator = _operatorOf[signer];
+        if (operator == address(0)) revert ReporterRegistry_UnknownSigner(signer);
+        Reporter storage entry = _reporters[operator];
+        forfeited = Math.min(entry.bondUsd6, limit);
+        if (forfeited == 0) revert ReporterRegistry_NoBond(operator);
+        // No more than the bond, which is of 64 bits.
+        entry.bondUsd6 -= uint64(forfeited);
+        reward = forfeited / 2;
+        _owedUsd6[challenger] += reward;
+        _owedUsd6[TREASURY] += forfeited - reward;
     }
 
     function _checkBonded(address operator) private view {

@@ -67,4 +67,10 @@ library ClusterFiguresLib {
     function withoutEnergy(ClusterFigures figures) internal pure returns (ClusterFigures) {
         return ClusterFigures.wrap(ClusterFigures.unwrap(figures) & ~(uint256(type(uint32).max) << 128));
     }
+
+    /// @notice What an epoch without samples counts: contracted time, and nothing that happened in it.
+    function silence(ClusterFigures figures) internal pure returns (ClusterFigures) {
+        uint256 kept = uint256(type(uint32).max) << 160 | uint256(type(uint32).max) << 96;
+        return ClusterFigures.wrap(ClusterFigures.unwrap(figures) & kept);
+    }
 }

@@ -15,6 +15,7 @@ CONTRACTS = (
     "CapitalProceeds",
     "ClusterRegistry",
     "ClusterShare",
+    "Disputes",
     "Enforcement",
     "HolderDesk",
     "IdentityRegistry",

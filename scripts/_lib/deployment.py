@@ -2,7 +2,7 @@
 
 1. Deploy, in order of need: Authority, stablecoin (local chains only), IdentityRegistry,
    ClusterRegistry, MetricsOracle, Waterfall, CapitalProceeds, HolderDesk, Enforcement,
-   ShareExtension, ReporterRegistry. A contract that is on record is taken over instead.
+   ShareExtension, ReporterRegistry, Disputes. A contract that is on record is taken over instead.
 2. Write into the Authority what is missing: the role of each restricted function, the roles'
    holders.
 3. Hand the Authority to its admin; a deployer who is not the admin keeps no power.
@@ -44,10 +44,11 @@ class RoleHolders:
     guardian: str
     compliance: str
     oracle_admin: str
+    arbiter: str
     kyc_providers: Sequence[str]
 
     def __post_init__(self) -> None:
-        for field in ("admin", "registrar", "guardian", "compliance", "oracle_admin"):
+        for field in ("admin", "registrar", "guardian", "compliance", "oracle_admin", "arbiter"):
             object.__setattr__(self, field, _checked_address(field, getattr(self, field)))
         providers = tuple(_checked_address("kyc_providers", one) for one in self.kyc_providers)
         object.__setattr__(self, "kyc_providers", providers)
@@ -55,7 +56,7 @@ class RoleHolders:
     @classmethod
     def all_to(cls, address: str) -> RoleHolders:
         """One account that holds everything: for a chain of one's own only."""
-        return cls(address, address, address, address, address, (address,))
+        return cls(address, address, address, address, address, address, (address,))
 
     def grants(self) -> list[tuple[int, str]]:
         """(role, account) of every grant, the admin's last."""
@@ -64,6 +65,7 @@ class RoleHolders:
             (roles.GUARDIAN_ROLE, self.guardian),
             (roles.COMPLIANCE_ROLE, self.compliance),
             (roles.ORACLE_ADMIN_ROLE, self.oracle_admin),
+            (roles.ARBITER_ROLE, self.arbiter),
             *((roles.KYC_PROVIDER_ROLE, provider) for provider in self.kyc_providers),
             (roles.ADMIN_ROLE, self.admin),
         ]
@@ -84,6 +86,7 @@ class System:
     enforcement: ContractInstance
     extension: ContractInstance
     reporter_registry: ContractInstance
+    disputes: ContractInstance
 
 
 class OnDeployed(Protocol):
@@ -142,6 +145,9 @@ def deploy_system(
         capital,
     )
     reporter_registry = place("ReporterRegistry", holders.admin, authority, oracle, usd)
+    disputes = place(
+        "Disputes", holders.admin, authority, registry, oracle, reporter_registry, usd
+    )
     system = System(
         authority,
         usd,
@@ -154,6 +160,7 @@ def deploy_system(
         enforcement,
         extension,
         reporter_registry,
+        disputes,
     )
     configure(system, deployer, holders)
     return system
@@ -171,11 +178,13 @@ def configure(system: System, deployer: AccountAPI, holders: RoleHolders) -> Non
         system.waterfall,
         system.enforcement,
         system.reporter_registry,
+        system.disputes,
     )
     grants = [
         (roles.CLUSTER_REGISTRY_ROLE, system.registry.address),
         (roles.ENFORCEMENT_ROLE, system.enforcement.address),
         (roles.REPORTER_REGISTRY_ROLE, system.reporter_registry.address),
+        (roles.DISPUTES_ROLE, system.disputes.address),
         *holders.grants(),
     ]
     calls = [

@@ -132,7 +132,8 @@ def open_cluster(
     }
     holders = rollout.holders_of(
         deployer,
-        {role: str(actors[index].address) for role, index in named.items()},
+        {role: str(actors[index].address) for role, index in named.items()}
+        | {"arbiter": cast.ARBITER.address},
         (str(actors[cast.KYC_PROVIDER].address),),
     )
     is_gone = Record(deployments).is_of_another_local_chain()

@@ -35,7 +35,8 @@ from scripts._lib.network import connected_chain_id
 DIRECTORY = Path(__file__).resolve().parents[2] / "deployments"
 
 # What each singleton was built upon, in the order of its constructor; the Authority's own argument
-# is whoever deployed it, TestUsd has none, and the ReporterRegistry has its treasury before these.
+# is whoever deployed it, TestUsd has none, and ReporterRegistry and Disputes have their treasury
+# before these.
 WIRING: Mapping[str, tuple[str, ...]] = {
     "IdentityRegistry": ("Authority",),
     "ClusterRegistry": ("Authority",),
@@ -55,6 +56,13 @@ WIRING: Mapping[str, tuple[str, ...]] = {
         "CapitalProceeds",
     ),
     "ReporterRegistry": ("Authority", "MetricsOracle", "stablecoin"),
+    "Disputes": (
+        "Authority",
+        "ClusterRegistry",
+        "MetricsOracle",
+        "ReporterRegistry",
+        "stablecoin",
+    ),
 }
 SHARE_WIRING = ("ShareExtension",)
 SHARE = "ClusterShare"
@@ -149,6 +157,7 @@ class Record:
             enforcement=instance("Enforcement", at("Enforcement")),
             extension=instance("ShareExtension", at("ShareExtension")),
             reporter_registry=instance("ReporterRegistry", at("ReporterRegistry")),
+            disputes=instance("Disputes", at("Disputes")),
         )
 
     # -- verifying --------------------------------------------------------------------------------

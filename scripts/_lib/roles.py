@@ -20,6 +20,8 @@ CLUSTER_REGISTRY_ROLE: Final = 6 << 32
 ENFORCEMENT_ROLE: Final = 7 << 32
 ENCUMBRANCER_ROLE: Final = 8 << 32
 REPORTER_REGISTRY_ROLE: Final = 9 << 32
+ARBITER_ROLE: Final = 10 << 32
+DISPUTES_ROLE: Final = 11 << 32
 
 ISSUER: Final = 64
 OPERATOR: Final = 65
@@ -37,6 +39,8 @@ _NAMES: Final[Mapping[int, str]] = {
     ENFORCEMENT_ROLE: "enforcement",
     ENCUMBRANCER_ROLE: "taker of pledges",
     REPORTER_REGISTRY_ROLE: "reporter registry",
+    ARBITER_ROLE: "arbiter",
+    DISPUTES_ROLE: "disputes",
     ISSUER: "issuer",
     OPERATOR: "operator",
     TRUSTEE: "trustee",
@@ -65,8 +69,14 @@ RESTRICTED: Final[Functions] = {
     "MetricsOracle": {
         "setReporters": REPORTER_REGISTRY_ROLE,
         "setDisputeWindow": ORACLE_ADMIN_ROLE,
+        "hold": DISPUTES_ROLE,
+        "settle": DISPUTES_ROLE,
+    },
+    "Disputes": {
+        "rule": ARBITER_ROLE,
     },
     "ReporterRegistry": {
+        "penalise": DISPUTES_ROLE,
         "scheduleSet": ORACLE_ADMIN_ROLE,
         "withdrawSet": ORACLE_ADMIN_ROLE,
     },
@@ -108,6 +118,17 @@ OVER_CLUSTER: Final[Functions] = {
 OPEN: Final[Mapping[str, frozenset[str]]] = {
     "CapitalProceeds": frozenset({"depositProceeds", "claimCapital", "settle"}),
     "ClusterRegistry": frozenset(),
+    "Disputes": frozenset(
+        {
+            "challenge",
+            "refuteByRoot",
+            "refuteByHardware",
+            "refuteByEnergy",
+            "lapse",
+            "penalise",
+            "pay",
+        }
+    ),
     "Enforcement": frozenset(
         {
             "unfreeze",

@@ -38,6 +38,7 @@ def holders_of(
         guardian=holder("guardian"),
         compliance=holder("compliance"),
         oracle_admin=holder("oracle_admin"),
+        arbiter=holder("arbiter"),
         kyc_providers=kyc_providers or (str(deployer.address),),
     )
 

@@ -39,7 +39,8 @@ struct ReportHeader {
 ///      the 32-byte words of `figures` in order, and `root` is the Merkle root (OpenZeppelin's standard tree: leaves
 ///      hashed twice, pairs sorted) over one leaf a cluster:
 ///      keccak256(keccak256(abi.encode(uint32 clusterId, uint32 epoch, uint256 figures, bytes32 sampleRoot))).
-///      A report is Posted, then Final after `disputeWindowSeconds` (0: at once). Counters move only at Final.
+///      A report is Posted, then Final after `disputeWindowSeconds` (0: at once). Counters move only at Final. Within
+///      the window the Disputes contract can hold figures, and settle what is counted in their place.
 ///      The reporters are trusted only as a quorum: fewer than a third of them can neither forge nor stop a report.
 interface IMetricsOracle {
     /// @notice A quorum's report of `epoch` with `root` was accepted.
@@ -64,6 +65,10 @@ interface IMetricsOracle {
     event FiguresSkipped(ClusterId indexed clusterId, uint32 indexed epoch, uint32 expectedEpoch);
     /// @notice The energy of an epoch came after its grace and is not counted; its other figures are.
     event EnergyLapsed(ClusterId indexed clusterId, uint32 indexed epoch, uint32 energyWh);
+    /// @notice A dispute holds `figures`, which were posted with `root`: they are not counted until it is settled.
+    event FiguresHeld(ClusterId indexed clusterId, uint32 indexed epoch, bytes32 root, ClusterFigures figures);
+    /// @notice A dispute is settled: `figures` will be counted.
+    event FiguresSettled(ClusterId indexed clusterId, uint32 indexed epoch, ClusterFigures figures);
     event ReportersChanged(uint32 indexed reporterSetId, address[] reporters, uint256 quorum);
     event DisputeWindowChanged(uint256 previousSeconds, uint256 newSeconds);
 
@@ -90,6 +95,13 @@ interface IMetricsOracle {
     error MetricsOracle_NotAscending(uint256 index, ClusterId clusterId);
     error MetricsOracle_ReporterCount(uint256 count, uint256 minimum, uint256 maximum);
     error MetricsOracle_BadReporter(address reporter);
+    /// @notice No figures of the epoch wait: there are none, or they were counted.
+    error MetricsOracle_NotPosted(ClusterId clusterId, uint32 epoch);
+    error MetricsOracle_WindowOver(ClusterId clusterId, uint32 epoch, uint256 finalAt);
+    error MetricsOracle_Held(ClusterId clusterId, uint32 epoch);
+    error MetricsOracle_NotHeld(ClusterId clusterId, uint32 epoch);
+    /// @notice The figures that wait did not come with the report of that root.
+    error MetricsOracle_OtherReport(ClusterId clusterId, uint32 epoch, bytes32 root);
     error MetricsOracle_WindowOutOfRange(uint256 secondsAsked, uint256 limit);
 
     /// @notice Post a report. Open to all: the signatures are what counts.
@@ -107,6 +119,16 @@ interface IMetricsOracle {
     /// @notice Count the Posted figures of a cluster whose window is over, oldest first, at most `limit` epochs.
     ///         Open to all. Returns how many were counted.
     function finalize(ClusterId clusterId, uint256 limit) external returns (uint256 count);
+
+    /// @notice Keep Posted figures from being counted until they are settled. For the Disputes contract, within their
+    ///         window.
+    /// @param root The root of the report that they were posted with.
+    /// @return figures What waits, as it would be counted.
+    function hold(bytes32 root, ClusterId clusterId, uint32 epoch) external returns (ClusterFigures figures);
+
+    /// @notice Put `figures` in the place of those that are held, and let them be counted when their window is over;
+    ///         without energy if that came late. For the Disputes contract.
+    function settle(ClusterId clusterId, uint32 epoch, ClusterFigures figures) external;
 
     /// @notice Replace the reporters, 1 to 31 distinct accounts. For the ReporterRegistry. Acts at once; reports of the
     ///         previous set count for OVERLAP_SECONDS more, those of the one before it no longer.
@@ -132,8 +154,19 @@ interface IMetricsOracle {
     ///         Final; 0 for a cluster that is not measured (not Live yet, or retired and complete).
     function ageSeconds(ClusterId clusterId) external view returns (uint256);
 
-    /// @notice Whether `ageSeconds` is above STALE_SECONDS: new risk must stop, claims and repayment go on.
+    /// @notice Whether figures of the cluster are disputed, or `ageSeconds` is above STALE_SECONDS: new risk must stop,
+    ///         claims and repayment go on.
     function isStale(ClusterId clusterId) external view returns (bool);
+
+    /// @notice Whether some of the cluster's Posted figures are held.
+    function isDisputed(ClusterId clusterId) external view returns (bool);
+
+    /// @notice Figures that wait, the Unix second from which they may be counted, and whether a dispute holds them; all
+    ///         zero if none of that epoch wait.
+    function postedFigures(ClusterId clusterId, uint32 epoch)
+        external
+        view
+        returns (ClusterFigures figures, uint256 finalAt, bool held);
 
     /// @notice What is remembered of the report with `root`; all zero if there is none.
     function report(bytes32 root) external view returns (ReportRecord memory);

@@ -61,6 +61,14 @@ interface IReporterRegistry {
         uint256 forfeitedUsd6,
         uint256 rewardUsd6
     );
+    /// @notice `signer` signed figures that were wrong by its own fault, as the Disputes contract found.
+    event Penalised(
+        address indexed operator,
+        address indexed signer,
+        address indexed challenger,
+        uint256 forfeitedUsd6,
+        uint256 rewardUsd6
+    );
     event Paid(address indexed account, uint256 amountUsd6);
 
     error ReporterRegistry_UnsupportedStablecoin(address stablecoin, uint8 decimals, uint8 supported);
@@ -137,6 +145,12 @@ interface IReporterRegistry {
         uint256 firstIndex,
         uint256 secondIndex
     ) external;
+
+    /// @notice Take up to `amountUsd6` from the bond of whoever holds or held `signer`; `challenger` is owed half of it,
+    ///         rounded down, the treasury the rest. For the Disputes contract.
+    function penalise(address signer, uint256 amountUsd6, address challenger)
+        external
+        returns (uint256 forfeitedUsd6);
 
     /// @notice Pay what `account` is owed, to it. Open to all.
     function pay(address account) external returns (uint256 amountUsd6);

@@ -65,7 +65,7 @@ def test_signer__unknown_alias__is_said() -> None:
 # -- holders_of --------------------------------------------------------------------------------
 
 UNNAMED: dict[str, str | None] = dict.fromkeys(
-    ("admin", "registrar", "guardian", "compliance", "oracle_admin")
+    ("admin", "registrar", "guardian", "compliance", "oracle_admin", "arbiter")
 )
 
 
@@ -81,7 +81,7 @@ def test_holders_of__public_chain__every_holder_is_named(deployer: AccountAPI) -
     with pytest.raises(click.UsageError) as caught:
         holders_of(deployer, {**UNNAMED, "guardian": OWN}, ())
 
-    assert "name --admin, --registrar, --compliance, --oracle-admin, --kyc-provider" in str(
+    assert "name --admin, --registrar, --compliance, --oracle-admin, --arbiter, --kyc-provider" in str(
         caught.value
     )
     named: dict[str, str | None] = dict.fromkeys(UNNAMED, OWN)

@@ -34,6 +34,7 @@ KEYS = [
     "Enforcement",
     "ShareExtension",
     "ReporterRegistry",
+    "Disputes",
 ]
 
 

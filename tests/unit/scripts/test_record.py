@@ -41,6 +41,7 @@ KEYS = [
     "Enforcement",
     "ShareExtension",
     "ReporterRegistry",
+    "Disputes",
 ]
 OTHER_HASH = "0x" + "ee" * 32
 

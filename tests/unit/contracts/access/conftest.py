@@ -81,6 +81,7 @@ def system_holders(
     kyc_provider: AccountAPI,
     compliance: AccountAPI,
     oracle_admin: AccountAPI,
+    arbiter: AccountAPI,
     system: System,
 ) -> Iterator[dict[int, str]]:
     """Who holds each power over the system, as it is deployed."""
@@ -93,9 +94,11 @@ def system_holders(
         roles.KYC_PROVIDER_ROLE: kyc_provider.address,
         roles.COMPLIANCE_ROLE: compliance.address,
         roles.ORACLE_ADMIN_ROLE: oracle_admin.address,
+        roles.ARBITER_ROLE: arbiter.address,
         roles.CLUSTER_REGISTRY_ROLE: system.registry.address,
         roles.ENFORCEMENT_ROLE: system.enforcement.address,
         role: system.reporter_registry.address,
+        roles.DISPUTES_ROLE: system.disputes.address,
     }
     system.authority.grantRole(role, oracle_admin, 0, sender=admin)
 
@@ -129,5 +132,6 @@ def guarded(system: System, parties: Parties) -> dict[str, ContractInstance]:
         "Enforcement": system.enforcement,
         "HolderDesk": system.desk,
         "ReporterRegistry": system.reporter_registry,
+        "Disputes": system.disputes,
         "ClusterShare": parties.share,
     }
