@@ -47,7 +47,8 @@ contract Disputes is IDisputes, Authorised, ReentrancyGuardTransient {
     address public immutable TREASURY;
 
     mapping(ClusterId clusterId => mapping(uint32 epoch => Dispute)) private _disputes;
-    mapping(ClusterId clusterId => mapping(uint32 epoch => mapping(address signer => bool))) private _penalised;
+    mapping(ClusterId clusterId => mapping(uint32 epoch => mapping(address signer => bool))) private
+        _penalised;
     mapping(address account => uint256) private _owedUsd6;
 
     /// @param stablecoin What bonds are paid in; it must have 6 decimals.
@@ -84,11 +85,10 @@ contract Disputes is IDisputes, Authorised, ReentrancyGuardTransient {
         }
         DisputeState state = _disputes[clusterId][epoch].state;
         if (state != DisputeState.None) revert Disputes_Disputed(clusterId, epoch, state);
-        Dispute storage opened = _open(root, clusterId, epoch, DisputeState.Open);
+        Dispute storage opened = _disputes[clusterId][epoch];
         opened.bonded = true;
-        emit Challenged(
-            clusterId, epoch, msg.sender, root, opened.figures, opened.deadlineAt, statement
-        );
+        ClusterFigures figures = _open(opened, root, clusterId, epoch, DisputeState.Open);
+        emit Challenged(clusterId, epoch, msg.sender, root, figures, opened.deadlineAt, statement);
         // Called last: what the stablecoin does cannot find a bond that was not paid.
         uint256 before = STABLECOIN.balanceOf(address(this));
         STABLECOIN.safeTransferFrom(msg.sender, address(this), CHALLENGE_BOND_USD6);
@@ -124,12 +124,10 @@ contract Disputes is IDisputes, Authorised, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IDisputes
-    function refuteByEnergy(
-        bytes32 root,
-        ClusterId clusterId,
-        uint32 epoch,
-        EnergyEvidence calldata evidence
-    ) external nonReentrant {
+    function refuteByEnergy(bytes32 root, ClusterId clusterId, uint32 epoch, EnergyEvidence calldata evidence)
+        external
+        nonReentrant
+    {
         ClusterFigures figures = _refute(root, clusterId, epoch);
         ClusterSpec memory spec = _spec(clusterId, epoch);
         _checkGpu(evidence, spec.gpuSetRoot);
@@ -150,11 +148,13 @@ contract Disputes is IDisputes, Authorised, ReentrancyGuardTransient {
         Dispute storage found = _undecided(clusterId, epoch);
         if (block.timestamp >= found.deadlineAt) revert Disputes_DeadlineOver(found.deadlineAt);
         bool isRefuted = found.state == DisputeState.Refuted;
-        bool stands = ClusterFigures.unwrap(counted) == ClusterFigures.unwrap(found.figures);
+        ClusterFigures figures = _posted(clusterId, epoch);
+        bool stands = ClusterFigures.unwrap(counted) == ClusterFigures.unwrap(figures);
         if (stands && isRefuted) revert Disputes_Refuted(counted);
         if (stands && blamed) revert Disputes_NothingToBlame(counted);
         address bondTo = stands ? TREASURY : found.challenger;
-        _settle(found, clusterId, epoch, counted, blamed || isRefuted, bondTo, true);
+        (found.blamed, found.figures) = (blamed || isRefuted, figures);
+        _settle(found, clusterId, epoch, counted, bondTo, true);
     }
 
     /// @inheritdoc IDisputes
@@ -162,8 +162,9 @@ contract Disputes is IDisputes, Authorised, ReentrancyGuardTransient {
         Dispute storage found = _undecided(clusterId, epoch);
         if (block.timestamp < found.deadlineAt) revert Disputes_DeadlineNotOver(found.deadlineAt);
         bool isRefuted = found.state == DisputeState.Refuted;
-        ClusterFigures counted = isRefuted ? found.figures.silence() : found.figures;
-        _settle(found, clusterId, epoch, counted, isRefuted, found.challenger, false);
+        ClusterFigures figures = _posted(clusterId, epoch);
+        (found.blamed, found.figures) = (isRefuted, figures);
+        _settle(found, clusterId, epoch, isRefuted ? figures.silence() : figures, found.challenger, false);
     }
 
     /// @inheritdoc IDisputes
@@ -202,8 +203,9 @@ contract Disputes is IDisputes, Authorised, ReentrancyGuardTransient {
     // ------------------------------------------------------------------ views
 
     /// @inheritdoc IDisputes
-    function dispute(ClusterId clusterId, uint32 epoch) external view returns (Dispute memory) {
-        return _disputes[clusterId][epoch];
+    function dispute(ClusterId clusterId, uint32 epoch) external view returns (Dispute memory found) {
+        found = _disputes[clusterId][epoch];
+        if (_isUndecided(found.state)) found.figures = _posted(clusterId, epoch);
     }
 
     /// @inheritdoc IDisputes
@@ -213,34 +215,40 @@ contract Disputes is IDisputes, Authorised, ReentrancyGuardTransient {
 
     // ------------------------------------------------------------------ private
 
-    function _open(bytes32 root, ClusterId clusterId, uint32 epoch, DisputeState state)
-        private
-        returns (Dispute storage opened)
-    {
-        opened = _disputes[clusterId][epoch];
+    /// @dev While it is not settled the oracle keeps the figures, and keeps them as they are.
+    function _open(
+        Dispute storage opened,
+        bytes32 root,
+        ClusterId clusterId,
+        uint32 epoch,
+        DisputeState state
+    ) private returns (ClusterFigures) {
         opened.challenger = msg.sender;
         opened.deadlineAt = uint40(block.timestamp + ARBITRATION_SECONDS);
         opened.state = state;
         opened.root = root;
-        opened.figures = ORACLE.hold(root, clusterId, epoch);
+        return ORACLE.hold(root, clusterId, epoch);
     }
 
     /// @dev Note that figures are refuted, which the caller then has to show. A challenge of them has its bond back; its
     ///      deadline stays.
-    function _refute(bytes32 root, ClusterId clusterId, uint32 epoch) private returns (ClusterFigures) {
+    function _refute(bytes32 root, ClusterId clusterId, uint32 epoch)
+        private
+        returns (ClusterFigures figures)
+    {
         Dispute storage found = _disputes[clusterId][epoch];
         DisputeState state = found.state;
         if (state == DisputeState.None) {
-            _open(root, clusterId, epoch, DisputeState.Refuted);
+            figures = _open(found, root, clusterId, epoch, DisputeState.Refuted);
         } else {
             if (state != DisputeState.Open) revert Disputes_Disputed(clusterId, epoch, state);
             if (found.root != root) revert Disputes_OtherReport(root, found.root);
             if (block.timestamp >= found.deadlineAt) revert Disputes_DeadlineOver(found.deadlineAt);
             _releaseBond(found, found.challenger);
             (found.challenger, found.state) = (msg.sender, DisputeState.Refuted);
+            figures = _posted(clusterId, epoch);
         }
-        emit Refuted(clusterId, epoch, msg.sender, root, found.figures, found.deadlineAt);
-        return found.figures;
+        emit Refuted(clusterId, epoch, msg.sender, root, figures, found.deadlineAt);
     }
 
     function _settle(
@@ -248,13 +256,12 @@ contract Disputes is IDisputes, Authorised, ReentrancyGuardTransient {
         ClusterId clusterId,
         uint32 epoch,
         ClusterFigures counted,
-        bool blamed,
         address bondTo,
         bool byArbiter
     ) private {
         _releaseBond(found, bondTo);
-        (found.state, found.blamed) = (DisputeState.Settled, blamed);
-        emit DisputeSettled(clusterId, epoch, found.figures, counted, blamed, byArbiter);
+        found.state = DisputeState.Settled;
+        emit DisputeSettled(clusterId, epoch, found.figures, counted, found.blamed, byArbiter);
         ORACLE.settle(clusterId, epoch, counted);
     }
 
@@ -267,9 +274,17 @@ contract Disputes is IDisputes, Authorised, ReentrancyGuardTransient {
     function _undecided(ClusterId clusterId, uint32 epoch) private view returns (Dispute storage found) {
         found = _disputes[clusterId][epoch];
         DisputeState state = found.state;
-        if (state != DisputeState.Open && state != DisputeState.Refuted) {
-            revert Disputes_NotOpen(clusterId, epoch, state);
-        }
+        if (!_isUndecided(state)) revert Disputes_NotOpen(clusterId, epoch, state);
+    }
+
+    function _isUndecided(DisputeState state) private pure returns (bool) {
+        return state == DisputeState.Open || state == DisputeState.Refuted;
+    }
+
+    function _posted(ClusterId clusterId, uint32 epoch) private view returns (ClusterFigures figures) {
+        // Until when they wait and that they are held is left out.
+        // slither-disable-next-line unused-return
+        (figures,,) = ORACLE.postedFigures(clusterId, epoch);
     }
 
     function _checkBound(
@@ -295,7 +310,11 @@ contract Disputes is IDisputes, Authorised, ReentrancyGuardTransient {
         return epoch <= Epochs.lastLapsedAt(ORACLE.report(root).postedAt);
     }
 
-    function _isPostedAs(ClusterFigures signed, ClusterFigures figures, bool late) private pure returns (bool) {
+    function _isPostedAs(ClusterFigures signed, ClusterFigures figures, bool late)
+        private
+        pure
+        returns (bool)
+    {
         ClusterFigures posted = late ? signed.withoutEnergy() : signed;
         return ClusterFigures.unwrap(posted) == ClusterFigures.unwrap(figures);
     }

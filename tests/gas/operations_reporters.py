@@ -22,9 +22,10 @@ def measure(
     deployer: AccountAPI,
     oracle_admin: AccountAPI,
     challenger: AccountAPI,
-) -> dict[str, int]:
+) -> tuple[dict[str, int], Operators]:
     """A registration, the first set of these accounts, and proofs over reports of 1 and 100
-    clusters that differ in one figure; each by somebody who is owed nothing yet.
+    clusters that differ in one figure; each by somebody who is owed
+    nothing yet. Also the operators.
     """
     registry = system.reporter_registry
     for account in accounts:
@@ -47,4 +48,4 @@ def measure(
         pair = signed(report, key), signed(lie, key)
         receipt = registry.proveEquivocation(*pair, size - 1, size - 1, sender=challenges)
         gas[f"prove_equivocation_{size}"] = int(receipt.gas_used)
-    return gas
+    return gas, operators

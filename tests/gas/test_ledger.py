@@ -9,7 +9,12 @@ import pytest
 from ape import chain
 from ape.api import AccountAPI
 
-from tests.gas import operations_money, operations_oracle, operations_reporters
+from tests.gas import (
+    operations_disputes,
+    operations_money,
+    operations_oracle,
+    operations_reporters,
+)
 from tests.gas.operations_money import FEW, MANY, Actors
 from tests.support.scenario import Scenario, travel_to
 
@@ -17,7 +22,12 @@ LEDGER = Path(__file__).with_name("ledger.json")
 START = 2_000_000_000 // 14_400 * 14_400 + 7
 """Unix second of the first operation, always the same: times are calldata, and so gas."""
 
-LIMITS = operations_money.LIMITS | operations_oracle.LIMITS | operations_reporters.LIMITS
+LIMITS = (
+    operations_money.LIMITS
+    | operations_oracle.LIMITS
+    | operations_reporters.LIMITS
+    | operations_disputes.LIMITS
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +41,7 @@ def gas(
     keeper: AccountAPI,
     admin: AccountAPI,
     deployer: AccountAPI,
+    arbiter: AccountAPI,
 ) -> dict[str, int]:
     """Each operation's gas, whole transactions."""
     actors = Actors(oracle_admin, customer, holder, other_holder, relayer, keeper, admin)
@@ -40,10 +51,12 @@ def gas(
     oracle = operations_oracle.measure(
         scenario.system, scenario.registrar, scenario.issuer, oracle_admin, keeper
     )
-    reporters = operations_reporters.measure(
+    reporters, operators = operations_reporters.measure(
         scenario.system, (customer, holder, other_holder, relayer), deployer, oracle_admin, keeper
     )
-    return dict(sorted((money | oracle | reporters).items()))
+    travel_to(int(chain.blocks.head.timestamp) // 86_400 * 86_400 + 10 * 86_400)
+    disputes = operations_disputes.measure(scenario, operators, holder, arbiter, keeper)
+    return dict(sorted((money | oracle | reporters | disputes).items()))
 
 
 def test_ledger__every_operation__costs_what_is_written(

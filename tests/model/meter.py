@@ -15,6 +15,7 @@ class Accepted:
     late: bool
     final_at: int
     counted: bool = False
+    held: bool = False
 
 
 @dataclass
@@ -58,11 +59,28 @@ class Meter:
         """How many epochs were counted."""
         count = 0
         for epoch in self.waiting:
-            if count == limit or now < self.accepted[epoch].final_at:
+            entry = self.accepted[epoch]
+            if count == limit or now < entry.final_at or entry.held:
                 break
-            self.accepted[epoch].counted = True
+            entry.counted = True
             count += 1
         return count
+
+    def can_be_held(self, epoch: int, now: int) -> bool:
+        """Whether a dispute may hold it."""
+        entry = self.accepted.get(epoch)
+        return entry is not None and not entry.counted and not entry.held and now < entry.final_at
+
+    def settle(self, epoch: int, figures: Figures) -> None:
+        """Let a held epoch go with other figures: late ones have no energy."""
+        entry = self.accepted[epoch]
+        assert entry.held
+        entry.figures = figures.without_energy() if entry.late else figures
+        entry.held = False
+
+    @property
+    def held(self) -> list[int]:
+        return [epoch for epoch, entry in self.accepted.items() if entry.held]
 
     def resolved_epoch(self, now: int) -> int:
         epoch = self.first_epoch

@@ -10,11 +10,14 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
+import ape
 import pytest
 from ape import chain
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 
+from scripts._lib import roles
+from scripts._lib.deployment import System
 from tests.model.meter import Meter
 from tests.support.oracle import (
     DAY_SECONDS,
@@ -40,11 +43,17 @@ class History:
     draw: random.Random
     now: int
     window: int = 0
+    holds: int = 0
+    roots: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    """cluster and epoch → root of the report that it was posted with."""
     settled: dict[int, dict[int, int]] = field(default_factory=dict)
     """cluster → resolved epoch that was seen → energy up to it at that time."""
 
     def step(self) -> None:
-        chances = {self.post: 12, self.finalize: 5, self.change_window: 1, self.wait: 3}
+        chances = {
+            self.post: 12, self.finalize: 6, self.change_window: 2, self.wait: 3,
+            self.hold: 6, self.settle: 4,
+        }  # fmt: skip
         [action] = self.draw.choices(list(chances), list(chances.values()))
         self.advance(self.draw.choice([1, 60, 1_800, EPOCH_SECONDS]))
         action()
@@ -72,10 +81,12 @@ class History:
             else:
                 self.advance(end_of(epoch) - self.now)
             figures = [self.figures(id_) for id_ in named]
-            receipt = self.desk.post(self.desk.report(epoch, *figures, salt=self.now))
+            report = self.desk.report(epoch, *figures, salt=self.now)
+            receipt = self.desk.post(report)
             assert receipt.timestamp == self.now
             for one in figures:
-                self.meters[one.cluster_id].post(epoch, one, self.window, self.now)
+                if self.meters[one.cluster_id].post(epoch, one, self.window, self.now):
+                    self.roots[one.cluster_id, epoch] = report.root
 
     def figures(self, cluster_id: int) -> Figures:
         quantities = sorted((self.draw.randrange(10**6) for _ in range(4)), reverse=True)
@@ -89,6 +100,33 @@ class History:
         expected = meter.finalize(limit, self.now)
         assert len(self.desk.events(receipt, "FiguresFinal")) == expected
 
+    def hold(self) -> None:
+        """Any epoch that waits, in its window or not: the contract has to say which may be held."""
+        cluster_id, meter = self.draw.choice(list(self.meters.items()))
+        epochs = meter.waiting[-3:] or [meter.first_epoch]
+        epoch = self.draw.choice(epochs)
+        root = self.roots.get((cluster_id, epoch), bytes(32))
+        if meter.can_be_held(epoch, self.now):
+            receipt = self.desk.oracle.hold(root, cluster_id, epoch, sender=self.oracle_admin)
+            assert receipt.timestamp == self.now
+            meter.accepted[epoch].held = True
+            self.holds += 1
+        else:
+            with ape.reverts():
+                self.desk.oracle.hold(root, cluster_id, epoch, sender=self.oracle_admin)
+            travel_to(self.now)
+
+    def settle(self) -> None:
+        """What is held goes on, with the same figures or others."""
+        for cluster_id, meter in self.meters.items():
+            for epoch in meter.held[:1]:
+                others = [meter.accepted[epoch].figures, self.figures(cluster_id)]
+                counted = self.draw.choice(others)
+                self.desk.oracle.settle(cluster_id, epoch, counted.word, sender=self.oracle_admin)
+                meter.settle(epoch, counted)
+                self.advance(1)
+        travel_to(self.now)
+
     def change_window(self) -> None:
         self.window = self.draw.choice([0, 0, 600, 2 * EPOCH_SECONDS, DAY_SECONDS])
         self.desk.oracle.setDisputeWindow(self.window, sender=self.oracle_admin)
@@ -98,6 +136,7 @@ class History:
         for cluster_id, meter in self.meters.items():
             reading = self.desk.reading(cluster_id)
             assert reading == meter.reading
+            assert oracle.isDisputed(cluster_id) == bool(meter.held)
             assert oracle.nextEpoch(cluster_id) == meter.next_epoch
             resolved = int(oracle.resolvedEpoch(cluster_id))
             assert resolved == meter.resolved_epoch(self.now)
@@ -111,8 +150,15 @@ class History:
 
 
 @pytest.fixture(scope="module")
-def desk(oracle: ContractInstance, oracle_admin: AccountAPI, relayer: AccountAPI) -> Newsdesk:
+def desk(
+    system: System,
+    oracle: ContractInstance,
+    oracle_admin: AccountAPI,
+    admin: AccountAPI,
+    relayer: AccountAPI,
+) -> Newsdesk:
     keys = tuple(reporter_keys(1))
+    system.authority.grantRole(roles.DISPUTES_ROLE, oracle_admin, 0, sender=admin)
     oracle.setReporters([key.address for key in keys], sender=oracle_admin)
     return Newsdesk(oracle, keys, relayer)
 
@@ -149,3 +195,4 @@ def test_meter__random_history__as_the_model_says_at_every_step(
     accepted = [entry for meter in history.meters.values() for entry in meter.accepted.values()]
     assert any(entry.late for entry in accepted)
     assert any(not entry.late for entry in accepted)
+    assert history.holds > 0

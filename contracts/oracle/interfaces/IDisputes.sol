@@ -167,12 +167,8 @@ interface IDisputes {
 
     /// @notice Show that less energy was posted than one GPU drew between two samples, both at most capped by the
     ///         hardware: energyWh < ⌊min(Δ mJ, contractedGpuSeconds × 1,000 × gpuMaxPowerWatts) / 3,600,000⌋.
-    function refuteByEnergy(
-        bytes32 root,
-        ClusterId clusterId,
-        uint32 epoch,
-        EnergyEvidence calldata evidence
-    ) external;
+    function refuteByEnergy(bytes32 root, ClusterId clusterId, uint32 epoch, EnergyEvidence calldata evidence)
+        external;
 
     /// @notice Say what is counted. For the ARBITER_ROLE, before the deadline.
     /// @param counted The same figures or others, coherent and of the cluster.

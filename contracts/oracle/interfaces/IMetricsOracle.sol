@@ -66,7 +66,9 @@ interface IMetricsOracle {
     /// @notice The energy of an epoch came after its grace and is not counted; its other figures are.
     event EnergyLapsed(ClusterId indexed clusterId, uint32 indexed epoch, uint32 energyWh);
     /// @notice A dispute holds `figures`, which were posted with `root`: they are not counted until it is settled.
-    event FiguresHeld(ClusterId indexed clusterId, uint32 indexed epoch, bytes32 root, ClusterFigures figures);
+    event FiguresHeld(
+        ClusterId indexed clusterId, uint32 indexed epoch, bytes32 root, ClusterFigures figures
+    );
     /// @notice A dispute is settled: `figures` will be counted.
     event FiguresSettled(ClusterId indexed clusterId, uint32 indexed epoch, ClusterFigures figures);
     event ReportersChanged(uint32 indexed reporterSetId, address[] reporters, uint256 quorum);

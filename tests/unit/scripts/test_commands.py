@@ -81,8 +81,9 @@ def test_holders_of__public_chain__every_holder_is_named(deployer: AccountAPI) -
     with pytest.raises(click.UsageError) as caught:
         holders_of(deployer, {**UNNAMED, "guardian": OWN}, ())
 
-    assert "name --admin, --registrar, --compliance, --oracle-admin, --arbiter, --kyc-provider" in str(
-        caught.value
+    assert (
+        "name --admin, --registrar, --compliance, --oracle-admin, --arbiter, --kyc-provider"
+        in str(caught.value)
     )
     named: dict[str, str | None] = dict.fromkeys(UNNAMED, OWN)
     assert holders_of(deployer, named, (OWN,)).kyc_providers == (OWN,)

@@ -9,9 +9,10 @@ from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 
 from scripts._lib.deployment import System
+from tests.support.disputes import CHALLENGE_BOND, WINDOW, Courtroom
 from tests.support.isolation import restored_chain
 from tests.support.oracle import Newsdesk, reporter_keys
-from tests.support.reporters import BOND, Operators
+from tests.support.reporters import BOND, Operators, key_of
 from tests.support.scenario import EPOCH_SECONDS, SHARE, Scenario, current_epoch, travel_to
 
 
@@ -50,6 +51,7 @@ def _start(
     issuer: AccountAPI,
     keeper: AccountAPI,
     registrar: AccountAPI,
+    arbiter: AccountAPI,
 ) -> None:
     """Every test starts from the same chain, whichever of these it names.
 
@@ -74,6 +76,26 @@ def operators(
         scenario.give_usd(account, 5 * BOND)
         system.stablecoin.approve(system.reporter_registry, 2**256 - 1, sender=account)
     return Operators(system, system.reporter_registry, system.oracle, accounts, oracle_admin)
+
+
+@pytest.fixture
+def court(
+    operators: Operators,
+    scenario: Scenario,
+    oracle_admin: AccountAPI,
+    arbiter: AccountAPI,
+    attacker: AccountAPI,
+    relayer: AccountAPI,
+) -> Courtroom:
+    """The five report, under a dispute window; somebody has the dollars for ten challenges."""
+    operators.set_up()
+    operators.oracle.setDisputeWindow(WINDOW, sender=oracle_admin)
+    disputes = operators.system.disputes
+    scenario.give_usd(attacker, 10 * CHALLENGE_BOND)
+    operators.system.stablecoin.approve(disputes, 2**256 - 1, sender=attacker)
+    keys = tuple(key_of(address) for address in operators.addresses)
+    desk = Newsdesk(operators.oracle, keys, relayer)
+    return Courtroom(operators, desk, disputes, arbiter, attacker)
 
 
 @pytest.fixture(scope="package")
