@@ -10,27 +10,29 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from api.domain.eip712 import Eip712Domain, address_word, word
+from api.domain.eip712 import Eip712Domain, TypedMessage, word
 from api.domain.figures import ClusterFigures
 from api.domain.hashing import hash_leaf, keccak256
 from api.domain.merkle import MerkleTree
 from api.errors import Duplicated, InvalidInput, NotFound, OutOfRange
 from api.types import MAX_REPORTERS, UINT32_MAX, Address, ClusterId, Digest, Epoch
 
-_REPORT_TYPE = keccak256(
-    b"Report(uint32 reporterSetId,uint32 epoch,uint32 round,bytes32 root,bytes32 figuresHash)"
+_REPORT_FIELDS = (
+    ("reporterSetId", "uint32"),
+    ("epoch", "uint32"),
+    ("round", "uint32"),
+    ("root", "bytes32"),
+    ("figuresHash", "bytes32"),
 )
 
-_POSSESSION_TYPE = keccak256(b"Possession(address operator,address signer)")
+_POSSESSION_FIELDS = (("operator", "address"), ("signer", "address"))
 
 
-def possession_digest(domain: Eip712Domain, operator: Address, signer: Address) -> Digest:
+def possession_message(domain: Eip712Domain, operator: Address, signer: Address) -> TypedMessage:
     """What a reporter's key signs to show that `operator` holds it; `domain` is
     `reporter_registry_domain`'s.
     """
-    return domain.digest(
-        keccak256(_POSSESSION_TYPE + address_word(operator) + address_word(signer))
-    )
+    return TypedMessage(domain, "Possession", _POSSESSION_FIELDS, (operator, signer))
 
 
 def quorum(reporters: int) -> int:
@@ -63,16 +65,20 @@ def report_digest(
     """The EIP-712 digest of a report with these packed words in the chain's order; `domain` is
     `oracle_domain`'s.
     """
-    return domain.digest(
-        keccak256(
-            _REPORT_TYPE
-            + word(reporter_set_id)
-            + word(epoch)
-            + word(round_)
-            + root
-            + keccak256(b"".join(word(packed) for packed in figures))
-        )
-    )
+    return _report_message(domain, reporter_set_id, epoch, round_, root, figures).digest
+
+
+def _report_message(
+    domain: Eip712Domain,
+    reporter_set_id: int,
+    epoch: Epoch,
+    round_: int,
+    root: Digest,
+    figures: Iterable[int],
+) -> TypedMessage:
+    figures_hash = keccak256(b"".join(word(packed) for packed in figures))
+    values = (reporter_set_id, epoch, round_, root, figures_hash)
+    return TypedMessage(domain, "Report", _REPORT_FIELDS, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,11 @@ class Report:
 
     def digest(self, domain: Eip712Domain) -> Digest:
         """The EIP-712 digest that a reporter signs; `domain` is `oracle_domain`'s."""
-        return report_digest(
+        return self.message(domain).digest
+
+    def message(self, domain: Eip712Domain) -> TypedMessage:
+        """What a reporter signs; `domain` is `oracle_domain`'s."""
+        return _report_message(
             domain, self.reporter_set_id, self.epoch, self.round, self.root, self.figures
         )
 

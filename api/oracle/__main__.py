@@ -27,7 +27,7 @@ import uvicorn
 from api.chain import deployments
 from api.domain.codec import parse_address, to_hex
 from api.domain.eip712 import reporter_registry_domain
-from api.domain.reports import possession_digest
+from api.domain.reports import possession_message
 from api.errors import ConfigurationError, InvalidInput, RackstreamError
 from api.oracle import check, logs
 from api.oracle.app import create_app
@@ -98,7 +98,7 @@ def _prove_possession(settings: OracleSettings, operator: str) -> int:
     deployment = deployments.load(settings.deployments_dir, settings.chain_id)
     domain = reporter_registry_domain(settings.chain_id, deployment.address_of("ReporterRegistry"))
     owner = parse_address(operator, "operator")
-    print(to_hex(signer.sign(possession_digest(domain, owner, signer.address))))
+    print(to_hex(signer.sign(possession_message(domain, owner, signer.address).digest)))
     return 0
 
 

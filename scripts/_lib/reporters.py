@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from api.domain.codec import parse_hex, parse_uint
 from api.domain.eip712 import reporter_registry_domain
-from api.domain.reports import possession_digest
+from api.domain.reports import possession_message
 from api.domain.signing import Signer
 from api.errors import Malformed
 from api.types import UINT256_MAX, Address
@@ -62,7 +62,7 @@ def possession(system: System, operator: str, signer: Signer) -> bytes:
     domain = reporter_registry_domain(
         connected_chain_id(), Address(system.reporter_registry.address)
     )
-    return signer.sign(possession_digest(domain, Address(operator), signer.address))
+    return signer.sign(possession_message(domain, Address(operator), signer.address).digest)
 
 
 def register(

@@ -71,7 +71,11 @@ def test_digest__any_report__is_that_of_eth_account(
         },
     )
     expected = keccak(b"\x19" + message.version + message.header + message.body)
-    assert report.digest(oracle_domain(31337, ORACLE)) == expected
+    domain = oracle_domain(31337, ORACLE)
+    assert report.digest(domain) == expected
+    # What a remote signer is shown is what is signed.
+    shown = encode_typed_data(full_message=report.message(domain).typed_data())
+    assert (shown.header, shown.body) == (message.header, message.body)
 
 
 @pytest.mark.property
