@@ -38,6 +38,9 @@
         ├── ChainBehind            the node is too many blocks behind others
         ├── StoreUnavailable       the database cannot be reached
         ├── PeerUnavailable        another reporter does not answer
+        ├── SignerUnavailable      the remote signer cannot be reached or is too slow
+        ├── SignerRefused          the remote signer does not sign this, or has no such account
+        ├── SignerUntrue           the remote signer signed something else, or as somebody else
         ├── GpuSetUnknown          nobody has handed in the cluster's manifest yet
         ├── NotStarted             the service has not finished its start
         ├── SourceUnavailable      a GPU source gives no readings
@@ -377,6 +380,34 @@ class PeerUnavailable(Unavailable):
 
     def __init__(self, peer: str, reason: str) -> None:
         super().__init__(f"reporter {peer} does not answer: {reason}", value=peer)
+
+
+class SignerUnavailable(Unavailable):
+    """Names the signer's host only: the URL may hold a password."""
+
+    code = "signer-unavailable"
+
+    def __init__(self, host: str, reason: str) -> None:
+        super().__init__(f"the signer at {host} cannot be asked: {reason}", value=host)
+
+
+class SignerRefused(Unavailable):
+    """It may be told to sign, or be given the key, at any time."""
+
+    code = "signer-refused"
+
+    def __init__(self, host: str, reason: str) -> None:
+        super().__init__(f"the signer at {host} refuses: {reason}", value=host)
+        self.reason = reason
+
+
+class SignerUntrue(Unavailable):
+    """Nothing of what it answered is used; what is wanted is asked for again."""
+
+    code = "signer-untrue"
+
+    def __init__(self, host: str, reason: str) -> None:
+        super().__init__(f"the signer at {host} signed other than was asked: {reason}", value=host)
 
 
 class GpuSetUnknown(Unavailable):

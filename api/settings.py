@@ -25,8 +25,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from api.domain.codec import parse_address
 from api.domain.signing import Signer
 from api.errors import ConfigurationError, KeyRefused, Malformed
+from api.keys import RemoteKey, open_key, remote_key
 from api.types import (
-    LOCAL_CHAIN_ID,
     MAX_BATCH_SAMPLES,
     MAX_SAMPLE_INTERVAL_MS,
     MIN_SAMPLE_INTERVAL_MS,
@@ -34,34 +34,6 @@ from api.types import (
     UINT64_MAX,
     Address,
 )
-
-WELL_KNOWN_ACCOUNTS: Final = frozenset(
-    {
-        "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
-        "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
-        "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC",
-        "0x90F79bf6EB2c4f870365E785982E1f101E93b906",
-        "0x15d34AAf54267DB7D7c367839AAf71A00a2C6A65",
-        "0x9965507D1a55bcC2695C58ba16FB37d819B0A4dc",
-        "0x976EA74026E726554dB657fA54763abd0C3a0aa9",
-        "0x14dC79964da2C08b23698B3D3cc7Ca32193d9955",
-        "0x23618e81E3f5cdF7f54C3d65f7FBc0aBf5B21E8f",
-        "0xa0Ee7A142d267C1f36714E4a8F75612F20a79720",
-        "0xBcd4042DE499D14e55001CcbB24a551F3b954096",
-        "0x71bE63f3384f5fb98995898A86B02Fb2426c5788",
-        "0xFABB0ac9d68B0B445fB7357272Ff202C5651694a",
-        "0x1CBd3b2770909D4e10f157cABC84C7264073C9Ec",
-        "0xdF3e18d64BC6A983f673Ab319CCaE4f1a57C7097",
-        "0xcd3B766CCDd6AE721141F452C550Ca635964ce71",
-        "0x2546BcD3c84621e976D8185a91A922aE77ECEc30",
-        "0xbDA5747bFD65F08deb54cb465eB87D40e51B197E",
-        "0xdD2FD4581271e230360230F9337D5c0430Bf44C0",
-        "0x8626f6940E2eb28930eFb4CeF49B2d1F2C9C1199",
-    }
-)
-"""Accounts of the mnemonic "test test … junk", which anvil, hardhat and ape print: everybody has
-their keys.
-"""
 
 
 class ClockKind(StrEnum):
@@ -101,36 +73,7 @@ class KeySettings(BaseSettings):
         Raises: KeyRefused: None given, two given, a plain or well-known key off the local chain, or
             an unreadable keystore.
         """
-        if (self.key is None) == (self.keystore is None):
-            raise KeyRefused("give either a key (local chain only) or a keystore")
-        if self.key is not None:
-            if chain_id != LOCAL_CHAIN_ID:
-                raise KeyRefused(
-                    f"a plain key is accepted on chain {LOCAL_CHAIN_ID} only, this is {chain_id}:"
-                    " use a keystore",
-                    value=chain_id,
-                    limit=LOCAL_CHAIN_ID,
-                )
-            signer = Signer.from_hex(self.key.get_secret_value())
-        else:
-            signer = self._open_keystore()
-        if chain_id != LOCAL_CHAIN_ID and signer.address in WELL_KNOWN_ACCOUNTS:
-            raise KeyRefused(
-                f"{signer.address} is a well-known test account: refused on chain {chain_id}",
-                value=signer.address,
-                limit=LOCAL_CHAIN_ID,
-            )
-        return signer
-
-    def _open_keystore(self) -> Signer:
-        if self.keystore is None or self.keystore_password_file is None:
-            raise KeyRefused("a keystore needs a file with its password")
-        try:
-            keystore = self.keystore.read_text(encoding="utf-8")
-            password = self.keystore_password_file.read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise KeyRefused(f"the keystore or its password cannot be read: {error}") from None
-        return Signer.from_keystore(keystore, password)
+        return open_key(self.key, self.keystore, self.keystore_password_file, chain_id)
 
 
 _AGENT: Final = "RACKSTREAM_AGENT_"
@@ -250,7 +193,17 @@ class OracleSettings(KeySettings):
     """Of `python -m api.oracle`, one process a reporter; prefix RACKSTREAM_ORACLE_.
 
     Attributes:
-        key, keystore, keystore_password_file: The account registered as reporter.
+        key, keystore, keystore_password_file: The account registered as reporter, which signs the
+            reports.
+        signer_url, signer_address: Instead of a key: the remote signer that has it (JSON-RPC over
+            HTTP; a user and a password may stand in the URL) and that account.
+        transmitter_key, transmitter_keystore, transmitter_keystore_password_file: The account that
+            sends transactions and pays for them. Without any of these it is the one that signs the
+            reports.
+        transmitter_signer_address, transmitter_signer_url: The same with a remote signer: at
+            `signer_url` if it has no URL of its own.
+        signer_timeout_s: For one request to a remote signer. Less than the peers' peer_timeout_s,
+            who wait for the signature.
         chain_id: The chain.
         rpc_urls: Nodes of it (RPC_URL), separated by commas: the first that works is asked.
         deployments_dir: Holds `<chain-id>.json`, which says where the contracts are.
@@ -272,6 +225,14 @@ class OracleSettings(KeySettings):
         env_prefix=_ORACLE, frozen=True, extra="ignore", populate_by_name=True
     )
 
+    signer_url: SecretStr | None = None
+    signer_address: Address | None = None
+    transmitter_key: SecretStr | None = None
+    transmitter_keystore: Path | None = None
+    transmitter_keystore_password_file: Path | None = None
+    transmitter_signer_url: SecretStr | None = None
+    transmitter_signer_address: Address | None = None
+    signer_timeout_s: float = Field(4.0, gt=0, le=60)
     chain_id: int = Field(ge=1, le=UINT64_MAX, validation_alias=_shared("CHAIN_ID", _ORACLE))
     rpc_urls: Annotated[tuple[str, ...], NoDecode] = Field(
         min_length=1, max_length=8, validation_alias=_shared("RPC_URL", _ORACLE)
@@ -290,6 +251,75 @@ class OracleSettings(KeySettings):
     confirmations: int | None = Field(None, ge=0, le=1_000)
     max_fee_gwei: int = Field(200, ge=1, le=100_000)
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+
+    def signing_key(self) -> Signer | RemoteKey:
+        """The key that signs reports.
+
+        Raises: KeyRefused: As `signer`, or a remote signer beside a key, without an account, or
+            over plain http across a network.
+        """
+        if self.signer_url is None and self.signer_address is None:
+            if self.key is None and self.keystore is None:
+                raise KeyRefused(
+                    "give either a key (local chain only), a keystore or a remote signer's URL"
+                )
+            return self.signer(self.chain_id)
+        return self._remote_key(
+            "SIGNER", self.signer_url, self.signer_address, self.key or self.keystore
+        )
+
+    def transmitting_key(self) -> Signer | RemoteKey | None:
+        """The key that sends transactions; None if it is the one that signs reports.
+
+        Raises: KeyRefused: As `signing_key`.
+        """
+        key, keystore = self.transmitter_key, self.transmitter_keystore
+        password_file = self.transmitter_keystore_password_file
+        url, address = self.transmitter_signer_url, self.transmitter_signer_address
+        if url is not None or address is not None:
+            return self._remote_key(
+                "TRANSMITTER_SIGNER", url or self.signer_url, address, key or keystore
+            )
+        if key is None and keystore is None and password_file is None:
+            return None
+        return open_key(key, keystore, password_file, self.chain_id)
+
+    def _remote_key(
+        self, name: str, url: SecretStr | None, address: Address | None, other: object
+    ) -> RemoteKey:
+        variable = f"RACKSTREAM_ORACLE_{name}"
+        if url is None or address is None:
+            raise KeyRefused(f"a remote signer needs {variable}_URL and {variable}_ADDRESS")
+        if other is not None:
+            raise KeyRefused(f"give either a key, a keystore or {variable}_URL")
+        return remote_key(url.get_secret_value(), address, self.chain_id)
+
+    @field_validator("signer_url", "transmitter_signer_url")
+    @classmethod
+    def _signers(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        try:
+            text = value.get_secret_value()
+            parts = urlsplit(text)
+            is_url = (
+                parts.scheme in ("http", "https") and bool(parts.hostname) and text.isprintable()
+            )
+            _ = parts.port
+        except ValueError:
+            is_url = False
+        if not is_url:
+            # Not shown: it may hold a password.
+            raise ValueError("not an http or https URL")
+        return value
+
+    @field_validator("signer_address", "transmitter_signer_address", mode="before")
+    @classmethod
+    def _accounts(cls, value: Any) -> Any:
+        try:
+            return None if value is None else parse_address(value, "address")
+        except Malformed as error:
+            raise ValueError(error.message) from None
 
     @field_validator("rpc_urls", mode="before")
     @classmethod

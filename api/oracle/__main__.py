@@ -1,6 +1,6 @@
 """`python -m api.oracle`: one reporter, configured by RACKSTREAM_ORACLE_…
 
-1. Read the settings, open the key, look up the contracts, take the port.
+1. Read the settings, open the keys, look up the contracts, take the port.
 2. Start PostgreSQL from its wheel, unless an address of one is given.
 3. Serve. The reporter's own start waits for database and node in the background.
 4. On SIGTERM or SIGINT finish what is being answered and stop.
@@ -28,11 +28,15 @@ from api.chain import deployments
 from api.domain.codec import parse_address, to_hex
 from api.domain.eip712 import reporter_registry_domain
 from api.domain.reports import possession_message
-from api.errors import ConfigurationError, InvalidInput, RackstreamError
+from api.domain.signing import Signer
+from api.errors import ConfigurationError, InvalidInput, RackstreamError, Unavailable
+from api.keys import RemoteKey
 from api.oracle import check, logs
 from api.oracle.app import create_app
 from api.oracle.listening import listen
+from api.oracle.remote_signer import RemoteSigner
 from api.oracle.service import Reporter, ReporterConfig
+from api.oracle.signers import LocalSigner, SigningAccount
 from api.settings import ClockKind, OracleSettings, load
 from api.store.embedded import EmbeddedPostgres
 from api.types import LOCAL_CHAIN_ID
@@ -65,6 +69,9 @@ def main() -> int:
     except (ConfigurationError, InvalidInput) as error:
         _log.error("cannot start", code=error.code, error=error.message)
         return 2
+    except Unavailable as error:
+        _log.error("ended", code=error.code, error=error.message)
+        return 1
 
 
 def _check() -> int:
@@ -74,8 +81,10 @@ def _check() -> int:
         deployment = deployments.load(settings.deployments_dir, settings.chain_id)
         for name in ("MetricsOracle", "ClusterRegistry"):
             deployment.address_of(name)
+        signer, transmitter = _accounts(settings)
         plan = check.Plan(
-            account=settings.signer(settings.chain_id).address,
+            signer=signer,
+            transmitter=transmitter,
             rpc_urls=settings.rpc_urls,
             chain_id=settings.chain_id,
             deployment=deployment,
@@ -94,16 +103,29 @@ def _check() -> int:
 
 
 def _prove_possession(settings: OracleSettings, operator: str) -> int:
-    signer = settings.signer(settings.chain_id)
+    signer, _ = _accounts(settings)
     deployment = deployments.load(settings.deployments_dir, settings.chain_id)
     domain = reporter_registry_domain(settings.chain_id, deployment.address_of("ReporterRegistry"))
     owner = parse_address(operator, "operator")
-    print(to_hex(signer.sign(possession_message(domain, owner, signer.address).digest)))
+    print(to_hex(asyncio.run(signer.sign(possession_message(domain, owner, signer.address)))))
     return 0
 
 
+def _accounts(settings: OracleSettings) -> tuple[SigningAccount, SigningAccount]:
+    """Who signs reports and who transmits. Raises KeyRefused."""
+    signer = _account(settings.signing_key(), settings)
+    key = settings.transmitting_key()
+    return signer, signer if key is None else _account(key, settings)
+
+
+def _account(key: Signer | RemoteKey, settings: OracleSettings) -> SigningAccount:
+    if isinstance(key, Signer):
+        return LocalSigner(key)
+    return RemoteSigner(key.url, key.address, timeout_seconds=settings.signer_timeout_s)
+
+
 def _serve(settings: OracleSettings) -> int:
-    signer = settings.signer(settings.chain_id)
+    signer, transmitter = _accounts(settings)
     logs.configure(settings.log_level, reporter=signer.address)
     deployment = deployments.load(settings.deployments_dir, settings.chain_id)
     oracle, registry = (
@@ -123,6 +145,7 @@ def _serve(settings: OracleSettings) -> int:
             database_url = postgres.url(f"reporter_{signer.address[2:].lower()}")
         config = ReporterConfig(
             signer=signer,
+            transmitter=transmitter,
             rpc_urls=settings.rpc_urls,
             chain_id=settings.chain_id,
             oracle=oracle,

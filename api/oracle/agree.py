@@ -15,8 +15,9 @@ reporter acts by itself on what the chain and its own store say, again and again
 6. Otherwise it asks every peer which batches it holds for the epoch, of all clusters at once, gets
    those that it lacks, checks them like any submission, and computes figures and sample root from
    the union.
-7. It signs (the signature is durable before it leaves), sends the proposal to every peer and
-   collects signatures, each of which has to be by that peer over the same report.
+7. It signs (what is promised is durable before anybody is asked to sign it, the signature before
+   it leaves), sends the proposal to every peer and collects signatures, each of which has to be by
+   that peer over the same report.
 8. With a quorum the report is kept and handed to `transmit`. Without one it asks again, the same in
    the same round, until somebody else's turn comes.
 
@@ -39,7 +40,7 @@ from api.domain.codec import parse_digest, parse_hex, parse_uint, to_hex
 from api.domain.eip712 import Eip712Domain
 from api.domain.epochs import epoch_end
 from api.domain.reports import Report, quorum
-from api.domain.signing import Signer, recover
+from api.domain.signing import recover
 from api.errors import (
     BadSignature,
     GpuSetUnknown,
@@ -78,7 +79,7 @@ class Proposer:
     def __init__(
         self,
         *,
-        signer: Signer,
+        account: Address,
         watch: ChainWatch,
         clock: Clock,
         manifests: Manifests,
@@ -92,8 +93,8 @@ class Proposer:
         domain: Eip712Domain,
         metrics: Metrics,
     ) -> None:
-        """`domain` is `oracle_domain`'s."""
-        self._signer = signer
+        """`account` is the one that signs for this reporter. `domain` is `oracle_domain`'s."""
+        self._account = account
         self._watch = watch
         self._clock = clock
         self._manifests = manifests
@@ -136,7 +137,7 @@ class Proposer:
     async def work(self) -> bool:
         """One look at everything; False if a proposal is due that found no quorum."""
         snapshot = self._watch.current()
-        if self._signer.address not in snapshot.reporters:
+        if self._account not in snapshot.reporters:
             return True
         waiting: defaultdict[Epoch, list[ClusterId]] = defaultdict(list)
         now = self._clock.now()
@@ -145,7 +146,7 @@ class Proposer:
                 waiting[epoch].append(cluster_id)
         for epoch in sorted(waiting):
             round_ = round_at(now, epoch)
-            if proposer_of(snapshot.reporters, epoch, round_) != self._signer.address:
+            if proposer_of(snapshot.reporters, epoch, round_) != self._account:
                 continue
             clusters = await self._with_manifest(epoch, waiting[epoch], snapshot)
             if not clusters or not await self._collecting.are_closed(clusters, epoch):
@@ -198,7 +199,7 @@ class Proposer:
         if proposal is None:
             proposal = await self._compute(snapshot, epoch, round_, clusters)
         own = await self._promises.sign(proposal)
-        signatures = {self._signer.address: own}
+        signatures = {self._account: own}
         if len(signatures) < needed:
             signatures |= await self._ask(snapshot, proposal, own, needed - len(signatures))
         if len(signatures) < needed:
@@ -300,7 +301,7 @@ class Proposer:
         """A report that a quorum has signed in earlier rounds, with the signatures."""
         claims: defaultdict[tuple[Digest, int], dict[Address, Signature]] = defaultdict(dict)
         for promise in await self._promises.of_epoch(snapshot.reporter_set_id, epoch):
-            claims[promise.root, promise.round][self._signer.address] = promise.signature
+            claims[promise.root, promise.round][self._account] = promise.signature
         others = self._others(snapshot)
         set_id = snapshot.reporter_set_id
         told = await asyncio.gather(*(self._signed(peer, set_id, epoch) for peer in others))

@@ -32,6 +32,7 @@ from api.oracle import check_chain
 from api.oracle.findings import Finding, Verdict, bad, good, noted
 from api.oracle.listening import listen
 from api.oracle.proposals import parse_json
+from api.oracle.signers import SigningAccount
 from api.store.batches import BatchStore
 from api.store.database import HEAD, Database, DatabaseIdentity, DatabaseState, revisions
 from api.types import Address, ClusterId, Digest
@@ -46,7 +47,8 @@ _NODE_TIMEOUT_SECONDS: Final = 5.0
 class Plan:
     """A reporter as it would be started. `database_url` is None if it starts its own server."""
 
-    account: Address
+    signer: SigningAccount
+    transmitter: SigningAccount
     rpc_urls: tuple[str, ...]
     chain_id: int
     deployment: Deployment
@@ -58,6 +60,11 @@ class Plan:
     peer_timeout_seconds: float
     uses_chain_clock: bool
     max_fee_per_gas: int
+
+    @property
+    def account(self) -> Address:
+        """The reporter's, which signs the reports."""
+        return self.signer.address
 
 
 async def examine(plan: Plan) -> AsyncIterator[Finding]:
@@ -75,6 +82,8 @@ async def examine(plan: Plan) -> AsyncIterator[Finding]:
                 async for finding in _on_chain(plan, client):
                     yield finding
             reporters = await _reporters(plan, client) if is_chain_there else ()
+            async for finding in _keys(plan, reporters):
+                yield finding
             is_running, finding = await _port(plan, http)
             yield finding
             async for finding in _database(plan, client if is_chain_there else None, is_running):
@@ -83,6 +92,8 @@ async def examine(plan: Plan) -> AsyncIterator[Finding]:
                 yield finding
         finally:
             await client.close()
+            await plan.signer.close()
+            await plan.transmitter.close()
 
 
 async def _on_chain(plan: Plan, client: ChainClient) -> AsyncIterator[Finding]:
@@ -96,7 +107,7 @@ async def _on_chain(plan: Plan, client: ChainClient) -> AsyncIterator[Finding]:
         "signing": lambda: check_chain.signing(oracle),
         "reporter": lambda: check_chain.reporter(oracle, plan.account),
         "balance": lambda: check_chain.balance(
-            client, registry, plan.account, plan.max_fee_per_gas
+            client, registry, plan.transmitter.address, plan.max_fee_per_gas
         ),
         "clock": lambda: check_chain.clock(client, uses_chain_clock=plan.uses_chain_clock),
     }
@@ -121,6 +132,34 @@ async def _reporters(plan: Plan, client: ChainClient) -> tuple[Address, ...]:
     except RackstreamError:
         # Told by the step that is about the contract.
         return ()
+
+
+async def _keys(plan: Plan, reporters: Sequence[Address]) -> AsyncIterator[Finding]:
+    """Who signs, who transmits, and whether whoever has the keys is there. Nothing is signed."""
+    signer, transmitter = plan.signer, plan.transmitter
+    if transmitter.address == signer.address:
+        yield good("keys", f"{signer.address} signs the reports and pays for transactions")
+    else:
+        yield good(
+            "keys",
+            f"{signer.address} signs the reports, {transmitter.address} pays for transactions",
+        )
+        if transmitter.address in reporters:
+            yield bad(
+                "keys",
+                f"{transmitter.address} is another reporter's, which must be used by that one"
+                " alone: set RACKSTREAM_ORACLE_TRANSMITTER_… to another account",
+            )
+    for account in (signer,) if transmitter is signer else (signer, transmitter):
+        try:
+            await account.check()
+        except RackstreamError as error:
+            yield bad(
+                "keys",
+                f"{error.message}; start it, give it the key or set RACKSTREAM_ORACLE_SIGNER_URL",
+            )
+        else:
+            yield good("keys", f"{account.place} has the key of {account.address}")
 
 
 async def _port(plan: Plan, http: httpx.AsyncClient) -> tuple[bool, Finding]:

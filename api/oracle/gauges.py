@@ -31,7 +31,7 @@ class Gauges:
         health: Callable[[], Awaitable[object]],
         metrics: Metrics,
     ) -> None:
-        """`health` is looked at as well, which tells by itself what it finds."""
+        """`account` pays for gas. `health` is looked at as well: it tells what it finds."""
         self._account = account
         self._watch = watch
         self._clock = clock

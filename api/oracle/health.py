@@ -16,6 +16,7 @@ class Health:
     database: str | None
     chain: str | None
     clock: str | None
+    signer: str | None
     is_registered: bool
     block_number: int | None
     now: int | None
@@ -26,5 +27,6 @@ class Health:
             self.database is None
             and self.chain is None
             and self.clock is None
+            and self.signer is None
             and self.is_registered
         )

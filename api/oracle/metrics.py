@@ -115,7 +115,7 @@ class Metrics:
         )
         self._nonce_gap = Gauge(
             "rackstream_nonce_gap",
-            "Transactions of the account that the node holds and that are not mined.",
+            "Transactions of the transmitting account that the node holds and that are not mined.",
             registry=self._registry,
         )
         self._transactions = Counter(
@@ -152,7 +152,13 @@ class Metrics:
         )
         self._balance = Gauge(
             "rackstream_balance_wei",
-            "What the reporter's account holds to pay for gas.",
+            "What the account that transmits holds to pay for gas.",
+            registry=self._registry,
+        )
+        self._signers = Gauge(
+            "rackstream_signer_usable",
+            "1 if whoever has the key signs, by what it signs: reports or transactions.",
+            ["signs"],
             registry=self._registry,
         )
         self._ready = Gauge(
@@ -242,6 +248,11 @@ class Metrics:
     def account(self, wei: int, nonce_gap: int) -> None:
         self._balance.set(wei)
         self._nonce_gap.set(nonce_gap)
+
+    def signers(self, are_usable: Mapping[str, bool]) -> None:
+        """By what is signed."""
+        for signs, is_usable in are_usable.items():
+            self._signers.labels(signs).set(is_usable)
 
     def ready(self, is_ready: bool) -> None:
         self._ready.set(is_ready)

@@ -322,7 +322,8 @@ async def get_livez() -> dict[str, bool]:
     responses={503: {"model": schemas.Readiness}},
 )
 async def get_readyz(request: Request) -> Response:
-    """200 if database and chain answer, the clock is right and the key a reporter's; else 503."""
+    """200 if database, chain and signer answer, the clock is right and the key a reporter's; else
+    503."""
     reporter: Reporter = request.app.state.reporter
     health = await reporter.health()
     readiness = schemas.Readiness(
@@ -330,8 +331,10 @@ async def get_readyz(request: Request) -> Response:
         database=health.database or "ok",
         chain=health.chain or "ok",
         clock=health.clock or "ok",
+        signer=health.signer or "ok",
         registered=health.is_registered,
         reporter=reporter.address,
+        transmitter=reporter.transmitter,
         block_number=health.block_number,
         now=health.now,
     )

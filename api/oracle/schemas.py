@@ -230,8 +230,10 @@ class Readiness(Model):
     database: str = Field(description="ok, or what is wrong.")
     chain: str = Field(description="ok, or what is wrong.")
     clock: str = Field(description="ok, or how the two clocks differ.")
+    signer: str = Field(description="ok, or what cannot be signed and why.")
     registered: bool = Field(description="Whether the chain has this key as a reporter.")
     reporter: Account | None
+    transmitter: Account = Field(description="Who sends the transactions and pays for them.")
     block_number: int | None
     now: int | None = Field(description="The reporter's clock, Unix seconds.")
 

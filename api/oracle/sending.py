@@ -1,7 +1,8 @@
 """The account's transactions: stored before they are sent, one at a time, until they are mined.
 
-The reporter's key has one writer: `transmit`'s loop, in the one process that holds the database's
-lease. It says again and again what it wants to be mined, and each time the sender takes a step:
+The account that pays has one writer: `transmit`'s loop, in the one process that holds the
+database's lease. It says again and again what it wants to be mined, and each time the sender takes
+a step:
 
 1. If a transaction was signed with the account's next nonce, that very transaction is handed in
    again until it is mined: that is harmless however often it happens, and a crash at any point
@@ -11,7 +12,8 @@ lease. It says again and again what it wants to be mined, and each time the send
 3. Otherwise (none was signed yet; its nonce was used by another transaction; it reverted; or there
    is a gap before it) one is signed with the account's next nonce, stored, and then handed in.
 
-Transactions go out one at a time, so nonces have no gaps of this process's making.
+Transactions go out one at a time, so nonces have no gaps of this process's making. Another account
+that paid before keeps what was signed with it: its nonces are its own.
 """
 
 from __future__ import annotations
@@ -22,16 +24,16 @@ from typing import Final
 
 import structlog
 
-from api.chain.transactions import Transaction, sign_transaction
+from api.chain.transactions import Transaction
 from api.chain.views import Fees
 from api.clock import Clock
 from api.domain.codec import to_hex
-from api.domain.signing import Signer
 from api.errors import ContractReverted, NodeRefused
 from api.oracle.chain_watch import ChainWatch
 from api.oracle.metrics import Metrics
+from api.oracle.signers import SigningAccount
 from api.store.transactions import StoredTransaction, TransactionState, TransactionStore
-from api.types import Digest
+from api.types import Address, Digest
 
 _log = structlog.get_logger(__name__)
 
@@ -76,15 +78,17 @@ class Sender:
     def __init__(
         self,
         *,
-        signer: Signer,
+        account: SigningAccount,
         watch: ChainWatch,
         clock: Clock,
         store: TransactionStore,
         metrics: Metrics,
         max_fee_per_gas: int,
     ) -> None:
-        """`max_fee_per_gas` in wei: more is never offered, a transaction waits instead."""
-        self._signer = signer
+        """`account` pays. `max_fee_per_gas` in wei: more is never offered, a transaction waits
+        instead.
+        """
+        self._account = account
         self._watch = watch
         self._client = watch.client
         self._oracle = watch.oracle
@@ -96,8 +100,8 @@ class Sender:
 
     async def advance(self, call: Call) -> None:
         """One step towards having the call mined."""
-        nonce = await self._client.nonce_of(self._signer.address)
-        waiting = await self._store.newest_with(nonce)
+        nonce = await self._client.nonce_of(self._account.address)
+        waiting = await self._store.newest_with(self._account.address, nonce)
         if waiting is None:
             fees = await self._affordable(call)
             if fees is not None:
@@ -109,12 +113,14 @@ class Sender:
 
     async def note_fates(self) -> None:
         """Record what became of transactions whose nonce is used up."""
-        pending = await self._store.pending()
-        if pending:
-            nonce = await self._client.nonce_of(self._signer.address)
-            for transaction in pending:
-                if transaction.nonce < nonce:
-                    await self._note_fate(transaction)
+        nonces: dict[Address, int] = {}
+        for transaction in await self._store.pending():
+            # Another account may have paid before.
+            sender = transaction.sender
+            if sender not in nonces:
+                nonces[sender] = await self._client.nonce_of(sender)
+            if transaction.nonce < nonces[sender]:
+                await self._note_fate(transaction)
 
     async def note_fates_of(self, purpose: str) -> None:
         """The same for what was noted before: its block may have been taken back since."""
@@ -178,7 +184,7 @@ class Sender:
     async def _sign_and_send(self, call: Call, nonce: int, fees: Fees) -> None:
         try:
             gas = await self._client.estimate_gas(
-                self._oracle.address, call.data, sender=self._signer.address
+                self._oracle.address, call.data, sender=self._account.address
             )
         except ContractReverted as reverted:
             # Somebody else's transaction, a block without the time, a change of reporters: the next
@@ -186,8 +192,7 @@ class Sender:
             _log.warning("transaction not signed", purpose=call.purpose, why=reverted.message)
             await asyncio.sleep(PAUSE_SECONDS)
             return
-        signed = sign_transaction(
-            self._signer,
+        signed = await self._account.sign_transaction(
             Transaction(
                 chain_id=self._client.chain_id,
                 nonce=nonce,
@@ -199,6 +204,7 @@ class Sender:
         )
         stored = StoredTransaction(
             call.purpose,
+            self._account.address,
             signed.nonce,
             signed.hash,
             signed.raw,

@@ -16,7 +16,6 @@ from api.chain.contracts import ClusterRegistry, MetricsOracle
 from api.chain.node import Node
 from api.clock import Clock, SystemClock
 from api.domain.eip712 import agent_domain, oracle_domain
-from api.domain.signing import Signer
 from api.errors import (
     BadSignature,
     ChainError,
@@ -45,6 +44,7 @@ from api.oracle.promises import Promises
 from api.oracle.reading import Reading
 from api.oracle.sending import Sender
 from api.oracle.series import Series
+from api.oracle.signers import SigningAccount
 from api.oracle.transmit import Transmitter
 from api.oracle.vigil import Vigil
 from api.oracle.witness import REASONS, Witness
@@ -71,12 +71,19 @@ _LEASE_TRIES: Final = 5
 # Between two looks at all nodes.
 _NODES_SECONDS: Final = 15.0
 
+# Between two looks whether the signers are there.
+_SIGNERS_SECONDS: Final = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class ReporterConfig:
-    """What a reporter needs to know. `uses_chain_clock`: time is the newest block's."""
+    """What a reporter needs to know. `signer` is in the set of reporters and signs reports,
+    `transmitter` sends transactions and pays for them; they may be the same. `uses_chain_clock`:
+    time is the newest block's.
+    """
 
-    signer: Signer
+    signer: SigningAccount
+    transmitter: SigningAccount
     rpc_urls: tuple[str, ...]
     chain_id: int
     oracle: Address
@@ -98,6 +105,7 @@ class Reporter:
         self._config = config
         signer, chain_id, oracle_at = config.signer, config.chain_id, config.oracle
         self.address = signer.address
+        self.transmitter = config.transmitter.address
         self.metrics = Metrics()
         self._client = ChainClient(*config.rpc_urls, chain_id=chain_id, on_switch=self._switched)
         self._watch = watch = ChainWatch(
@@ -149,7 +157,7 @@ class Reporter:
             agreements=agreements,
             store=transactions,
             sender=Sender(
-                signer=signer,
+                account=config.transmitter,
                 watch=watch,
                 clock=clock,
                 store=transactions,
@@ -172,7 +180,7 @@ class Reporter:
             metrics=self.metrics,
         )
         self._proposer = Proposer(
-            signer=signer,
+            account=signer.address,
             watch=watch,
             clock=clock,
             manifests=self.manifests,
@@ -217,7 +225,7 @@ class Reporter:
             report_domain=report_domain,
         )
         self._gauges = Gauges(
-            account=signer.address,
+            account=config.transmitter.address,
             watch=watch,
             clock=clock,
             reports=reports,
@@ -258,6 +266,7 @@ class Reporter:
             work = supervise(
                 {
                     "nodes": self._check_nodes,
+                    "signers": self._check_signers,
                     "watch": lambda: self._watch.run(poll),
                     "agree": lambda: self._proposer.run(poll),
                     "transmit": lambda: self._transmitter.run(poll),
@@ -290,11 +299,18 @@ class Reporter:
             except StoreUnavailable as error:
                 database = error
         failure = self._watch.failure
+        signer = self._signer_failure()
         try:
             snapshot = self._watch.snapshot
         except Unavailable as error:
             return Health(
-                database.message if database else None, error.message, None, False, None, None
+                database.message if database else None,
+                error.message,
+                None,
+                signer,
+                False,
+                None,
+                None,
             )
         now = self._clock.now()
         lag = snapshot.block.time - now
@@ -302,6 +318,7 @@ class Reporter:
             database.message if database else None,
             failure.message if failure else None,
             f"{lag} seconds behind the newest block" if lag > MAX_CLOCK_LAG_SECONDS else None,
+            signer,
             self.address in snapshot.reporters,
             snapshot.block.number,
             now,
@@ -327,6 +344,9 @@ class Reporter:
             chain=config.chain_id,
             block=snapshot.block.number,
             registered=self.address in snapshot.reporters,
+            key=config.signer.place,
+            transmitter=self.transmitter,
+            transmitter_key=config.transmitter.place,
             peers=len(self._peers),
         )
 
@@ -358,6 +378,27 @@ class Reporter:
             self.metrics.nodes([node.failure is None for node in self._client.nodes])
             await asyncio.sleep(_NODES_SECONDS)
 
+    async def _check_signers(self) -> None:
+        while True:
+            for account in set(self._accounts().values()):
+                # It tells itself why it cannot be asked.
+                with suppress(Unavailable):
+                    await account.check()
+            self._signer_failure()
+            await asyncio.sleep(_SIGNERS_SECONDS)
+
+    def _signer_failure(self) -> str | None:
+        """Why something would not be signed now; the metrics tell of what."""
+        failures = {signs: account.failure for signs, account in self._accounts().items()}
+        self.metrics.signers({signs: failure is None for signs, failure in failures.items()})
+        return next(
+            (f"{signs}: {failure.message}" for signs, failure in failures.items() if failure), None
+        )
+
+    def _accounts(self) -> dict[str, SigningAccount]:
+        """By what they sign."""
+        return {"reports": self._config.signer, "transactions": self._config.transmitter}
+
     def _switched(self, before: Node, now: Node) -> None:
         self.metrics.switched()
         why = before.failure
@@ -377,5 +418,7 @@ class Reporter:
 
     async def _close(self) -> None:
         await self._http.aclose()
+        for account in set(self._accounts().values()):
+            await account.close()
         await self._client.close()
         await self._database.close()

@@ -8,10 +8,22 @@ from typing import Any
 
 from sqlalchemy import Row, and_, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.store.database import Database
 from api.store.tables import agreed, proposals, settlements, signatures
 from api.types import Digest, Epoch, Signature
+
+
+@dataclass(frozen=True, slots=True)
+class PromisedRoot:
+    """What this reporter signs and nothing beside it, with the content of its proposal."""
+
+    reporter_set_id: int
+    epoch: Epoch
+    round: int
+    root: Digest
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,50 +51,48 @@ class AgreedReport:
 
 
 class AgreementStore:
-    """A signature is durable before anybody sees it: no restart forgets what was promised."""
+    """A promise is durable before anybody is asked to sign it, and a signature before anybody sees
+    it: no restart forgets what was promised.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add_signature(self, signed: SignedRoot, at_ms: int) -> None:
-        """Keep a signature and its proposal durably; no effect if it is kept."""
+    async def promise(self, promised: PromisedRoot, at_ms: int) -> None:
+        """Keep a promise and its proposal durably; no effect on one that is kept or signed."""
         async with self._database.writing() as connection:
-            # Different batches can give the same root; the ones that were verified last are kept.
-            await connection.execute(
-                insert(proposals)
-                .values(
-                    root=signed.root,
-                    epoch=signed.epoch,
-                    content=signed.content,
-                    received_at_ms=at_ms,
-                )
-                .on_conflict_do_update(
-                    index_elements=[proposals.c.root], set_={"content": signed.content}
-                )
-            )
+            await _keep_proposal(connection, promised, at_ms)
             await connection.execute(
                 insert(signatures)
-                .values(
-                    reporter_set_id=signed.reporter_set_id,
-                    epoch=signed.epoch,
-                    round=signed.round,
-                    root=signed.root,
-                    signature=signed.signature,
-                    signed_at_ms=at_ms,
-                )
+                .values(**_key(promised), signed_at_ms=at_ms)
                 .on_conflict_do_nothing()
             )
 
+    async def add_signature(self, signed: SignedRoot, at_ms: int) -> None:
+        """Keep a signature and its proposal durably; no effect if it is kept."""
+        async with self._database.writing() as connection:
+            await _keep_proposal(connection, signed, at_ms)
+            await connection.execute(
+                insert(signatures)
+                .values(**_key(signed), signature=signed.signature, signed_at_ms=at_ms)
+                .on_conflict_do_update(
+                    index_elements=list(signatures.primary_key),
+                    set_={"signature": signed.signature},
+                    where=signatures.c.signature.is_(None),
+                )
+            )
+
+    async def promised(self, reporter_set_id: int, epoch: Epoch) -> list[PromisedRoot]:
+        """What this reporter promised for an epoch, signed or not, round by round."""
+        return [
+            PromisedRoot(
+                row.reporter_set_id, Epoch(row.epoch), row.round, Digest(row.root), row.content
+            )
+            for row in await self._promises(reporter_set_id, epoch)
+        ]
+
     async def signed(self, reporter_set_id: int, epoch: Epoch) -> list[SignedRoot]:
         """What this reporter signed for an epoch, round by round."""
-        query = (
-            select(signatures, proposals.c.content)
-            .join(proposals, proposals.c.root == signatures.c.root)
-            .where(signatures.c.reporter_set_id == reporter_set_id, signatures.c.epoch == epoch)
-            .order_by(signatures.c.round, signatures.c.signed_at_ms)
-        )
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(query)).all()
         return [
             SignedRoot(
                 row.reporter_set_id,
@@ -92,7 +102,8 @@ class AgreementStore:
                 Signature(row.signature),
                 row.content,
             )
-            for row in rows
+            for row in await self._promises(reporter_set_id, epoch)
+            if row.signature is not None
         ]
 
     async def add_proposal(
@@ -148,6 +159,18 @@ class AgreementStore:
         async with self._database.reading() as connection:
             return [_agreed(row) for row in await connection.execute(query)]
 
+    async def _promises(
+        self, reporter_set_id: int, epoch: Epoch
+    ) -> Sequence[Row[*tuple[Any, ...]]]:
+        query = (
+            select(signatures, proposals.c.content)
+            .join(proposals, proposals.c.root == signatures.c.root)
+            .where(signatures.c.reporter_set_id == reporter_set_id, signatures.c.epoch == epoch)
+            .order_by(signatures.c.round, signatures.c.signed_at_ms)
+        )
+        async with self._database.reading() as connection:
+            return (await connection.execute(query)).all()
+
 
 def pack_words(words: Sequence[int]) -> bytes:
     """Unsigned integers as 32-byte words, one after the other."""
@@ -157,6 +180,33 @@ def pack_words(words: Sequence[int]) -> bytes:
 def unpack_words(data: bytes) -> tuple[int, ...]:
     """The inverse of `pack_words`."""
     return tuple(int.from_bytes(data[at : at + 32], "big") for at in range(0, len(data), 32))
+
+
+async def _keep_proposal(
+    connection: AsyncConnection, promised: PromisedRoot | SignedRoot, at_ms: int
+) -> None:
+    # Different batches can give the same root; the ones that were verified last are kept.
+    await connection.execute(
+        insert(proposals)
+        .values(
+            root=promised.root,
+            epoch=promised.epoch,
+            content=promised.content,
+            received_at_ms=at_ms,
+        )
+        .on_conflict_do_update(
+            index_elements=[proposals.c.root], set_={"content": promised.content}
+        )
+    )
+
+
+def _key(promised: PromisedRoot | SignedRoot) -> dict[str, object]:
+    return {
+        "reporter_set_id": promised.reporter_set_id,
+        "epoch": promised.epoch,
+        "round": promised.round,
+        "root": promised.root,
+    }
 
 
 def _agreed(row: Row[*tuple[Any, ...]]) -> AgreedReport:

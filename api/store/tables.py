@@ -6,7 +6,7 @@
 | `gpu_sets`      | ingest   | manifests whose root a cluster has on chain                  |
 | `batches`       | ingest   | agents' signed batches, one row each, as they came           |
 | `proposals`     | agree    | proposals that this reporter made or signed                  |
-| `signatures`    | agree    | what this reporter signed                                    |
+| `signatures`    | agree    | what this reporter promised to sign, and signed              |
 | `agreed`        | agree    | reports with a quorum, to be put on chain                    |
 | `transactions`  | sending  | signed transactions, each stored before it is sent           |
 | `settlements`   | transmit | what became of an agreed report                              |
@@ -116,7 +116,9 @@ signatures: Final = Table(
     Column("epoch", BigInteger, primary_key=True),
     Column("round", BigInteger, primary_key=True),
     Column("root", LargeBinary, ForeignKey("proposals.root"), primary_key=True),
-    Column("signature", LargeBinary, nullable=False),
+    # Null from the promise until whoever has the key signed it.
+    Column("signature", LargeBinary),
+    # When it was promised.
     Column("signed_at_ms", BigInteger, nullable=False),
 )
 
@@ -154,7 +156,9 @@ transactions: Final = Table(
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     # What it is for; the tries at one thing have the same.
     Column("purpose", String(96), nullable=False, index=True),
-    Column("nonce", BigInteger, nullable=False, index=True),
+    # The account that pays, of which the nonce is.
+    Column("sender", LargeBinary, nullable=False),
+    Column("nonce", BigInteger, nullable=False),
     Column("hash", LargeBinary, nullable=False, unique=True),
     Column("raw", LargeBinary, nullable=False),
     Column("max_fee", BigInteger, nullable=False),
@@ -165,6 +169,7 @@ transactions: Final = Table(
     Column("block_number", BigInteger),
     Column("block_hash", LargeBinary),
     CheckConstraint("state in ('pending', 'mined', 'reverted', 'displaced')", name="state"),
+    Index(None, "sender", "nonce"),
     Index("ix_transactions_pending", "id", postgresql_where=text("state = 'pending'")),
 )
 

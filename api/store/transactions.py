@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from api.domain.codec import address_bytes, to_address
 from api.store.database import Database
 from api.store.tables import settlements, transactions
-from api.types import Digest
+from api.types import Address, Digest
 
 
 class TransactionState(StrEnum):
@@ -36,13 +37,15 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoredTransaction:
-    """A signed transaction. Fees are in wei per gas; the block is None while it is not mined.
+    """A transaction that `sender` signed. Fees are in wei per gas; the block is None while it is
+    not mined.
 
     `purpose` is the same for every try at the same thing: `report/<reporter set>/<root>` or
     `finalize/<cluster>/<oldest epoch>`.
     """
 
     purpose: str
+    sender: Address
     nonce: int
     hash: Digest
     raw: bytes
@@ -66,6 +69,7 @@ class TransactionStore:
             await connection.execute(
                 insert(transactions).values(
                     purpose=transaction.purpose,
+                    sender=address_bytes(transaction.sender),
                     nonce=transaction.nonce,
                     hash=transaction.hash,
                     raw=transaction.raw,
@@ -84,9 +88,11 @@ class TransactionStore:
         """The transactions of which it is not known what became, oldest first."""
         return await self._all(transactions.c.state == TransactionState.PENDING)
 
-    async def newest_with(self, nonce: int) -> StoredTransaction | None:
-        """The last one that was signed with a nonce, which pays most."""
-        found = await self._all(transactions.c.nonce == nonce)
+    async def newest_with(self, sender: Address, nonce: int) -> StoredTransaction | None:
+        """The last one that `sender` signed with a nonce, which pays most."""
+        found = await self._all(
+            and_(transactions.c.sender == address_bytes(sender), transactions.c.nonce == nonce)
+        )
         return found[-1] if found else None
 
     async def update(
@@ -139,6 +145,7 @@ class TransactionStore:
 def _transaction(row: Row[*tuple[Any, ...]]) -> StoredTransaction:
     return StoredTransaction(
         row.purpose,
+        to_address(row.sender),
         row.nonce,
         Digest(row.hash),
         row.raw,

@@ -166,7 +166,7 @@ def signer(alias: str | None) -> AccountAPI:
     everybody has.
     """
     from api.errors import KeyRefused
-    from api.settings import WELL_KNOWN_ACCOUNTS
+    from api.keys import WELL_KNOWN_ACCOUNTS
     from api.types import LOCAL_CHAIN_ID
     from scripts._lib.network import connected_chain_id
 

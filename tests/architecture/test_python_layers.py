@@ -18,11 +18,12 @@ MAY_IMPORT = {
     "api.clock": (),
     "api.streams": (),
     "api.domain": BASE,
-    "api.settings": ("api.types", "api.errors", "api.domain"),
+    "api.keys": ("api.types", "api.errors", "api.domain"),
+    "api.settings": ("api.types", "api.errors", "api.keys", "api.domain"),
     "api.chain": (*BASE, "api.domain"),
     "api.store": (*BASE, "api.domain"),
     "api.agent": (*BASE, "api.streams", "api.domain", "api.chain", "api.store"),
-    "api.oracle": (*BASE, "api.streams", "api.domain", "api.chain", "api.store"),
+    "api.oracle": (*BASE, "api.keys", "api.streams", "api.domain", "api.chain", "api.store"),
 }
 """What each part of `api` may import of `api`, apart from itself."""
 

@@ -21,8 +21,11 @@ from api.chain.deployments import Deployment, PendingRecord
 from api.domain.codec import to_hex
 from api.domain.eip712 import oracle_domain
 from api.domain.hashing import keccak256
+from api.domain.signing import Signer
 from api.oracle.check import Plan, examine
 from api.oracle.findings import Finding, Verdict
+from api.oracle.remote_signer import RemoteSigner
+from api.oracle.signers import LocalSigner
 from api.store.database import Database, DatabaseIdentity, migrate
 from api.store.embedded import EmbeddedPostgres
 from api.types import LOCAL_CHAIN_ID, Address, Digest
@@ -35,8 +38,8 @@ from tests.support.reporting import ROOT, ReporterProcess, Stage, World
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 GOOD, BAD, NOTED = Verdict.GOOD, Verdict.BAD, Verdict.NOTED
-STRANGER = Address("0x" + "33" * 20)
-POOR = Address("0x" + "44" * 20)
+STRANGER = LocalSigner(Signer(b"\x33" * 32))
+POOR = LocalSigner(Signer(b"\x44" * 32))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -75,8 +78,10 @@ async def deployment(world: World) -> Deployment:
 def plan(world: World, deployment: Deployment, tmp_path: Path) -> Plan:
     """The first reporter's, with nothing wrong."""
     reporter = world.reporters[0]
+    account = LocalSigner(reporter.account.signer)
     return Plan(
-        account=reporter.account.address,
+        signer=account,
+        transmitter=account,
         rpc_urls=(world.anvil.url,),
         chain_id=LOCAL_CHAIN_ID,
         deployment=deployment,
@@ -105,7 +110,7 @@ async def test_examine__nothing_wrong__nothing_bad_and_every_step_told(plan: Pla
     findings = [finding async for finding in examine(plan)]
     assert [finding for finding in findings if finding.verdict is BAD] == []
     assert {finding.subject for finding in findings} == {
-        "node", "contracts", "signing", "reporter", "balance", "clock", "port", "database",
+        "node", "contracts", "signing", "reporter", "balance", "clock", "keys", "port", "database",
         "peers",
     }  # fmt: skip
 
@@ -144,10 +149,10 @@ async def test_nodes__another_chain__bad(plan: Plan) -> None:
 
 
 async def test_contracts__no_code__bad(plan: Plan) -> None:
-    record = replace(plan.deployment.contracts["MetricsOracle"], address=STRANGER)
+    record = replace(plan.deployment.contracts["MetricsOracle"], address=STRANGER.address)
     contracts = dict(plan.deployment.contracts) | {"Gone": record}
     plan = replace(plan, deployment=replace(plan.deployment, contracts=contracts))
-    assert f"Gone: no code at {STRANGER}" in await told(plan, BAD, "contracts")
+    assert f"Gone: no code at {STRANGER.address}" in await told(plan, BAD, "contracts")
 
 
 async def test_contracts__other_code__bad_with_both_hashes(plan: Plan) -> None:
@@ -161,7 +166,7 @@ async def test_contracts__other_code__bad_with_both_hashes(plan: Plan) -> None:
 
 
 async def test_contracts__deployment_died__noted(plan: Plan) -> None:
-    pending = PendingRecord(STRANGER, 3, 2)
+    pending = PendingRecord(STRANGER.address, 3, 2)
     plan = replace(plan, deployment=replace(plan.deployment, pending=pending))
     assert "ape run deploy" in await told(plan, NOTED, "contracts")
 
@@ -188,8 +193,8 @@ async def test_signing__another_version__bad_with_both(
 
 
 async def test_reporter__not_registered__bad(plan: Plan) -> None:
-    words = await told(replace(plan, account=STRANGER), BAD, "reporter")
-    assert f"{STRANGER} is none of the 4 reporters" in words
+    words = await told(replace(plan, signer=STRANGER), BAD, "reporter")
+    assert f"{STRANGER.address} is none of the 4 reporters" in words
     assert "number 1 of 4; 3 have to sign" in await told(plan, GOOD, "reporter")
 
 
@@ -202,8 +207,8 @@ async def test_balance__some_reports__counted(
     fees, newest = await world.client.fees(), await world.client.block()
     price = newest.base_fee + fees.max_priority_fee
     wei = reports * (88_100 + 8_900) * price
-    await asyncio.to_thread(rpc, world.anvil.port, "anvil_setBalance", POOR, hex(wei))
-    plan = replace(plan, account=POOR, max_fee_per_gas=limit_gwei * 10**9)
+    await asyncio.to_thread(rpc, world.anvil.port, "anvil_setBalance", POOR.address, hex(wei))
+    plan = replace(plan, transmitter=POOR, max_fee_per_gas=limit_gwei * 10**9)
     assert f"{reports} reports of 2 clusters" in await told(plan, verdict, "balance")
 
 
@@ -225,6 +230,58 @@ async def test_clock__against_the_newest_block__told(
         node.kill()
 
 
+async def test_keys__one_for_both__told_with_the_account(plan: Plan) -> None:
+    signs, has = [one.text for one in await found(plan, "keys")]
+    assert f"{plan.account} signs the reports and pays" in signs
+    assert f"this process has the key of {plan.account}" in has
+
+
+async def test_keys__apart__told_who_is_who(plan: Plan) -> None:
+    plan = replace(plan, transmitter=POOR)
+    texts = [one.text for one in await found(plan, "keys") if one.verdict is GOOD]
+    assert f"{plan.account} signs the reports, {POOR.address} pays" in texts[0]
+    assert len(texts) == 3
+
+
+async def test_keys__transmitter_is_another_reporter__bad(plan: Plan, world: World) -> None:
+    other = LocalSigner(world.reporters[1].account.signer)
+    words = await told(replace(plan, transmitter=other), BAD, "keys")
+    assert f"{other.address} is another reporter's" in words
+
+
+async def test_keys__remote_signer_has_it__good_with_its_host(plan: Plan) -> None:
+    node = Node()
+    node.start(accounts=25)
+    try:
+        url = node.url.replace("//", "//user:hidden@")
+        plan = replace(plan, signer=RemoteSigner(url, plan.account, timeout_seconds=2))
+        texts = [one.text for one in await found(plan, "keys") if one.verdict is GOOD]
+        assert f"the signer at 127.0.0.1:{node.port} has the key of {plan.account}" in texts
+    finally:
+        node.kill()
+
+
+async def test_keys__remote_signer_dead__bad_without_its_password(plan: Plan) -> None:
+    (dead,) = free_ports(1)
+    url = f"http://user:hidden@127.0.0.1:{dead}/token"
+    plan = replace(plan, signer=RemoteSigner(url, plan.account, timeout_seconds=2))
+    words = await told(plan, BAD, "keys")
+    assert f"127.0.0.1:{dead} cannot be asked" in words
+    assert "RACKSTREAM_ORACLE_SIGNER_URL" in words
+    assert not any(secret in words for secret in ("hidden", "token"))
+
+
+async def test_keys__remote_signer_without_the_account__bad(plan: Plan) -> None:
+    node = Node()
+    node.start(accounts=5)
+    try:
+        signer = RemoteSigner(node.url, plan.account, timeout_seconds=2)
+        words = await told(replace(plan, signer=signer), BAD, "keys")
+        assert f"has no account {plan.account}" in words
+    finally:
+        node.kill()
+
+
 async def test_port__taken_by_somebody__bad(plan: Plan) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -239,7 +296,7 @@ async def test_port__taken_by_the_reporter_itself__noted_as_is_its_database(
     running = world.reporters[-1]
     plan = replace(
         plan,
-        account=running.account.address,
+        signer=LocalSigner(running.account.signer),
         port=int(running.url.rpartition(":")[2]),
         database_url=running.environment["RACKSTREAM_ORACLE_DATABASE_URL"],
     )
@@ -271,7 +328,7 @@ async def test_database__dead__bad_without_its_password(plan: Plan) -> None:
 
 @pytest.mark.parametrize(
     ("revision", "verdict", "words"),
-    [("0004", GOOD, "of version 0004"), ("0003", NOTED, "of version 0003"), ("9", BAD, "newer")],
+    [("0005", GOOD, "of version 0005"), ("0004", NOTED, "of version 0004"), ("9", BAD, "newer")],
 )
 async def test_database__tables_of_a_version__told(
     plan: Plan, postgres: EmbeddedPostgres, revision: str, verdict: Verdict, words: str
@@ -301,7 +358,7 @@ async def test_database__own_and_of_another_chain__told_apart(
     plan = replace(plan, database_url=url)
     texts = [one.text for one in await found(plan, "database")]
     assert "it belongs to this reporter" in texts
-    words = await told(replace(plan, account=POOR), BAD, "database")
+    words = await told(replace(plan, signer=POOR), BAD, "database")
     assert "belongs to reporter" in words
 
 

@@ -61,7 +61,7 @@ async def _ask_another(
         return await _true_ask(self, peer, body, report)
     truth = parse_proposal(body).proposal
     lie = replace(truth, clusters=tuple(map(_bent, truth.clusters)))
-    signature = self._signer.sign(lie.report.digest(self._domain))
+    signature = await self._promises._signer.sign(lie.report.message(self._domain))
     return await _true_ask(self, peer, lie.signed_json(signature), lie.report)
 
 

@@ -27,9 +27,11 @@ class Node:
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, chain_id: int = LOCAL_CHAIN_ID) -> None:
-        command = ["anvil", "--port", str(self.port), "--chain-id", str(chain_id), "--silent"]
-        self._process = subprocess.Popen(command)
+    def start(self, chain_id: int = LOCAL_CHAIN_ID, accounts: int = 10) -> None:
+        """With the keys of so many accounts of the well-known mnemonic."""
+        numbers = {"--port": self.port, "--chain-id": chain_id, "--accounts": accounts}
+        options = [str(part) for option in numbers.items() for part in option]
+        self._process = subprocess.Popen(["anvil", *options, "--silent"])
         deadline = time.monotonic() + 30
         while True:
             try:

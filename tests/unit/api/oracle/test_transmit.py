@@ -13,16 +13,18 @@ import pytest
 import rlp  # type: ignore[import-untyped]
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.chain.transactions import SignedTransaction, Transaction
 from api.chain.views import Block, Fees, Receipt, ReportRecord
 from api.clock import ManualClock
 from api.domain.hashing import keccak256
 from api.domain.signing import Signer
-from api.errors import ChainUnavailable, ContractReverted, NodeRefused
+from api.errors import ChainUnavailable, ContractReverted, NodeRefused, SignerUnavailable
 from api.oracle import sending
 from api.oracle.chain_watch import ChainSnapshot, ChainWatch
 from api.oracle.finalise import Finalising
 from api.oracle.metrics import Metrics
 from api.oracle.sending import Sender
+from api.oracle.signers import LocalSigner, SigningAccount
 from api.oracle.transmit import Transmitter
 from api.store.agreements import AgreedReport, AgreementStore, SignedRoot
 from api.store.database import Database
@@ -31,6 +33,7 @@ from api.store.transactions import TransactionState, TransactionStore
 from api.types import Address, ClusterId, Digest, Epoch, Signature
 
 SIGNER = Signer(b"\x05" * 32)
+OTHER_PAYER = Signer(b"\x06" * 32)
 ORACLE = Address("0x" + "22" * 20)
 CLUSTER, EPOCH, SET = ClusterId(1), Epoch(472_222), 3
 GWEI = 10**9
@@ -57,14 +60,15 @@ class Node:
     final_at: dict[int, int] = field(default_factory=dict)
     reporters: tuple[Address, ...] = (SIGNER.address,)
     handed_in: list[bytes] = field(default_factory=list)
+    nonces_before: dict[Address, int] = field(default_factory=dict)
+    """Of accounts that paid before."""
     refusal: Exception | None = None
     estimate: Exception | None = None
     chain_id: int = 31337
     address: Address = ORACLE
 
     async def nonce_of(self, account: Address) -> int:
-        assert account == SIGNER.address
-        return self.nonce
+        return self.nonces_before.get(account, self.nonce)
 
     async def receipt(self, tx_hash: bytes) -> Receipt | None:
         return self.receipts.get(tx_hash)
@@ -177,12 +181,13 @@ class Desk:
         self.clock = ManualClock(NOW * 1_000)
         self.metrics = Metrics()
         self._confirmations = confirmations
+        self.payer: SigningAccount = LocalSigner(SIGNER)
         self.transmitter = self._new()
 
     def _new(self) -> Transmitter:
         watch = cast(ChainWatch, Watch(self.node))
         sender = Sender(
-            signer=SIGNER,
+            account=self.payer,
             watch=watch,
             clock=self.clock,
             store=self.transactions,
@@ -256,6 +261,50 @@ async def test_work__agreed_report__sent_mined_settled(desk: Desk) -> None:
 async def test_work__nothing_new__sends_nothing_twice(desk: Desk) -> None:
     await desk.work(times=5)
     assert len(desk.node.handed_in) == 1
+
+
+class Locked(LocalSigner):
+    """A signer that has to be unlocked first."""
+
+    is_locked = True
+
+    async def sign_transaction(self, transaction: Transaction) -> SignedTransaction:
+        if self.is_locked:
+            raise SignerUnavailable("signer.example", "locked")
+        return await super().sign_transaction(transaction)
+
+
+async def test_work__signer_away__nothing_stored_and_sent_when_it_is_back(desk: Desk) -> None:
+    desk.payer = locked = Locked(SIGNER)
+    desk.restart()
+    for _ in range(2):
+        with pytest.raises(SignerUnavailable):
+            await desk.work()
+    assert (desk.node.handed_in, await desk.states()) == ([], [])
+    locked.is_locked = False
+    await desk.work()
+    assert await desk.states() == ["pending"]
+    assert len(desk.node.handed_in) == 1
+
+
+async def test_work__another_account_pays_from_now_on__nonces_are_told_apart(desk: Desk) -> None:
+    desk.node.refusal = ChainUnavailable("http://node", "killed here")
+    with pytest.raises(ChainUnavailable):
+        await desk.work()
+    desk.node.refusal = None
+    # The new account's next nonce is that of the transaction which the old one never sent.
+    desk.node.nonces_before[SIGNER.address] = desk.node.nonce
+    desk.payer = LocalSigner(OTHER_PAYER)
+    desk.restart()
+    await desk.work()
+    unsent, sent = await desk.transactions.of(PURPOSE)
+    assert (unsent.sender, sent.sender) == (SIGNER.address, OTHER_PAYER.address)
+    assert unsent.nonce == sent.nonce
+    assert desk.node.handed_in == [sent.raw]
+    desk.node.mine()
+    await desk.work()
+    assert await desk.states() == ["displaced", "mined"]
+    assert await desk.is_settled()
 
 
 async def test_work__stored_and_killed_before_sending__the_same_bytes_are_sent(desk: Desk) -> None:

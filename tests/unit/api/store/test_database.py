@@ -34,7 +34,7 @@ def test_migrate__empty_database__makes_the_tables_of_the_code(url: str) -> None
     engine.dispose()
 
 
-def test_migrate__transactions_of_the_first_version__keep_their_report(url: str) -> None:
+def test_migrate__transactions_of_the_first_version__keep_report_and_sender(url: str) -> None:
     engine = create_engine(url)
     with engine.begin() as connection:
         configuration = Config()
@@ -43,13 +43,20 @@ def test_migrate__transactions_of_the_first_version__keep_their_report(url: str)
         command.upgrade(configuration, "0001")
         connection.execute(
             text(
+                "insert into identity (reporter, chain_id, oracle, origin)"
+                " values ('r', 1, 'o', 'b')"
+            )
+        )
+        connection.execute(
+            text(
                 "insert into transactions (reporter_set_id, root, nonce, hash, raw, max_fee,"
                 " max_priority_fee, created_at_ms, state) values"
                 " (3, decode('5d', 'hex'), 7, 'h', 'r', 1, 1, 1, 'pending')"
             )
         )
         command.upgrade(configuration, "head")
-        assert connection.scalar(text("select purpose from transactions")) == "report/3/5d"
+        migrated = connection.execute(text("select purpose, sender from transactions")).one()
+        assert (migrated[0], bytes(migrated[1])) == ("report/3/5d", b"r")
         command.downgrade(configuration, "0001")
         row = connection.execute(text("select reporter_set_id, root from transactions")).one()
         assert (row[0], bytes(row[1])) == (3, b"\x5d")

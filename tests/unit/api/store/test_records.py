@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from api.store.agreements import AgreedReport, AgreementStore, SignedRoot, pack_words, unpack_words
+from api.store.agreements import (
+    AgreedReport,
+    AgreementStore,
+    PromisedRoot,
+    SignedRoot,
+    pack_words,
+    unpack_words,
+)
 from api.store.database import Database
 from api.store.gpu_sets import GpuSetStore
 from api.store.reports import (
@@ -28,7 +35,8 @@ ROOT, OTHER_ROOT = Digest(b"\x01" * 32), Digest(b"\x02" * 32)
 EPOCH = Epoch(472_222)
 SIGNED = SignedRoot(1, EPOCH, 0, ROOT, Signature(b"\x03" * 65), b"[content]")
 AGREED = AgreedReport(1, EPOCH, 2, ROOT, (1 << 160, 2 << 160), b"\x04" * 195)
-SENT = StoredTransaction("report/1/01", 5, Digest(b"\x05" * 32), b"raw", 100, 2, 77)
+PAYER = Address("0x" + "22" * 20)
+SENT = StoredTransaction("report/1/01", PAYER, 5, Digest(b"\x05" * 32), b"raw", 100, 2, 77)
 POSTED = PostedReport(
     ROOT,
     EPOCH,
@@ -60,6 +68,23 @@ async def test_add_signature__twice__kept_once_with_the_newest_content(database:
     assert await store.signed(1, EPOCH) == [SIGNED, next_round]
     assert await store.signed(2, EPOCH) == []
     assert await store.proposal(ROOT) == b"[content]"
+
+
+async def test_promise__then_signed__kept_once_and_signed_after(database: Database) -> None:
+    store = AgreementStore(database)
+    promised = PromisedRoot(1, EPOCH, 0, ROOT, b"[content]")
+    await store.promise(promised, 1)
+    assert (await store.promised(1, EPOCH), await store.signed(1, EPOCH)) == ([promised], [])
+    await store.add_signature(SIGNED, 2)
+    await store.promise(promised, 3)
+    assert (await store.promised(1, EPOCH), await store.signed(1, EPOCH)) == ([promised], [SIGNED])
+
+
+async def test_add_signature__another_under_the_same__the_first_stands(database: Database) -> None:
+    store = AgreementStore(database)
+    await store.add_signature(SIGNED, 1)
+    await store.add_signature(replace(SIGNED, signature=Signature(b"\x09" * 65)), 2)
+    assert await store.signed(1, EPOCH) == [SIGNED]
 
 
 async def test_add_proposal__signed_content_known__stays(database: Database) -> None:
@@ -95,8 +120,9 @@ async def test_update__transaction_mined__read_back_with_its_block(database: Dat
     assert pending == replace(SENT, hash=Digest(b"\x08" * 32))
     assert await store.of("report/2/01") == []
     assert await store.pending() == [pending]
-    assert await store.newest_with(SENT.nonce) == pending
-    assert await store.newest_with(SENT.nonce + 1) is None
+    assert await store.newest_with(PAYER, SENT.nonce) == pending
+    assert await store.newest_with(PAYER, SENT.nonce + 1) is None
+    assert await store.newest_with(Address("0x" + "33" * 20), SENT.nonce) is None
 
 
 async def test_advance__range_read__all_of_it_there(database: Database) -> None:
