@@ -1,7 +1,7 @@
 """Everything that runs beside the chain: a database, the reporters, the GPU node agents.
 
-Each is a real process with its own key; the reporters have a database each. They take their time
-from the chain.
+Each is a real process with its own key; the reporters have a database each, and another key that
+pays for their transactions. They take their time from the chain.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Endpoint:
     """Where a reporter answers."""
 
     account: Account
+    transmitter: Account
     port: int
 
     @property
@@ -77,7 +78,7 @@ class Stack:
     ) -> None:
         """`database_url` gives the address of a reporter's database by its name."""
         self.opened = opened
-        self.reporters = tuple(map(Endpoint, cast.REPORTERS, reporter_ports))
+        self.reporters = tuple(map(Endpoint, cast.REPORTERS, cast.TRANSMITTERS, reporter_ports))
         self._supervisor = supervisor
         self._rpc_url = rpc_url
         self._deployments = deployments
@@ -138,6 +139,7 @@ class Stack:
                 "HOST": HOST,
                 "PORT": str(endpoint.port),
                 "PEERS": peers,
+                "TRANSMITTER_KEY": "0x" + endpoint.transmitter.key.hex(),
                 "POLL_MS": str(self._poll_ms),
                 "LOG_LEVEL": "info",
             },
