@@ -194,7 +194,7 @@ class Proposer:
         if proposal is None and round_ > 0:
             finished = await self._signed_by_quorum(snapshot, epoch, clusters, needed)
             if finished is not None:
-                await self._complete(*finished, started)
+                await self._complete(snapshot.reporters, *finished, started)
                 return True
         if proposal is None:
             proposal = await self._compute(snapshot, epoch, round_, clusters)
@@ -213,7 +213,7 @@ class Proposer:
                 needed=needed,
             )
             return False
-        await self._complete(proposal.report, signatures, started)
+        await self._complete(snapshot.reporters, proposal.report, signatures, started)
         return True
 
     async def _compute(
@@ -364,10 +364,16 @@ class Proposer:
         return None
 
     async def _complete(
-        self, report: Report, signatures: Mapping[Address, Signature], started: float
+        self,
+        reporters: tuple[Address, ...],
+        report: Report,
+        signatures: Mapping[Address, Signature],
+        started: float,
     ) -> None:
-        # As few signatures as the contract asks for: each costs gas.
-        chosen = sorted(signatures)[: quorum(len(self._watch.snapshot.reporters))]
+        """Keep and hand on what a quorum of `reporters` signed: the report's set, which may be the
+        chain's no longer."""
+        # As few signatures as the contract asks for, in its order: each costs gas.
+        chosen = [who for who in reporters if who in signatures][: quorum(len(reporters))]
         agreed = AgreedReport(
             report.reporter_set_id,
             report.epoch,
