@@ -140,13 +140,12 @@ class ChainWatch:
         if previous is not None and previous.block.hash == block.hash:
             return previous
         at = block.number
-        set_id, count = await asyncio.gather(
-            self.oracle.reporter_set_id(block=at), self.registry.cluster_count(block=at)
+        # The reporters too, every time: on another fork a set of the same number has others.
+        set_id, reporters, count = await asyncio.gather(
+            self.oracle.reporter_set_id(block=at),
+            self.oracle.reporters(block=at),
+            self.registry.cluster_count(block=at),
         )
-        if previous is not None and previous.reporter_set_id == set_id:
-            reporters = previous.reporters
-        else:
-            reporters = await self.oracle.reporters(block=at)
         ids = [ClusterId(number) for number in range(1, count + 1)]
         epochs = await asyncio.gather(
             *(self.oracle.next_epoch(cluster_id, block=at) for cluster_id in ids)
