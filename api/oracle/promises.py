@@ -89,12 +89,14 @@ class Promises:
     async def restore_closed(
         self, reporter_set_id: int, next_epochs: dict[ClusterId, Epoch]
     ) -> None:
-        """After a start: close the epochs that were promised and are not on chain yet."""
+        """After a start: close the epochs that were promised and are not on chain yet, also for the
+        set before, whose reports may still be counted."""
         for epoch in set(next_epochs.values()):
-            for promise in await self._store.promised(reporter_set_id, epoch):
-                proposal = restore(reporter_set_id, epoch, promise.round, promise.content)
-                for cluster in proposal.clusters:
-                    self._ingest.close(cluster.cluster_id, epoch)
+            for set_id in (reporter_set_id - 1, reporter_set_id):
+                for promise in await self._store.promised(set_id, epoch):
+                    proposal = restore(set_id, epoch, promise.round, promise.content)
+                    for cluster in proposal.clusters:
+                        self._ingest.close(cluster.cluster_id, epoch)
 
     def _refuse_another(self, proposal: Proposal, of_round: list[PromisedRoot]) -> None:
         clusters = {cluster.cluster_id for cluster in proposal.clusters}

@@ -146,3 +146,16 @@ async def test_restore_closed__promised_and_not_signed__takes_no_more_samples(
     office.restart()
     await office.promises.restore_closed(SET, {CLUSTER: EPOCH})
     assert office.closed.epochs == [(CLUSTER, EPOCH)]
+
+
+@pytest.mark.parametrize(("set_id", "is_closed"), [(SET, True), (SET + 1, True), (SET + 2, False)])
+async def test_restore_closed__promised_for_a_set_that_may_be_counted__takes_no_more_samples(
+    office: Office, set_id: int, is_closed: bool
+) -> None:
+    """The set may have changed since: for an hour its reports are counted as before."""
+    office.signer.is_deaf = False
+    await office.promises.sign(PROPOSAL)
+    office.closed.epochs.clear()
+    office.restart()
+    await office.promises.restore_closed(set_id, {CLUSTER: EPOCH})
+    assert office.closed.epochs == [(CLUSTER, EPOCH)] * is_closed
