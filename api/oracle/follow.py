@@ -4,8 +4,8 @@
 2. Of every report take figures and signatures from the transaction that brought it.
 3. Write reports, what was counted from them, and the position, all at once.
 4. If the block at the position is not the chain's any more, forget everything and read anew.
-5. Of reports that this reporter did not sign, ask peers which batches they rest on, get those, and
-   believe it if the root comes out.
+5. Of reports that this reporter did not sign, ask peers which batches they rest on, get those and
+   the GPU sets that it lacks, and believe it if the root comes out.
 """
 
 from __future__ import annotations
@@ -21,13 +21,20 @@ from api.clock import Clock
 from api.domain.codec import to_hex
 from api.domain.epochs import epoch_end
 from api.domain.equivocation import SignedReport
-from api.errors import ChainError, InvalidInput, NodeRefused, RackstreamError, Unavailable
+from api.errors import (
+    ChainError,
+    GpuSetUnknown,
+    InvalidInput,
+    NodeRefused,
+    RackstreamError,
+    Unavailable,
+)
 from api.oracle.chain_watch import ChainSnapshot, ChainWatch
 from api.oracle.collecting import Collecting
-from api.oracle.measuring import Measuring
+from api.oracle.measuring import Evidence, Measuring
 from api.oracle.metrics import Metrics
 from api.oracle.peers import Peer
-from api.oracle.proposals import Proposal, restore
+from api.oracle.proposals import ClusterProposal, Proposal, restore
 from api.oracle.vigil import Vigil
 from api.store.agreements import AgreementStore
 from api.store.reports import CountedEpoch, Position, PostedReport, ReportStore
@@ -236,10 +243,7 @@ class Follower:
     async def _is_proven(self, proposal: Proposal, peer: Peer) -> bool:
         for cluster in proposal.clusters:
             try:
-                await self._collecting.fetch(cluster.batch_ids, [peer])
-                evidence = await self._measuring.evidence(
-                    cluster.cluster_id, proposal.epoch, cluster.batch_ids
-                )
+                evidence = await self._evidence(proposal.epoch, cluster, peer)
             except RackstreamError as error:
                 _log.info(
                     "samples of a report are not to be had",
@@ -251,3 +255,16 @@ class Follower:
             if evidence.samples.root != cluster.report.sample_root:
                 return False
         return True
+
+    async def _evidence(self, epoch: Epoch, cluster: ClusterProposal, peer: Peer) -> Evidence:
+        try:
+            return await self._with_batches(epoch, cluster, peer)
+        except GpuSetUnknown as unknown:
+            # A reporter that is new has the GPU set only of what it was asked to sign.
+            if not await self._collecting.fetch_manifest(unknown, [peer]):
+                raise
+        return await self._with_batches(epoch, cluster, peer)
+
+    async def _with_batches(self, epoch: Epoch, cluster: ClusterProposal, peer: Peer) -> Evidence:
+        await self._collecting.fetch(cluster.batch_ids, [peer])
+        return await self._measuring.evidence(cluster.cluster_id, epoch, cluster.batch_ids)
