@@ -3,7 +3,8 @@
 It is the real reporter with its measuring bent, so that it lies in everything that it proposes and
 disagrees with everything that is true. `RACKSTREAM_LIE` says how: `figures` bills more than was
 worked and counts no downtime, `omit` leaves one agent's batches out of its proposals, `equivocate`
-proposes the truth to one peer and a watt-hour more to the others, in the same round.
+proposes the truth to one peer and a watt-hour more to the others, in the same round. `out-of-turn`
+does that in every round of the newest epoch that is over, whosever turn it is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Collection
 from dataclasses import replace
 
+from api.domain.epochs import epoch_at
 from api.domain.reports import ClusterReport, Report
 from api.oracle.__main__ import main
 from api.oracle.agree import Proposer
@@ -20,12 +22,16 @@ from api.oracle.collecting import Collecting
 from api.oracle.measuring import Evidence, Measuring
 from api.oracle.peers import Peer
 from api.oracle.proposals import ClusterProposal, parse_proposal
+from api.oracle.rounds import round_at
 from api.store.batches import BatchRecord
 from api.types import Address, ClusterId, Digest, Epoch, Signature
 
 _true_evidence = Measuring.evidence
 _true_inventory = Collecting.inventory
 _true_ask = Proposer._ask_one
+_true_work = Proposer.work
+
+_out_of_turn: set[tuple[Epoch, int]] = set()
 
 
 async def _inflated(
@@ -57,12 +63,25 @@ def _without_one(records: list[BatchRecord]) -> list[BatchRecord]:
 async def _ask_another(
     self: Proposer, peer: Peer, body: bytes, report: Report
 ) -> tuple[Address, Signature] | None:
-    if peer.address == min(self._peers):
+    if peer.address == min(one.address for one in self._others(self._watch.snapshot)):
         return await _true_ask(self, peer, body, report)
     truth = parse_proposal(body).proposal
     lie = replace(truth, clusters=tuple(map(_bent, truth.clusters)))
     signature = await self._promises._signer.sign(lie.report.message(self._domain))
     return await _true_ask(self, peer, lie.signed_json(signature), lie.report)
+
+
+async def _work_out_of_turn(self: Proposer) -> bool:
+    snapshot, now = self._watch.current(), self._clock.now()
+    epoch = Epoch(epoch_at(now) - 1)
+    round_ = round_at(now, epoch)
+    if (epoch, round_) not in _out_of_turn:
+        _out_of_turn.add((epoch, round_))
+        truth = await self._compute(snapshot, epoch, round_, frozenset(snapshot.next_epochs))
+        body = truth.signed_json(self._signer.sign(truth.report.digest(self._domain)))
+        for peer in self._others(snapshot):
+            await _ask_another(self, peer, body, truth.report)
+    return await _true_work(self)
 
 
 def _bent(cluster: ClusterProposal) -> ClusterProposal:
@@ -77,6 +96,9 @@ if __name__ == "__main__":
         Measuring.evidence = _inflated  # type: ignore[method-assign]
     elif lie == "equivocate":
         Proposer._ask_one = _ask_another  # type: ignore[method-assign]
+    elif lie == "out-of-turn":
+        Proposer._ask_one = _ask_another  # type: ignore[method-assign]
+        Proposer.work = _work_out_of_turn  # type: ignore[method-assign]
     else:
         Collecting.inventory = _curtailed  # type: ignore[method-assign]
     sys.exit(main())

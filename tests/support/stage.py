@@ -34,14 +34,27 @@ def open_in_turn(scenario: Scenario, gpu_sets: Mapping[ClusterId, GpuSet]) -> No
         assert made == cluster_id
 
 
+def name_reporters(scenario: Scenario) -> None:
+    """The four of `cast`, each its own operator, if they are not named yet."""
+    operators = [reporters.account_of(reporter) for reporter in cast.REPORTERS]
+    reporters.set_up(scenario.system, operators, scenario.deployer, scenario.registrar)
+
+
 def make_stage(
-    folder: Path, gpu_sets: Mapping[ClusterId, GpuSet], open_clusters: OpenClusters = open_in_turn
+    folder: Path,
+    gpu_sets: Mapping[ClusterId, GpuSet],
+    open_clusters: OpenClusters = open_in_turn,
+    *,
+    genesis: int = GENESIS,
 ) -> Stage:
-    """In `folder`: the clusters of these GPU sets live, numbered from 1, four reporters named."""
+    """In `folder`: the clusters of these GPU sets live, numbered from 1, four reporters named.
+
+    A `genesis` before GENESIS leaves it to `open_clusters` to come to that hour.
+    """
     from ape import accounts
 
     (port,) = free_ports(1)
-    anvil = Anvil(port, folder / "anvil.json", folder / "anvil.log", genesis_time=GENESIS)
+    anvil = Anvil(port, folder / "anvil.json", folder / "anvil.log", genesis_time=genesis)
     anvil.start()
     try:
         with connected(anvil.url):
@@ -50,8 +63,7 @@ def make_stage(
             system = deploy_system(deployer, RoleHolders.all_to(admin.address))
             scenario = Scenario(system, deployer, admin, admin, issuer, actors[8], actors[9])
             open_clusters(scenario, gpu_sets)
-            operators = [reporters.account_of(reporter) for reporter in cast.REPORTERS]
-            reporters.set_up(system, operators, deployer, admin)
+            name_reporters(scenario)
             oracle = Address(str(system.oracle.address))
             named = {
                 "MetricsOracle": oracle,
