@@ -1,7 +1,8 @@
-"""The faults, each a class with a line in `PASSING` or `HELD`: the schedule draws them by name.
+"""The faults, each a class with a line in `PASSING`, `HELD` or `CHANGES`: the schedule draws them.
 
 A passing fault ends soon after the epoch does, before its report is waited for. A held one lasts:
-`under` says what has to be seen while it does. There is at most one held fault an epoch.
+`under` says what has to be seen while it does. There is one held fault an epoch. A change of who
+reports lasts too, and ends after the held one.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ import asyncio
 import json
 import random
 import shutil
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final
 
 from scripts._lib.anvil import Anvil, NodeGone, RpcRefused, rpc
+from tests.chaos.changes import EquivocatorSlashed, KeyRotated, ReporterReplaced, SeatChanged
+from tests.chaos.fault import Fault, Replaying
 from tests.chaos.schedule import DURING, REPORTED, REPORTERS, SETTLING, Drawing
 from tests.chaos.system import System
 from tests.support.own_node import Node
@@ -24,38 +28,6 @@ REORG_BLOCKS: Final = 3
 SKEW_SECONDS: Final = 300
 GAS_TIMES: Final = 10
 LATE_SECONDS: Final = (0.1, 1.2)
-
-
-class Replaying(Protocol):
-    """What a held fault may ask of the replay; `tests.chaos.replay` is it."""
-
-    system: System
-
-    async def report_comes(self, epoch: int) -> None:
-        """Let the chain go on until the epoch's report is there."""
-
-    async def no_quorum(self, epoch: int) -> None:
-        """Let the chain go on until a reporter found no quorum; nothing may have been reported."""
-
-
-class Fault:
-    """One kind of fault. Stateless but for what it started itself."""
-
-    name: ClassVar[str]
-    moments: ClassVar[tuple[int, ...]] = DURING
-
-    def target(self, drawing: Drawing) -> str:
-        """Whom it strikes and how, in words that `strike` reads."""
-        return ""
-
-    async def strike(self, system: System, target: str) -> None:
-        raise NotImplementedError
-
-    async def heal(self, system: System, target: str) -> None:
-        """Take it back; nothing for what is over when it has struck."""
-
-    async def under(self, replay: Replaying, epoch: int) -> None:
-        """While it lasts, the epoch being over and its samples acknowledged."""
 
 
 class Kill(Fault):
@@ -108,12 +80,12 @@ class CutOne(Cut):
         return f"{drawing.honest()} by {drawing.dice.choice(list(self.how))}"
 
     async def strike(self, system: System, target: str) -> None:
-        await system.let_liar_lie(False)
+        await system.let_liar(None)
         await super().strike(system, target)
 
     async def heal(self, system: System, target: str) -> None:
         await super().heal(system, target)
-        await system.let_liar_lie(True)
+        await system.let_liar(system.schedule.lie)
 
     async def under(self, replay: Replaying, epoch: int) -> None:
         await replay.report_comes(epoch)
@@ -280,9 +252,9 @@ class Misled(NodeFault):
     def __init__(self) -> None:
         self._stop: Callable[[], None] = lambda: None
 
+    @abstractmethod
     async def other(self, system: System) -> tuple[int, Callable[[], None]]:
         """Start the other node: its port, and how it is ended."""
-        raise NotImplementedError
 
     async def strike(self, system: System, target: str) -> None:
         port, self._stop = await self.other(system)
@@ -379,4 +351,6 @@ PASSING: Final[tuple[type[Fault], ...]] = (
 )
 HELD: Final[tuple[type[Fault], ...]] = (CutOne, CutTwo, GasDear)
 
-KINDS: Final[tuple[type[Fault], ...]] = (Kill, *HELD, *PASSING)
+CHANGES: Final[tuple[type[SeatChanged], ...]] = (KeyRotated, ReporterReplaced)
+
+KINDS: Final[tuple[type[Fault], ...]] = (Kill, *HELD, *PASSING, *CHANGES, EquivocatorSlashed)

@@ -6,9 +6,13 @@ in the reporters' databases, and a count of what the agents measured, second by 
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
 
+import httpx
 import psycopg
 from sqlalchemy import make_url
 
@@ -17,21 +21,23 @@ from api.domain.epochs import epoch_window_ms
 from api.domain.figures import ClusterFigures
 from api.domain.samples import Sample, SampleSet, SignedBatch, parse_batch
 from api.types import ClusterId, Epoch
+from tests.chaos.changes import ReporterReplaced
+from tests.chaos.schedule import ACCOUNTS, REPORTERS
 from tests.chaos.system import System
 from tests.chaos.telemetry import IDLE_WATTS, PEAK_WATTS, Telemetry
-from tests.support.reporting import FIRST_EPOCH
+from tests.support.reporting import FIRST_EPOCH, PATIENCE_SECONDS, ReporterProcess
 from tests.support.seconds import Hour, hours
+
+_LOOK_SECONDS = 0.1
 
 
 class Reckoning:
     """`wrong` gives a line for each thing that does not hold."""
 
-    def __init__(
-        self, system: System, telemetry: Mapping[ClusterId, Telemetry], epochs: int
-    ) -> None:
+    def __init__(self, system: System, telemetry: Mapping[ClusterId, Telemetry]) -> None:
         self._system = system
         self._world = system.world
-        self._epochs = epochs
+        self._epochs = epochs = system.schedule.scale.epochs
         self._hours = {
             cluster_id: list(hours(one.containers, IDLE_WATTS, PEAK_WATTS))[:epochs]
             for cluster_id, one in telemetry.items()
@@ -50,6 +56,8 @@ class Reckoning:
         found = [line async for line in self._on_chain()]
         found += self._in_stores()
         found += [line async for line in self._under_roots()]
+        found += [line async for line in self._accused()]
+        found += self._at_registry()
         found += self._endings()
         return found
 
@@ -112,14 +120,56 @@ class Reckoning:
                 epoch = Epoch(FIRST_EPOCH + number)
                 path = f"/v1/clusters/{cluster_id}/reports/{epoch}"
                 of_epoch = SampleSet(samples, *epoch_window_ms(epoch))
-                for name, reporter in self._system.reporters.items():
-                    if name == self._system.schedule.liar:
-                        continue
-                    answer = await self._world.get(reporter, path)
-                    if answer.status_code != 200:
-                        yield f"{name} does not show {path}: {answer.text}"
-                    elif parse_digest(answer.json()["sampleRoot"], "sampleRoot") != of_epoch.root:
+                for name, reporter in self._system.honest().items():
+                    told = await self._told(reporter, path, "sampleRoot")
+                    if told is None:
+                        yield f"{name} does not show {path}"
+                    elif parse_digest(told, "sampleRoot") != of_epoch.root:
                         yield f"{name}: {path} has other samples than {to_hex(of_epoch.root)}"
+
+    async def _told(self, reporter: ReporterProcess, path: str, field: str) -> Any:
+        """What it tells in the end: a newcomer has yet to get what was reported before its time."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            answer = await self._world.get(reporter, path)
+            told = answer.json().get(field) if answer.status_code == httpx.codes.OK else None
+            if told is not None or time.monotonic() > deadline:
+                return told
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _accused(self) -> AsyncIterator[str]:
+        """Nobody but the liar, whoever had its seat, ever signed two reports of one thing."""
+        liars = {one.address for one in self._system.seated(self._system.schedule.liar)}
+        for name, reporter in self._system.honest().items():
+            told = await self._told(reporter, "/v1/equivocations", "equivocations")
+            if told is None:
+                yield f"{name} tells of no equivocations, not even that there are none"
+            for proof in told or ():
+                if proof["reporter"] not in liars:
+                    yield f"{name} accuses an honest reporter: {proof}"
+
+    def _at_registry(self) -> Iterator[str]:
+        """Who reports is who has the seats; bonds add up, and the liar's went to whom it should."""
+        ledger = self._system.registry.ledger(list(ACCOUNTS.values()))
+        seated = tuple(one.account.address for one in self._system.reporters.values())
+        if ledger.reporters != seated:
+            yield f"reporters on chain are {ledger.reporters}, not {seated}"
+        if ledger.held_usd6 != sum(ledger.bonds_usd6.values()) + ledger.owed_usd6:
+            yield f"bonds and what is owed are not what is held: {ledger}"
+        minimum, forfeited = ledger.minimum_usd6, self._system.forfeited
+        operators = {*REPORTERS} | {
+            notice.newcomer
+            for notice in self._system.schedule.notices
+            if notice.fault == ReporterReplaced.name
+        }
+        expected = {
+            name: minimum if name in operators - forfeited else 0 for name in ledger.bonds_usd6
+        }
+        if ledger.bonds_usd6 != expected:
+            yield f"bonds are {ledger.bonds_usd6}, not {expected}"
+        half = len(forfeited) * minimum // 2
+        if (ledger.challenger_usd6, ledger.treasury_usd6) != (half, half):
+            yield f"challenger and treasury have not {half} each: {ledger}"
 
     def _endings(self) -> Iterator[str]:
         """A process may say that it cannot start, and is started again; it does not crash."""

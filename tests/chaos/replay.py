@@ -2,14 +2,17 @@
 
 For each epoch:
 
-1. The clock stops at moments in the epoch; what the schedule has for each strikes there.
-2. It goes over the epoch's end; kills go on. Then passing faults end.
-3. It waits there until two honest reporters have acknowledged what each agent measured: a proposal
+1. What is announced in the epoch is; acts at the ReporterRegistry are seen to again after every
+   strike, which may have taken them back.
+2. The clock stops at moments in the epoch; what the schedule has for each strikes there.
+3. It goes over the epoch's end; kills go on. Then passing faults end.
+4. It waits there until two honest reporters have acknowledged what each agent measured: a proposal
    that leaves out what one of them holds finds no quorum. Only then may the epoch close by time.
-4. What has to be seen under the held fault is waited for, then that ends too.
-5. The clock goes on, from one reporter's turn to the next, until the epoch is on chain; then comes
+5. What has to be seen under the held fault is waited for, then that ends too, and then a change of
+   who reports.
+6. The clock goes on, from one reporter's turn to the next, until the epoch is on chain; then comes
    what strikes after that, and it has to be on chain again.
-6. Anvil's state is kept: a kill takes the chain back to here.
+7. Anvil's state is kept: a kill takes the chain back to here.
 """
 
 from __future__ import annotations
@@ -21,14 +24,12 @@ from typing import Final
 
 from api.domain.epochs import epoch_end, epoch_start
 from api.types import CLOSE_SECONDS, ROUND_SECONDS, Epoch
-from tests.chaos.faults import HELD, KINDS, Kill
-from tests.chaos.schedule import DURING, REPORTED, SETTLING, Schedule, Strike
+from tests.chaos.changes import SeatChanged
+from tests.chaos.faults import CHANGES, KINDS, PASSING, Kill
+from tests.chaos.schedule import ANNOUNCED, DURING, OFFSETS, REPORTED, SETTLING, Schedule, Strike
 from tests.chaos.system import System
 from tests.chaos.telemetry import AGENTS
 from tests.support.reporting import FIRST_EPOCH
-
-# Where in an epoch its moments are.
-_OFFSETS: Final = {0: 900, 1: 2_700, 2: 3_590}
 
 # A step that takes longer than this is taken for one that never ends.
 PATIENCE_SECONDS: Final = 150.0
@@ -72,7 +73,7 @@ class Replay:
             readings = [await self._world.reading(cluster_id) for cluster_id in AGENTS]
             return all(reading.epoch >= FIRST_EPOCH + epoch for reading in readings)
 
-        await self._until(is_there, f"epoch {epoch} on chain")
+        await self.until(is_there, f"epoch {epoch} on chain")
 
     async def no_quorum(self, epoch: int) -> None:
         before = {one: len(one.log()) for one in self._world.reporters}
@@ -80,7 +81,7 @@ class Replay:
         async def is_said() -> bool:
             return any("no quorum" in one.log()[before[one] :] for one in before)
 
-        await self._until(is_said, "a proposal without a quorum")
+        await self.until(is_said, "a proposal without a quorum")
         for cluster_id in AGENTS:
             assert (await self._world.reading(cluster_id)).epoch < FIRST_EPOCH + epoch, (
                 f"epoch {epoch} was reported without a quorum"
@@ -89,22 +90,33 @@ class Replay:
     async def _epoch(self, number: int) -> None:
         epoch = Epoch(FIRST_EPOCH + number)
         self._closing = epoch_end(epoch) + CLOSE_SECONDS - 1
+        self.system.newcomers.clear()
         for moment in DURING:
-            await self._go_to(epoch_start(epoch) + _OFFSETS[moment])
+            await self._go_to(epoch_start(epoch) + OFFSETS[moment])
+            if moment == ANNOUNCED:
+                self._announce(number)
             await self._strike(number, moment)
         await self._go_to(epoch_end(epoch))
         await self._strike(number, SETTLING)
-        for strike in [one for one in self._lasting if not self._is_held(one)]:
+        for strike in [one for one in self._lasting if self._is_passing(one)]:
             await self._heal(strike)
-        await self._until(self._acknowledged(epoch), f"epoch {number} acknowledged")
+        await self.until(self._acknowledged(epoch), f"epoch {number} acknowledged")
         self._closing = epoch_end(Epoch(epoch + 1))
-        for strike in list(self._lasting):
+        for strike in sorted(self._lasting, key=self._is_change):
             await self._faults[strike.fault].under(self, number)
             await self._heal(strike)
         await self.report_comes(number)
         await self._strike(number, REPORTED)
         await self.report_comes(number)
         await asyncio.to_thread(self._world.anvil.checkpoint)
+        self.system.registry.settle()
+
+    def _announce(self, number: int) -> None:
+        for notice in self._schedule.announced(number):
+            self._tell(str(notice))
+            fault = self._faults[notice.fault]
+            assert isinstance(fault, SeatChanged)
+            self.system.registry.see_to(fault.announcement(self.system.operators, notice))
 
     async def _strike(self, number: int, moment: int) -> None:
         for strike in self._schedule.at(number, moment):
@@ -115,17 +127,22 @@ class Replay:
                 self._lasting.append(strike)
             await self._faults[strike.fault].strike(self.system, strike.target)
             await self._world.move_to(self._target)
+            self.system.registry.look_again()
 
     async def _heal(self, strike: Strike) -> None:
         self._lasting.remove(strike)
         await self._faults[strike.fault].heal(self.system, strike.target)
 
-    def _is_held(self, strike: Strike) -> bool:
-        return isinstance(self._faults[strike.fault], HELD)
+    def _is_passing(self, strike: Strike) -> bool:
+        return isinstance(self._faults[strike.fault], PASSING)
+
+    def _is_change(self, strike: Strike) -> bool:
+        return isinstance(self._faults[strike.fault], CHANGES)
 
     def _acknowledged(self, epoch: Epoch) -> Callable[[], Awaitable[bool]]:
         end_ms = epoch_end(epoch) * 1_000
-        honest = [name for name in self.system.reporters if name != self._schedule.liar]
+        # A newcomer has only what came since it has its seat.
+        honest = self.system.honest().keys() - self.system.newcomers
 
         async def is_enough() -> bool:
             through_ms = self.system.acknowledged.through_ms
@@ -142,7 +159,7 @@ class Replay:
         self._target = max(self._target, at)
         await self._world.move_to(self._target)
 
-    async def _until(self, condition: Callable[[], Awaitable[bool]], what: str) -> None:
+    async def until(self, condition: Callable[[], Awaitable[bool]], what: str) -> None:
         """Wait, with a block now and then and a turn's length of the chain's time now and then."""
         started = blocks = turns = time.monotonic()
         while not await condition():

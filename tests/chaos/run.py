@@ -17,38 +17,37 @@ from tests.chaos.faults import Kill
 from tests.chaos.reckoning import Reckoning
 from tests.chaos.replay import Replay
 from tests.chaos.report import Report
-from tests.chaos.schedule import Scale
+from tests.chaos.schedule import Scale, Schedule
+from tests.chaos.staging import staged
 from tests.chaos.system import running
 from tests.support.reporting import Stage
-from tests.support.stage import make_stage
 
 
 def run(seed: int, scale: Scale, folder: Path, tell: Callable[[str], None]) -> Report:
     """`folder`, which is empty, gets the logs. `tell` is given a line for each fault."""
     measured = telemetry.drawn(seed, scale.epochs, folder)
-    stage = make_stage(folder, {cluster: one.gpus for cluster, one in measured.items()})
+    schedule = drawn(seed, scale)
+    stage = staged(folder, {cluster: one.gpus for cluster, one in measured.items()}, schedule)
     # Short, and where the user of root's server may enter: see `api.store.embedded`.
     with TemporaryDirectory(prefix="rackstream-postgres-") as data:
         postgres = Postgres(Path(data) / "data")
         postgres.start()
         try:
             return run_stopped_by_signals(
-                _replay(seed, scale, stage, measured, postgres, folder, tell)
+                _replay(schedule, stage, measured, postgres, folder, tell)
             )
         finally:
             postgres.stop()
 
 
 async def _replay(
-    seed: int,
-    scale: Scale,
+    schedule: Schedule,
     stage: Stage,
     measured: Mapping[ClusterId, telemetry.Telemetry],
     postgres: Postgres,
     folder: Path,
     tell: Callable[[str], None],
 ) -> Report:
-    schedule = drawn(seed, scale)
     world_folder = folder / "world"
     world_folder.mkdir()
     started = time.monotonic()
@@ -59,7 +58,7 @@ async def _replay(
         figures = {"epochs": 0}
         try:
             await replay.run()
-            reckoning = Reckoning(system, measured, scale.epochs)
+            reckoning = Reckoning(system, measured)
             wrong = await reckoning.wrong()
             figures["acknowledgements"] = reckoning.acknowledgements
         except AssertionError as failure:
@@ -73,7 +72,7 @@ async def _replay(
             f"{kind} killed": count for kind, count in sorted(killed.items())
         }
         figures["loops crashed"] = sum(
-            one.log().count('"loop crashed"') for one in system.reporters.values()
+            one.log().count('"loop crashed"') for one in system.world.reporters
         )
         endings = tuple(f"{one.name}: {one.status} {one.last_line}" for one in system.endings)
         return Report(

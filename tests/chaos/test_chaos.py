@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from tests.chaos.changes import EquivocatorSlashed, ReporterReplaced
 from tests.chaos.drawing import drawn
-from tests.chaos.faults import KINDS, Kill
+from tests.chaos.faults import CHANGES, HELD, KINDS, PASSING, Kill
 from tests.chaos.run import run
-from tests.chaos.schedule import FULL, SHORT
+from tests.chaos.schedule import FULL, SHORT, Scale
 
 SEED = 3
 
@@ -37,4 +39,27 @@ def test_drawn__long_replay__every_fault_and_a_hundred_kills_of_every_kind(seed:
     assert killed.total() == 100
     assert min(killed[kind] for kind in ("reporter", "agent", "anvil", "postgresql")) >= 15
     struck = Counter(one.fault for one in strikes)
-    assert all(struck[kind.name] >= 8 for kind in KINDS)
+    assert all(struck[kind.name] >= 8 for kind in (*HELD, *PASSING))
+    assert all(struck[kind.name] == FULL.changes for kind in CHANGES)
+    assert struck[EquivocatorSlashed.name] == 1
+
+
+@pytest.mark.parametrize("scale", [SHORT, FULL])
+@pytest.mark.parametrize("seed", range(20))
+def test_drawn__changes_of_who_reports__in_force_in_turn_and_never_of_a_set_without_a_bond(
+    seed: int, scale: Scale
+) -> None:
+    """Whoever activates what is due activates all of it; an operator without a bond is in no set
+    that is announced or waits."""
+    schedule = drawn(seed, scale)
+    (punished,) = [one.epoch for one in schedule.strikes if one.fault == EquivocatorSlashed.name]
+    dues = [notice.due for notice in schedule.notices]
+    assert all(later - earlier >= 2 for earlier, later in pairwise(dues))
+    assert dues[-1] < scale.epochs
+    for notice in schedule.notices:
+        if notice.fault == ReporterReplaced.name:
+            assert notice.due < punished or (
+                punished < notice.epoch and notice.seat == schedule.liar
+            )
+        else:
+            assert notice.seat != schedule.liar
