@@ -18,6 +18,10 @@ from scripts._lib.processes import ProcessFailure
 # go.
 _RECOVERY_SECONDS = 30.0
 
+# What a start fails with that may succeed in a moment. The wheel waits ten seconds for a server
+# that replays its log, and then asserts that it is ready.
+_NOT_YET = (RuntimeError, OSError, AssertionError, subprocess.SubprocessError, psycopg.Error)
+
 
 class ExternalPostgres:
     """A server that somebody else runs: databases on it for this run alone, named `prefix` and
@@ -75,7 +79,7 @@ class Postgres:
                 self._server.url("postgres")
                 self._pid = self._server.pid
                 return
-            except (RuntimeError, OSError, subprocess.SubprocessError, psycopg.Error) as error:
+            except _NOT_YET as error:
                 if time.monotonic() > deadline:
                     raise ProcessFailure(
                         f"PostgreSQL in {self._data} does not start: {error}"
