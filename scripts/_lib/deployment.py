@@ -145,9 +145,7 @@ def deploy_system(
         capital,
     )
     reporter_registry = place("ReporterRegistry", holders.admin, authority, oracle, usd)
-    disputes = place(
-        "Disputes", holders.admin, authority, registry, oracle, reporter_registry, usd
-    )
+    disputes = place("Disputes", holders.admin, authority, registry, oracle, reporter_registry, usd)
     system = System(
         authority,
         usd,

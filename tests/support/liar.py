@@ -78,7 +78,8 @@ async def _work_out_of_turn(self: Proposer) -> bool:
     if (epoch, round_) not in _out_of_turn:
         _out_of_turn.add((epoch, round_))
         truth = await self._compute(snapshot, epoch, round_, frozenset(snapshot.next_epochs))
-        body = truth.signed_json(self._signer.sign(truth.report.digest(self._domain)))
+        own = await self._promises._signer.sign(truth.report.message(self._domain))
+        body = truth.signed_json(own)
         for peer in self._others(snapshot):
             await _ask_another(self, peer, body, truth.report)
     return await _true_work(self)

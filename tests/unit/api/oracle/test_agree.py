@@ -112,7 +112,7 @@ def proposer_with(signer: Signer, watch: Watch, kept: Kept, peers: Sequence[Sign
         "vigil": SimpleNamespace(hear_report=_nothing),
     }
     return Proposer(
-        signer=signer,
+        account=signer.address,
         watch=cast(Any, watch),
         clock=ManualClock(NOW * 1_000),
         store=cast(Any, kept),

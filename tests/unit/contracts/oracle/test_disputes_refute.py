@@ -270,7 +270,8 @@ def test_refute_by_energy__gpu_out_of_service__refused(
 ) -> None:
     agent, epoch = str(relayer.address), current_epoch() + 1
     middle_ms = (epoch * EPOCH_SECONDS + 1_800) * 1_000
-    tree = GpuTree((replace(Gpu("GPU-a", agent), **{field: middle_ms}), Gpu("GPU-b", agent)))
+    service = {"from_ms": 0, "until_ms": 2**64 - 1} | {field: middle_ms}
+    tree = GpuTree((Gpu("GPU-a", agent, **service), Gpu("GPU-b", agent)))
     cluster_id, _ = scenario.live_cluster([holder], [100 * SHARE], gpuSetRoot=tree.root)
     assert court.operators.system.registry.epochRange(cluster_id).firstEpoch == epoch
     measured = Measured(court, cluster_id, epoch, tree)
