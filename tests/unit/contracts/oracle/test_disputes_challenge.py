@@ -261,7 +261,7 @@ def test_posted_figures__waiting_held_counted__as_they_are(
     assert court.desk.reading(clusters[1]) == Reading().plus(Figures(clusters[1]), first_epoch)
 
 
-def test_challenge__bond_stays_the_challengers_until_it_is_settled(
+def test_challenge__two_of_them__two_bonds_wait(
     court: Courtroom, report: Report
 ) -> None:
     before = court.stablecoin.balanceOf(court.challenger)
