@@ -67,6 +67,7 @@ def addresses(system: System) -> list[str]:
         system.enforcement,
         system.extension,
         system.reporter_registry,
+        system.disputes,
     )
     return [contract.address for contract in contracts]
 

@@ -50,7 +50,7 @@ def test_powers__python_constants__equal_those_in_solidity() -> None:
     source = (Path(project.path) / "contracts" / "access" / "Powers.sol").read_text()
     system = re.findall(r"uint64 internal constant (\w+) = (\d+) << 32;", source)
     cluster = re.findall(r"uint32 internal constant (\w+) = (\d+);", source)
-    assert len(system) == 9
+    assert len(system) == 11
     assert len(cluster) == 4
     assert {name: getattr(roles, name) for name, _ in system} == {
         name: int(number) << 32 for name, number in system
