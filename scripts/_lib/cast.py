@@ -18,7 +18,7 @@ from scripts._lib.anvil import MNEMONIC
 DEPLOYER, ADMIN, REGISTRAR, GUARDIAN, KYC_PROVIDER, COMPLIANCE, ORACLE_ADMIN = range(7)
 ISSUER, OPERATOR, TRUSTEE = 7, 8, 9
 _FIRST_HOLDER, _FIRST_CUSTOMER, KEEPER = 10, 16, 19
-_FIRST_REPORTER, _FIRST_TRANSMITTER, _FIRST_AGENT, _ARBITER = 20, 24, 30, 40
+_FIRST_REPORTER, _FIRST_TRANSMITTER, _FIRST_AGENT = 20, 24, 30
 MAX_AGENTS = 10
 
 
@@ -63,7 +63,6 @@ REPORTERS = _accounts(_FIRST_REPORTER, tuple(f"reporter-{n}" for n in range(1, 5
 TRANSMITTERS = _accounts(_FIRST_TRANSMITTER, tuple(f"transmitter-{n}" for n in range(1, 5)))
 """Of the reporters, in the same order: they pay for what a reporter sends."""
 
-ARBITER = Account(_ARBITER, "arbiter")
 _KEEPER = Account(KEEPER, "keeper")
 _OPERATOR = Account(OPERATOR, "operator")
 

@@ -129,11 +129,11 @@ def open_cluster(
         "guardian": cast.GUARDIAN,
         "compliance": cast.COMPLIANCE,
         "oracle_admin": cast.ORACLE_ADMIN,
+        "arbiter": cast.GUARDIAN,
     }
     holders = rollout.holders_of(
         deployer,
-        {role: str(actors[index].address) for role, index in named.items()}
-        | {"arbiter": cast.ARBITER.address},
+        {role: str(actors[index].address) for role, index in named.items()},
         (str(actors[cast.KYC_PROVIDER].address),),
     )
     is_gone = Record(deployments).is_of_another_local_chain()
