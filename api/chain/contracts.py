@@ -160,6 +160,9 @@ class MetricsOracle(Contract):
     async def is_stale(self, cluster_id: int, *, block: At = "latest") -> bool:
         return bool(await self.read("isStale", cluster_id, block=block))
 
+    async def is_disputed(self, cluster_id: int, *, block: At = "latest") -> bool:
+        return bool(await self.read("isDisputed", cluster_id, block=block))
+
     async def report(self, root: bytes, *, block: At = "latest") -> ReportRecord:
         return ReportRecord(*await self.read("report", root, block=block))
 

@@ -6,12 +6,24 @@ the proof is `contracts/oracle/ReporterRegistry.sol`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from api.domain.codec import parse_digest, parse_hex, parse_uint
 from api.domain.eip712 import Eip712Domain
 from api.domain.reports import report_digest
 from api.domain.signing import recover
-from api.types import Address, ClusterId, Digest, Epoch, Signature
+from api.errors import Malformed
+from api.types import (
+    SIGNATURE_BYTES,
+    UINT32_MAX,
+    UINT256_MAX,
+    Address,
+    ClusterId,
+    Digest,
+    Epoch,
+    Signature,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,30 @@ class SignedReport:
     def signer(self, domain: Eip712Domain) -> Address:
         """Who signed it; `domain` is `oracle_domain`'s. Raises BadSignature."""
         return recover(self.digest(domain), self.signature)
+
+
+def parse_signed_report(value: object, field: str) -> SignedReport:
+    """The report that a reporter tells as JSON, at `field`: of its own or by somebody else.
+
+    Raises InvalidInput's subclasses, naming what is wrong; the signature is read, not verified.
+    """
+    if not isinstance(value, Mapping):
+        raise Malformed(field, value, "an object")
+    set_id, epoch, round_ = (
+        parse_uint(value.get(name), name, UINT32_MAX)
+        for name in ("reporterSetId", "epoch", "round")
+    )
+    figures = value.get("figures")
+    if not isinstance(figures, list):
+        raise Malformed("figures", figures, "a list")
+    return SignedReport(
+        set_id,
+        Epoch(epoch),
+        round_,
+        parse_digest(value.get("root"), "root"),
+        tuple(parse_uint(word, "figures", UINT256_MAX) for word in figures),
+        Signature(parse_hex(value.get("signature"), "signature", SIGNATURE_BYTES)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 Everybody may call `finalize`, and one call is enough: the reporters take turns at it.
 
-1. Of each cluster the oldest epoch that waits, as `follow` read it from the chain.
+1. Of each cluster the oldest epoch that waits, as `follow` read it from the chain. While a dispute
+   holds that one, nothing of the cluster can be made final: it is left alone until it is settled.
 2. Time after the end of its window is cut into rounds of 60 s. In round r of epoch e of cluster c
    it is the turn of reporter (e + c + r) mod n: a reporter that is dead costs a round, and clusters
    that fall due together are shared out.
@@ -50,7 +51,7 @@ class Finalising:
         for waiting in await self._store.waiting():
             round_ = (now - waiting.final_at) // ROUND_SECONDS
             turn = proposer_of(reporters, waiting.epoch, waiting.cluster_id + round_)
-            if round_ < 0 or turn != self._account:
+            if waiting.is_held or round_ < 0 or turn != self._account:
                 continue
             if await oracle.finalizable(waiting.cluster_id, MAX_EPOCHS):
                 return Call(

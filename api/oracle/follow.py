@@ -2,10 +2,15 @@
 
 1. Read the oracle's events from the last block read to the newest one that has its confirmations.
 2. Of every report take figures and signatures from the transaction that brought it.
-3. Write reports, what was counted from them, and the position, all at once.
-4. If the block at the position is not the chain's any more, forget everything and read anew.
-5. Of reports that this reporter did not sign, ask peers which batches they rest on, get those and
+3. What a dispute holds is noted as held, with the figures that wait; what it settles takes their
+   place.
+4. Write reports, what was counted from them, and the position, all at once.
+5. If the block at the position is not the chain's any more, forget everything and read anew.
+6. Of reports that this reporter did not sign, ask peers which batches they rest on, get those and
    the GPU sets that it lacks, and believe it if the root comes out.
+7. Where no peer says so, try the batches that are kept here, with the figures that they give and
+   with those that were posted: of wrong figures whoever signed them tells nothing, and the proofs
+   are what they are refuted with.
 """
 
 from __future__ import annotations
@@ -21,6 +26,8 @@ from api.clock import Clock
 from api.domain.codec import to_hex
 from api.domain.epochs import epoch_end
 from api.domain.equivocation import SignedReport
+from api.domain.figures import ClusterFigures
+from api.domain.reports import ClusterReport
 from api.errors import (
     ChainError,
     GpuSetUnknown,
@@ -45,7 +52,13 @@ _log = structlog.get_logger(__name__)
 # What public nodes answer in one go.
 _MAX_BLOCKS: Final = 2_000
 
-_EVENTS: Final = ("ReportPosted", "FiguresPosted", "FiguresFinal")
+_EVENTS: Final = (
+    "ReportPosted",
+    "FiguresPosted",
+    "FiguresFinal",
+    "FiguresHeld",
+    "FiguresSettled",
+)
 
 # Reports whose batches are asked for in one go, and how long to wait after peers had none.
 _MAX_LACKING: Final = 8
@@ -195,28 +208,26 @@ class Follower:
     ) -> CountedEpoch:
         cluster_id = ClusterId(event.fields["clusterId"])
         epoch = Epoch(event.fields["epoch"])
-        is_final = event.name == "FiguresFinal"
-        for report in reports:
-            # The contract tells of a report after what it took from it.
-            if (
-                report.log.tx_hash == event.log.tx_hash
-                and report.log.index > event.log.index
-                and report.fields["epoch"] == epoch
-            ):
-                root = Digest(report.fields["root"])
-                break
-        else:
-            # Final in a later transaction than the report's.
+        root = _root_with(event, reports)
+        if root is None:
+            # Final, or settled, in a later transaction than the report's.
             earlier = next(
                 (e for e in taken if (e.cluster_id, e.epoch) == (cluster_id, epoch)), None
             ) or await self._store.counted(cluster_id, epoch)
             if earlier is None:
                 raise ChainError(
-                    f"epoch {epoch} of cluster {cluster_id} became final without a report",
+                    f"epoch {epoch} of cluster {cluster_id}: {event.name} without a report",
                     value=epoch,
                 )
             root = earlier.root
-        return CountedEpoch(cluster_id, epoch, root, event.fields["figures"], is_final)
+        return CountedEpoch(
+            cluster_id,
+            epoch,
+            root,
+            event.fields["figures"],
+            is_final=event.name == "FiguresFinal",
+            is_held=event.name == "FiguresHeld",
+        )
 
     async def _complete_proposals(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -228,17 +239,51 @@ class Follower:
             self._ask_again_at = now + _LACKING_SECONDS
 
     async def _complete_one(self, root: Digest, epoch: Epoch) -> bool:
+        proposal = await self._told_by_peers(root, epoch) or await self._rebuilt(root, epoch)
+        if proposal is None:
+            return False
+        await self._agreements.add_proposal(root, epoch, proposal.content, self._clock.now_ms())
+        return True
+
+    async def _told_by_peers(self, root: Digest, epoch: Epoch) -> Proposal | None:
         for peer in self._peers():
             try:
                 proposal = restore(0, epoch, 0, await peer.proposal(root))
                 if proposal.root == root and await self._is_proven(proposal, peer):
-                    await self._agreements.add_proposal(
-                        root, epoch, proposal.content, self._clock.now_ms()
-                    )
-                    return True
+                    return proposal
             except (Unavailable, InvalidInput) as error:
                 _log.debug("proposal not completed", root=to_hex(root), why=error.message)
-        return False
+        return None
+
+    async def _rebuilt(self, root: Digest, epoch: Epoch) -> Proposal | None:
+        report = await self._store.report(root)
+        if report is None or report.figures is None:
+            return None
+        try:
+            posted = {word.cluster_id: word for word in map(ClusterFigures.unpack, report.figures)}
+            held = await self._collecting.inventory(posted, epoch)
+            listed = {cluster: [batch.id for batch in held[cluster]] for cluster in posted}
+            measured = await self._measuring.reports(epoch, listed)
+        except RackstreamError as error:
+            _log.debug("report not rebuilt", root=to_hex(root), why=error.message)
+            return None
+        claimed = {
+            cluster: ClusterReport(figures, measured[cluster].sample_root)
+            for cluster, figures in posted.items()
+        }
+        for parts in (measured, claimed):
+            proposal = Proposal(
+                0,
+                epoch,
+                0,
+                tuple(
+                    ClusterProposal(tuple(sorted(listed[cluster])), parts[cluster])
+                    for cluster in sorted(posted)
+                ),
+            )
+            if proposal.root == root:
+                return proposal
+        return None
 
     async def _is_proven(self, proposal: Proposal, peer: Peer) -> bool:
         for cluster in proposal.clusters:
@@ -268,3 +313,18 @@ class Follower:
     async def _with_batches(self, epoch: Epoch, cluster: ClusterProposal, peer: Peer) -> Evidence:
         await self._collecting.fetch(cluster.batch_ids, [peer])
         return await self._measuring.evidence(cluster.cluster_id, epoch, cluster.batch_ids)
+
+
+def _root_with(event: DecodedEvent, reports: Sequence[DecodedEvent]) -> Digest | None:
+    """The root that the chain tells with an event; None if the report came before."""
+    if event.name == "FiguresHeld":
+        return Digest(event.fields["root"])
+    for report in reports:
+        # The contract tells of a report after what it took from it.
+        if (
+            report.log.tx_hash == event.log.tx_hash
+            and report.log.index > event.log.index
+            and report.fields["epoch"] == event.fields["epoch"]
+        ):
+            return Digest(report.fields["root"])
+    return None

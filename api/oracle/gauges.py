@@ -61,7 +61,8 @@ class Gauges:
         waiting = await self._reports.waiting()
         self._metrics.waiting(
             {one.cluster_id: one.count for one in waiting},
-            {one.cluster_id: max(now - one.final_at, 0) for one in waiting},
+            {one.cluster_id: one.held_count for one in waiting},
+            {one.cluster_id: max(now - one.final_at, 0) for one in waiting if not one.is_held},
         )
 
     async def _look_at_account(self) -> None:

@@ -87,9 +87,16 @@ class Metrics:
             ["cluster"],
             registry=self._registry,
         )
+        self._held = Gauge(
+            "rackstream_held_epochs",
+            "Epochs of a cluster that disputes keep from being final.",
+            ["cluster"],
+            registry=self._registry,
+        )
         self._overdue = Gauge(
             "rackstream_final_overdue_seconds",
-            "Seconds since the end of the dispute window of a cluster's oldest epoch not final.",
+            "Seconds since the end of the dispute window of a cluster's oldest epoch not final, if"
+            " no dispute holds it.",
             ["cluster"],
             registry=self._registry,
         )
@@ -233,9 +240,12 @@ class Metrics:
         """By cluster; one that is no longer measured has none."""
         _replace(self._age, seconds)
 
-    def waiting(self, epochs: Mapping[int, int], overdue: Mapping[int, int]) -> None:
-        """By cluster; one with nothing that waits has none."""
+    def waiting(
+        self, epochs: Mapping[int, int], held: Mapping[int, int], overdue: Mapping[int, int]
+    ) -> None:
+        """By cluster; one with nothing that waits has none, one that is held is not overdue."""
         _replace(self._waiting, epochs)
+        _replace(self._held, held)
         _replace(self._overdue, overdue)
 
     def nodes(self, are_usable: Sequence[bool]) -> None:

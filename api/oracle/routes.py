@@ -252,7 +252,7 @@ async def get_report(
     cluster_id: ClusterIdPath,
     epoch: EpochPath,
     gpu: Annotated[
-        str | None, Query(max_length=256, description="A GPU's id (0x…) or UUID; needs `atMs`.")
+        str | None, Query(max_length=256, description="A GPU's id (0x…) or UUID.")
     ] = None,
     at_ms: Annotated[
         int | None,
@@ -260,21 +260,22 @@ async def get_report(
             alias="atMs",
             ge=0,
             le=JSON_SAFE_INTEGER,
-            description="The sample's instant, Unix milliseconds; needs `gpu`.",
+            description="A sample's instant, Unix milliseconds; needs `gpu`.",
         ),
     ] = None,
 ) -> schemas.ReportModel:
     """Figures, signatures, transaction, and the Merkle proof from the cluster's leaf to the root on
     chain. With `gpu` and `atMs` also the proof from that sample to the report's sample root: with
-    both, anybody can check on chain what was measured."""
+    both, anybody can check on chain what was measured. With `gpu` alone, those of its first and its
+    last sample in service: what it drew in between was drawn in the epoch."""
     reading = reporter_of(request).reading
-    if (gpu is None) != (at_ms is None):
-        raise Malformed("gpu and atMs", gpu if at_ms is None else at_ms, "both or neither")
+    if gpu is None and at_ms is not None:
+        raise Malformed("gpu", gpu, "a GPU's id or UUID, as there is an atMs")
     detail = await reading.report(ClusterId(cluster_id), Epoch(epoch))
-    sample = None
-    if gpu is not None and at_ms is not None:
-        sample = await reading.sample_proof(ClusterId(cluster_id), Epoch(epoch), gpu, at_ms)
-    return shapes.report(detail, sample)
+    samples = None
+    if gpu is not None:
+        samples = await reading.sample_proofs(ClusterId(cluster_id), Epoch(epoch), gpu, at_ms)
+    return shapes.report(detail, samples)
 
 
 @clusters.get(

@@ -6,7 +6,7 @@ times are Unix seconds (`…At`, `from`, `to`) or milliseconds (`…Ms`).
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -22,6 +22,13 @@ Uint64 = Annotated[
     Field(description="A number up to 2^53 − 1, a string above.", examples=[7]),
 ]
 Bps = Annotated[int, Field(ge=0, le=10_000)]
+FiguresState = Annotated[
+    Literal["waiting", "held", "final"],
+    Field(
+        description="waiting: for the end of the dispute window; held: by a dispute, until it is"
+        " settled what is counted; final: counted."
+    ),
+]
 
 
 class Model(BaseModel):
@@ -96,10 +103,10 @@ class MetricSeries(Model):
 
 
 class CountedFigures(Figures):
-    """An epoch's figures as the contract took them."""
+    """An epoch's figures as the contract counts them."""
 
     epoch: int = Field(description="The hour of Unix time, counted from 1970.")
-    is_final: bool = Field(description="Whether it counts already; else it may be disputed.")
+    state: FiguresState
 
 
 class ClusterSummary(Model):
@@ -145,7 +152,10 @@ class Meters(Model):
     contracted_gpu_seconds: BigInteger
     available_gpu_seconds: BigInteger
     billable_gpu_seconds: BigInteger
-    is_stale: bool = Field(description="Whether new risk is stopped for want of reports.")
+    is_stale: bool = Field(
+        description="Whether new risk is stopped, for want of reports or by a dispute."
+    )
+    is_disputed: bool = Field(description="Whether some of its figures are held by a dispute.")
 
 
 class AgentProgress(Model):
@@ -168,7 +178,7 @@ class ClusterModel(ClusterSummary):
 
 
 class SignatureModel(Model):
-    reporter: Account | None
+    reporter: Account
     signature: str = Field(description="65 bytes r, s, v.")
 
 
@@ -204,14 +214,20 @@ class ReportModel(Model):
     epoch: int
     from_: int = Field(alias="from", description="Start of the epoch, Unix seconds.")
     to: int = Field(description="End of the epoch, Unix seconds.")
-    is_final: bool
+    state: FiguresState
     reporter_set_id: int
     round: int | None = Field(
         description="The round of the agreement; null if the report came by another contract."
     )
     root: Hash = Field(description="The report's name on chain: the root over its clusters.")
     figures: Figures
-    packed_figures: BigInteger = Field(description="The word of ClusterFigures.sol.")
+    packed_figures: BigInteger = Field(
+        description="The word of ClusterFigures.sol that is counted, or waits to be."
+    )
+    bound_figures: BigInteger | None = Field(
+        description="The word that the report binds, if that is another one: its energy came too"
+        " late, or a dispute was settled on other figures. The proofs are of this one then."
+    )
     sample_root: Hash | None = Field(
         description="The root over the samples; null until this reporter knows them."
     )
@@ -220,7 +236,9 @@ class ReportModel(Model):
     batch_ids: list[Hash] | None = Field(description="The agents' batches behind the figures.")
     signatures: list[SignatureModel] | None
     transaction: TransactionModel
-    sample: SampleProofModel | None = Field(None, description="If `gpu` and `atMs` were asked for.")
+    samples: list[SampleProofModel] | None = Field(
+        None, description="If a `gpu` was asked for: its sample at `atMs`, or the first and last."
+    )
 
 
 class Readiness(Model):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from api.domain.codec import json_integer, to_hex
 from api.domain.epochs import epoch_end, epoch_start
 from api.domain.equivocation import Equivocation, SignedReport
@@ -100,6 +102,7 @@ def cluster(detail: ClusterDetail) -> schemas.ClusterModel:
                 "available_gpu_seconds": str(reading.available_gpu_seconds),
                 "billable_gpu_seconds": str(reading.billable_gpu_seconds),
                 "is_stale": detail.is_stale,
+                "is_disputed": detail.is_disputed,
             },
             "gpus_known": None if detail.gpus is None else len(detail.gpus),
             "agents": [
@@ -136,23 +139,24 @@ def equivocation(proof: Equivocation) -> schemas.EquivocationModel:
     )
 
 
-def report(detail: ClusterReportDetail, sample: SampleProof | None) -> schemas.ReportModel:
-    counted, posted = detail.counted, detail.posted
-    part = detail.proposal and next(
-        c for c in detail.proposal.clusters if c.cluster_id == counted.cluster_id
-    )
+def report(
+    detail: ClusterReportDetail, samples: Sequence[SampleProof] | None
+) -> schemas.ReportModel:
+    counted, posted, part = detail.counted, detail.posted, detail.part
+    is_other = detail.bound not in (None, counted.figures)
     return schemas.ReportModel.model_validate(
         {
             "cluster_id": counted.cluster_id,
             "epoch": counted.epoch,
             "from": epoch_start(counted.epoch),
             "to": epoch_end(counted.epoch),
-            "is_final": counted.is_final,
+            "state": _state(counted),
             "reporter_set_id": posted.reporter_set_id,
             "round": posted.round,
             "root": to_hex(posted.root),
-            "figures": figures(detail.figures),
+            "figures": figures(ClusterFigures.unpack(counted.figures)),
             "packed_figures": str(counted.figures),
+            "bound_figures": str(detail.bound) if is_other else None,
             "sample_root": to_hex(part.report.sample_root) if part else None,
             "leaf": to_hex(part.report.leaf(counted.epoch)) if part else None,
             "proof": None if detail.leaf_proof is None else hexes(detail.leaf_proof),
@@ -169,14 +173,17 @@ def report(detail: ClusterReportDetail, sample: SampleProof | None) -> schemas.R
                 "block_hash": to_hex(posted.block_hash),
                 "transmitter": posted.transmitter,
             },
-            "sample": None
-            if sample is None
-            else {
-                "sample": sample_json(sample.sample),
-                "leaf": to_hex(sample_leaf(sample.sample)),
-                "root": to_hex(sample.root),
-                "proof": hexes(sample.proof),
-            },
+            "samples": None
+            if samples is None
+            else [
+                {
+                    "sample": sample_json(one.sample),
+                    "leaf": to_hex(sample_leaf(one.sample)),
+                    "root": to_hex(one.root),
+                    "proof": hexes(one.proof),
+                }
+                for one in samples
+            ],
         }
     )
 
@@ -200,6 +207,12 @@ def _counted(entry: CountedEpoch | None) -> dict[str, object] | None:
         return None
     return {
         "epoch": entry.epoch,
-        "is_final": entry.is_final,
+        "state": _state(entry),
         **figures(ClusterFigures.unpack(entry.figures)),
     }
+
+
+def _state(entry: CountedEpoch) -> str:
+    if entry.is_final:
+        return "final"
+    return "held" if entry.is_held else "waiting"

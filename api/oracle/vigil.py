@@ -4,8 +4,9 @@
    they propose, peers' under own proposals, and those that went on chain.
 2. When it heard something, and twice a minute, it asks its peers what they heard for the last two
    epochs that are over: a liar who tells one this and another one that is found when they compare.
-3. What is told is believed only with the signature of a present reporter, and never more than a few
-   reports of one signer in one round: two are proof.
+3. What is told is believed only with the signature of a present reporter. A liar could sign without
+   end, so what is kept of one signer is bounded: epochs of the last day, rounds that have begun or
+   are next, a few reports a round (two are proof) and a few hundred an epoch.
 
 What contradicts each other is told at `/v1/equivocations`, in the form that the contract takes.
 """
@@ -13,7 +14,7 @@ What contradicts each other is told at `/v1/equivocations`, in the form that the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import combinations
 from typing import Final
@@ -21,26 +22,38 @@ from typing import Final
 import structlog
 
 from api.clock import Clock
-from api.domain.codec import parse_digest, parse_hex, parse_uint
 from api.domain.eip712 import Eip712Domain
 from api.domain.epochs import epoch_at
-from api.domain.equivocation import Equivocation, SignedReport, equivocation
+from api.domain.equivocation import (
+    Equivocation,
+    SignedReport,
+    equivocation,
+    parse_signed_report,
+)
 from api.domain.reports import Report
-from api.errors import BadSignature, InvalidInput, Malformed, Unavailable
+from api.errors import BadSignature, InvalidInput, Unavailable
 from api.oracle.chain_watch import ChainWatch
 from api.oracle.metrics import Metrics
 from api.oracle.peers import Peer
 from api.oracle.rounds import round_at
 from api.store.claims import ClaimStore
-from api.types import UINT32_MAX, UINT256_MAX, Address, Epoch, Signature
+from api.types import EPOCH_SECONDS, GRACE_SECONDS, Address, Epoch, Signature
 
 _log = structlog.get_logger(__name__)
 
 _ASK_SECONDS: Final = 30.0
 _PAUSE_SECONDS: Final = 1.0
 
-# One signer in one round. Two are proof, and a liar could sign a million.
-_MAX_CLAIMS: Final = 4
+MAX_CLAIMS: Final = 4
+"""Kept of one signer in one round: two are proof."""
+
+MAX_EPOCH_CLAIMS: Final = 256
+"""Kept of one signer in one epoch: an honest one signs one a round, so for the four hours after it
+in which no quorum comes about."""
+
+HEARD_EPOCHS: Final = 1 + GRACE_SECONDS // EPOCH_SECONDS
+"""Epochs before the running one of which is heard: those that honest reporters still sign in time,
+and one."""
 
 _MAX_TOLD: Final = 100
 
@@ -101,7 +114,10 @@ class Vigil:
         known = await self._store.of_round(
             report.reporter_set_id, report.epoch, report.round, signer
         )
-        if len(known) >= _MAX_CLAIMS:
+        if len(known) >= MAX_CLAIMS:
+            return
+        count = await self._store.count(report.reporter_set_id, report.epoch, signer)
+        if count >= MAX_EPOCH_CLAIMS:
             return
         is_new = await self._store.add(
             signer, report, report.digest(self._domain), self._clock.now_ms()
@@ -121,9 +137,11 @@ class Vigil:
     def _signer_of(self, report: SignedReport) -> Address | None:
         """The present reporter who signed it; None also for what no honest one would sign."""
         snapshot, now = self._watch.snapshot, self._clock.now()
+        age = epoch_at(now) - report.epoch
         if (
             report.reporter_set_id != snapshot.reporter_set_id
-            or report.round > round_at(now, report.epoch) + 1
+            or not 1 <= age <= HEARD_EPOCHS
+            or not 0 <= report.round <= round_at(now, report.epoch) + 1
             or len(report.figures) > snapshot.cluster_count
         ):
             return None
@@ -160,24 +178,7 @@ class Vigil:
 async def _told(peer: Peer, reporter_set_id: int, epoch: Epoch) -> list[SignedReport]:
     try:
         entries = await peer.claims(reporter_set_id, epoch)
-        return [parse_signed_report(entry, reporter_set_id, epoch) for entry in entries]
+        return [parse_signed_report(entry, "claims") for entry in entries]
     except (Unavailable, InvalidInput) as error:
         _log.info("peer tells no claims", peer=peer.address, reason=error.message)
         return []
-
-
-def parse_signed_report(
-    entry: Mapping[str, object], reporter_set_id: int, epoch: Epoch
-) -> SignedReport:
-    """A claim as a peer tells it. Raises InvalidInput."""
-    figures = entry.get("figures")
-    if not isinstance(figures, list):
-        raise Malformed("figures", figures, "a list")
-    return SignedReport(
-        reporter_set_id,
-        epoch,
-        parse_uint(entry.get("round"), "round", UINT32_MAX),
-        parse_digest(entry.get("root"), "root"),
-        tuple(parse_uint(word, "figures", UINT256_MAX) for word in figures),
-        Signature(parse_hex(entry.get("signature"), "signature", 65)),
-    )

@@ -61,6 +61,16 @@ class ClaimStore:
         async with self._database.reading() as connection:
             return [_signed(row) for row in await connection.execute(query)]
 
+    async def count(self, reporter_set_id: int, epoch: Epoch, signer: Address) -> int:
+        """How many reports of an epoch are kept that `signer` signed."""
+        query = select(func.count()).where(
+            claims.c.reporter_set_id == reporter_set_id,
+            claims.c.epoch == epoch,
+            claims.c.signer == address_bytes(signer),
+        )
+        async with self._database.reading() as connection:
+            return int(await connection.scalar(query) or 0)
+
     async def of_epoch(self, reporter_set_id: int, epoch: Epoch) -> list[SignedReport]:
         """What anybody signed for an epoch, as it was heard."""
         query = (

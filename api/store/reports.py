@@ -36,25 +36,31 @@ class PostedReport:
 
 @dataclass(frozen=True, slots=True)
 class CountedEpoch:
-    """The figures that the contract took for an epoch of a cluster, from the report with `root`."""
+    """The figures of an epoch of a cluster as they are counted, or will be, from the report with
+    `root`. `is_held`: a dispute keeps them from being final.
+    """
 
     cluster_id: ClusterId
     epoch: Epoch
     root: Digest
     figures: int
     is_final: bool
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingFigures:
-    """The oldest epoch of a cluster that is not final yet, how many there are, and the Unix second
-    from which the oldest one's report may count.
+    """The oldest epoch of a cluster that is not final yet, how many there are and how many of them
+    disputes hold, and of the oldest one the Unix second from which it may count and whether it is
+    held: nothing of the cluster becomes final then.
     """
 
     cluster_id: ClusterId
     epoch: Epoch
     count: int
+    held_count: int
     final_at: int
+    is_held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,7 @@ class ReportStore:
                         root=entry.root,
                         figures=pack_words([entry.figures]),
                         is_final=entry.is_final,
+                        is_held=entry.is_held,
                     )
                     .on_conflict_do_update(
                         index_elements=[counted.c.cluster_id, counted.c.epoch],
@@ -119,6 +126,7 @@ class ReportStore:
                             "root": entry.root,
                             "figures": pack_words([entry.figures]),
                             "is_final": entry.is_final,
+                            "is_held": entry.is_held,
                         },
                     )
                 )
@@ -180,13 +188,14 @@ class ReportStore:
                 counted.c.cluster_id,
                 func.min(counted.c.epoch).label("epoch"),
                 func.count().label("count"),
+                func.count().filter(counted.c.is_held).label("held_count"),
             )
             .where(~counted.c.is_final)
             .group_by(counted.c.cluster_id)
             .subquery()
         )
         query = (
-            select(oldest, reports.c.final_at)
+            select(oldest, reports.c.final_at, counted.c.is_held)
             .join(
                 counted,
                 and_(
@@ -198,7 +207,7 @@ class ReportStore:
         )
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).all()
-        return [WaitingFigures(ClusterId(row[0]), Epoch(row[1]), row[2], row[3]) for row in rows]
+        return [WaitingFigures(ClusterId(row[0]), Epoch(row[1]), *row[2:]) for row in rows]
 
     async def without_proposal(self, limit: int) -> list[tuple[Digest, Epoch]]:
         """Reports on chain whose samples this reporter cannot name yet, newest first."""
@@ -236,4 +245,5 @@ def _counted(row: Row[*tuple[Any, ...]]) -> CountedEpoch:
         Digest(row.root),
         unpack_words(row.figures)[0],
         row.is_final,
+        row.is_held,
     )

@@ -11,7 +11,7 @@
 | `transactions`  | sending  | signed transactions, each stored before it is sent           |
 | `settlements`   | transmit | what became of an agreed report                              |
 | `reports`       | follow   | reports on chain, with their signatures and transaction      |
-| `counted`       | follow   | which report an epoch of a cluster was counted from          |
+| `counted`       | follow   | which report an epoch of a cluster was counted from, and how |
 | `cursor`        | follow   | up to which block the chain was read                         |
 
 Times are Unix milliseconds (`_ms`) or seconds (`_at`); hashes, addresses and signatures are raw
@@ -208,6 +208,8 @@ counted: Final = Table(
     Column("root", LargeBinary, ForeignKey("reports.root", ondelete="CASCADE"), nullable=False),
     Column("figures", LargeBinary, nullable=False),
     Column("is_final", Boolean, nullable=False),
+    # Kept from being final by a dispute, whatever the window says.
+    Column("is_held", Boolean, nullable=False),
     # The few that wait are looked for with every block.
     Index("ix_counted_waiting", "cluster_id", "epoch", postgresql_where=text("not is_final")),
 )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ape import accounts
 from ape.api import AccountAPI
 from pydantic_core import from_json
 
-from api.domain.codec import parse_hex, parse_uint
+from api.domain.codec import parse_uint
 from api.domain.eip712 import reporter_registry_domain
+from api.domain.equivocation import SignedReport, parse_signed_report
 from api.domain.reports import possession_message
 from api.domain.signing import Signer
 from api.errors import Malformed
@@ -136,7 +136,9 @@ def prove(system: System, evidence: bytes, challenger: AccountAPI) -> Fault:
         raise Malformed("evidence", evidence[:80], f"JSON ({error})") from None
     if not isinstance(entry, Mapping):
         raise Malformed("evidence", entry, "an object")
-    reports = [_signed_report(entry.get(which), which) for which in ("first", "second")]
+    reports = [
+        contract_form(parse_signed_report(entry.get(which), which)) for which in ("first", "second")
+    ]
     indexes = [
         parse_uint(entry.get(field), field, UINT256_MAX) for field in ("firstIndex", "secondIndex")
     ]
@@ -149,6 +151,12 @@ def pay(system: System, account: str, sender: AccountAPI) -> int:
     """Pay an account what it is owed; how much."""
     receipt = system.reporter_registry.pay(account, sender=sender)
     return int(events_of(system.reporter_registry, receipt, "Paid")[-1].amountUsd6)
+
+
+def contract_form(report: SignedReport) -> tuple[tuple[int, int, int, bytes], list[int], bytes]:
+    """A signed report as the contracts take it (IReporterRegistry's SignedReport)."""
+    header = (report.reporter_set_id, report.epoch, report.round, bytes(report.root))
+    return header, list(report.figures), bytes(report.signature)
 
 
 def of_operator(system: System, operator: str) -> str:
@@ -185,24 +193,6 @@ def in_words(system: System) -> Iterator[str]:
         yield f"scheduled, to be activated from {utc(due_at)}:"
         for operator in scheduled:
             yield "  " + of_operator(system, str(operator))
-
-
-def _signed_report(report: object, which: str) -> tuple[Any, ...]:
-    if not isinstance(report, Mapping):
-        raise Malformed(which, report, "an object")
-    header = tuple(
-        parse_uint(report.get(field), field, UINT256_MAX)
-        for field in ("reporterSetId", "epoch", "round")
-    )
-    words = report.get("figures")
-    if not isinstance(words, list):
-        raise Malformed("figures", words, "a list")
-    figures = [parse_uint(word, "figures", UINT256_MAX) for word in words]
-    return (
-        (*header, parse_hex(report.get("root"), "root", 32)),
-        figures,
-        parse_hex(report.get("signature"), "signature", 65),
-    )
 
 
 def _approve(system: System, owner: AccountAPI, amount_usd6: int) -> None:

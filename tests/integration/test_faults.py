@@ -106,7 +106,7 @@ async def test_get_report__counted__proves_itself_to_the_contract(world: World) 
         await world.until(is_read, "report read back from the chain")
         report = (await world.get(reporter, path, gpu=gpu.uuid, atMs=at_ms)).json()
         assert report["root"] == to_hex(posted["root"])
-        assert report["isFinal"]
+        assert (report["state"], report["boundFigures"]) == ("final", None)
         assert {entry["reporter"] for entry in report["signatures"]} < {
             account.address for account in cast.REPORTERS
         }
@@ -119,7 +119,7 @@ async def test_get_report__counted__proves_itself_to_the_contract(world: World) 
             bytes.fromhex(report["sampleRoot"][2:]),
             [bytes.fromhex(node[2:]) for node in report["proof"]],
         )
-        proven = report["sample"]
+        (proven,) = report["samples"]
         assert proven["root"] == report["sampleRoot"]
         sample = Sample(gpu.gpu_id, at_ms, BUSY_BPS, BUSY_BPS, WATTS * (at_ms % 10**12), 0)
         assert proven["leaf"] == to_hex(sample_leaf(sample))

@@ -117,7 +117,7 @@ async def test_finalise__window_over__counted_by_whose_turn_it_is(world: World) 
 
     async def is_final() -> bool:
         answer = await world.get(reporter, f"/v1/clusters/{CLUSTER}/reports/{epoch}")
-        return bool(answer.status_code == 200 and answer.json()["isFinal"])
+        return bool(answer.status_code == 200 and answer.json()["state"] == "final")
 
     await world.until(is_final, "final in the reporters' own words")
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from api.domain.codec import to_hex
 from api.domain.eip712 import oracle_domain
-from api.domain.equivocation import SignedReport, equivocation
+from api.domain.equivocation import SignedReport, equivocation, parse_signed_report
 from api.domain.signing import Signer
-from api.errors import BadSignature
+from api.errors import BadSignature, InvalidInput
 from api.types import Address, ClusterId, Digest, Epoch, Signature
 
 DOMAIN = oracle_domain(31337, Address("0x2222222222222222222222222222222222222222"))
@@ -76,3 +77,39 @@ def test_equivocation__what_an_honest_reporter_may_sign__none(second: SignedRepo
 def test_equivocation__one_report_with_two_signatures__none() -> None:
     again = replace(report(1), signature=Signature(bytes(65)))
     assert equivocation(KEY.address, report(1), again) is None
+
+
+def told(**change: Any) -> dict[str, Any]:
+    """A report as JSON."""
+    signed = report(1, 2)
+    return {
+        "reporterSetId": signed.reporter_set_id,
+        "epoch": signed.epoch,
+        "round": signed.round,
+        "root": to_hex(signed.root),
+        "figures": [str(word) for word in signed.figures],
+        "signature": to_hex(signed.signature),
+    } | change
+
+
+def test_parse_signed_report__as_told__is_the_report() -> None:
+    assert parse_signed_report(told(), "first") == report(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        (None, "first"),
+        ([], "first"),
+        ({}, "reporterSetId"),
+        (told(epoch=2**32), "epoch"),
+        (told(round=-1), "round"),
+        (told(root="0x12"), "root"),
+        (told(figures="1"), "figures"),
+        (told(figures=[str(2**256)]), "figures"),
+        (told(signature="0x"), "signature"),
+    ],
+)
+def test_parse_signed_report__something_else__names_the_field(value: object, field: str) -> None:
+    with pytest.raises(InvalidInput, match=field):
+        parse_signed_report(value, "first")

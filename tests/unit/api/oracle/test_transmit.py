@@ -64,6 +64,8 @@ class Node:
     """Of accounts that paid before."""
     refusal: Exception | None = None
     estimate: Exception | None = None
+    looked: int = 0
+    """How often it was asked what could be made final."""
     chain_id: int = 31337
     address: Address = ORACLE
 
@@ -108,6 +110,7 @@ class Node:
 
     async def finalizable(self, cluster_id: int, limit: int) -> int:
         assert cluster_id == CLUSTER
+        self.looked += 1
         return sum(at <= NOW for at in self.final_at.values())
 
     def encode_finalize(self, *arguments: object) -> bytes:
@@ -590,6 +593,21 @@ async def test_work__figures_due__each_reporter_in_its_round_alone(desk: Desk) -
             rounds.append(round_)
     own = -(EPOCH - 10 + CLUSTER) % 4
     assert rounds == [own, own + 4]
+
+
+async def test_work__oldest_epoch_held_by_a_dispute__tried_when_it_is_settled(desk: Desk) -> None:
+    desk.node.take_report()
+    await desk.let_wait(NOW - 2, NOW - 1)
+    epoch, root = Epoch(EPOCH - 10), Digest(b"\x40" * 32)
+    held = CountedEpoch(CLUSTER, epoch, root, 0, is_final=False, is_held=True)
+    position = Position(9, Digest(b"\x44" * 32))
+    await desk.reports.advance(position, [], [held])
+    await desk.work(times=3)
+    assert (desk.node.handed_in, desk.node.looked) == ([], 0)
+    await desk.reports.advance(position, [], [replace(held, is_held=False)])
+    await desk.work()
+    assert await desk.states(FINALIZE) == ["pending"]
+    assert desk.node.looked == 1
 
 
 async def test_work__no_reporter_any_more__makes_nothing_final(desk: Desk) -> None:

@@ -161,9 +161,18 @@ async def test_waiting__some_not_final__oldest_of_each_cluster(database: Databas
         ],
     )
     assert await store.waiting() == [
-        WaitingFigures(ClusterId(1), EPOCH, 2, POSTED.final_at),
-        WaitingFigures(ClusterId(2), later.epoch, 1, later.final_at),
+        WaitingFigures(ClusterId(1), EPOCH, 2, 0, POSTED.final_at, is_held=False),
+        WaitingFigures(ClusterId(2), later.epoch, 1, 0, later.final_at, is_held=False),
     ]
+    # A dispute holds the oldest of the one, the newest of the other.
+    await store.advance(AT, [], [replace(COUNTED, is_final=False, is_held=True)])
+    first, second = await store.waiting()
+    assert (first.held_count, first.is_held) == (1, True)
+    assert (second.held_count, second.is_held) == (0, False)
+    of_first = CountedEpoch(ClusterId(1), later.epoch, OTHER_ROOT, 0, is_final=False, is_held=True)
+    await store.advance(AT, [], [of_first, replace(COUNTED, is_final=False)])
+    first, second = await store.waiting()
+    assert (first.count, first.held_count, first.is_held) == (2, 1, False)
     await store.forget()
     assert await store.waiting() == []
 
