@@ -156,6 +156,13 @@ def cluster_option(function: Function) -> Function:
     )(function)
 
 
+def epoch_option(function: Function) -> Function:
+    """`--epoch`: which one."""
+    return click.option(
+        "--epoch", type=click.IntRange(1, 2**32 - 1), required=True, help="Hour of Unix time."
+    )(function)
+
+
 def signer(alias: str | None) -> AccountAPI:
     """The account to sign with on the connected chain.
 

@@ -147,12 +147,6 @@ def prove(system: System, evidence: bytes, challenger: AccountAPI) -> Fault:
     return Fault(str(event.operator), int(event.forfeitedUsd6), int(event.rewardUsd6))
 
 
-def pay(system: System, account: str, sender: AccountAPI) -> int:
-    """Pay an account what it is owed; how much."""
-    receipt = system.reporter_registry.pay(account, sender=sender)
-    return int(events_of(system.reporter_registry, receipt, "Paid")[-1].amountUsd6)
-
-
 def contract_form(report: SignedReport) -> tuple[tuple[int, int, int, bytes], list[int], bytes]:
     """A signed report as the contracts take it (IReporterRegistry's SignedReport)."""
     header = (report.reporter_set_id, report.epoch, report.round, bytes(report.root))

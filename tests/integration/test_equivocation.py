@@ -16,7 +16,7 @@ from api.chain import deployments
 from api.domain.epochs import epoch_end
 from api.store.embedded import EmbeddedPostgres
 from api.types import LOCAL_CHAIN_ID, ROUND_SECONDS
-from scripts._lib import cast, reporters
+from scripts._lib import cast, disputes, reporters
 from scripts._lib.opening import connected
 from scripts._lib.record import instance
 from tests.support.reporting import (
@@ -109,9 +109,12 @@ async def test_challenge__proof_as_it_is_told__bond_lost_and_reward_paid(world: 
 
         challenger = accounts.test_accounts[cast.KEEPER]
         registry = instance("ReporterRegistry", record.address_of("ReporterRegistry"))
-        system: Any = SimpleNamespace(reporter_registry=registry)
+        system: Any = SimpleNamespace(
+            reporter_registry=registry,
+            disputes=instance("Disputes", record.address_of("Disputes")),
+        )
         bond = int(registry.reporter(proof["reporter"]).bondUsd6)
         fault = reporters.prove(system, json.dumps(proof).encode(), challenger)
         assert (fault.operator, fault.forfeited_usd6) == (proof["reporter"], bond)
         assert int(registry.reporter(proof["reporter"]).bondUsd6) == 0
-        assert reporters.pay(system, str(challenger.address), challenger) == bond // 2
+        assert disputes.pay(system, str(challenger.address), challenger) == bond // 2

@@ -14,9 +14,6 @@ import pytest_asyncio
 from api.domain.codec import to_hex
 from api.store.embedded import EmbeddedPostgres
 from api.types import ROUND_SECONDS, Epoch
-from scripts._lib import cast
-from scripts._lib.anvil import rpc
-from scripts._lib.cast import Account
 from tests.support.reporting import CLUSTER, SECOND_CLUSTER, ReporterProcess, Stage, World
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.chaos]
@@ -33,44 +30,13 @@ async def world(
     folder: Path = tmp_path_factory.mktemp("finalise")
     world = World.on(stage, folder, lambda name: postgres.url(prefix + name))
     try:
-        await set_window(world, WINDOW_SECONDS)
+        await world.set_dispute_window(WINDOW_SECONDS)
         world.add_reporters()
         await world.ready()
         await world.give_manifests()
         yield world
     finally:
         await world.close()
-
-
-async def set_window(world: World, seconds: int) -> None:
-    await asyncio.to_thread(
-        rpc,
-        world.anvil.port,
-        "eth_sendTransaction",
-        {
-            "from": Account(cast.ADMIN, "admin").address,
-            "to": world.stage.oracle,
-            "data": to_hex(world.oracle.encode("setDisputeWindow", seconds)),
-        },
-    )
-
-    async def is_set() -> bool:
-        return await world.oracle.dispute_window_seconds() == seconds
-
-    await world.until(is_set, f"a window of {seconds} s")
-
-
-async def posted(world: World) -> tuple[Epoch, int]:
-    """The next epoch passes and is posted: the epoch, and when its window is over."""
-    epoch = Epoch(await world.oracle.next_epoch(CLUSTER))
-    await world.measure(epoch)
-
-    async def is_posted() -> bool:
-        return await world.oracle.next_epoch(CLUSTER) == epoch + 1
-
-    await world.until(is_posted, f"epoch {epoch} posted")
-    (report,) = await world.reports(epoch)
-    return epoch, report["finalAt"]
 
 
 def turn_of(world: World, epoch: Epoch, round_: int = 0) -> ReporterProcess:
@@ -92,7 +58,7 @@ async def finals_of(world: World, epoch: Epoch) -> dict[int, str]:
 
 
 async def test_finalise__window_over__counted_by_whose_turn_it_is(world: World) -> None:
-    epoch, final_at = await posted(world)
+    epoch, final_at = await world.posted()
     assert (await world.reading()).epoch < epoch
     reporter = world.reporters[0]
 
@@ -123,7 +89,7 @@ async def test_finalise__window_over__counted_by_whose_turn_it_is(world: World) 
 
 
 async def test_finalise__whose_turn_it_is_killed__the_next_one_takes_over(world: World) -> None:
-    epoch, final_at = await posted(world)
+    epoch, final_at = await world.posted()
     dead = turn_of(world, epoch)
     dead.kill()
     await world.move_to(final_at)
@@ -140,8 +106,8 @@ async def test_finalise__whose_turn_it_is_killed__the_next_one_takes_over(world:
 
 async def test_finalise__nobody_was_there__all_epochs_in_one_call(world: World) -> None:
     # Longer than an epoch, so that the first one waits for the second.
-    await set_window(world, 7_200)
-    epochs = [await posted(world) for _ in range(2)]
+    await world.set_dispute_window(7_200)
+    epochs = [await world.posted() for _ in range(2)]
     for reporter in world.reporters:
         reporter.kill()
     await world.move_to(epochs[-1][1])

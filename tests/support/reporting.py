@@ -26,6 +26,7 @@ import httpx
 from api.chain.client import ChainClient
 from api.chain.contracts import MetricsOracle
 from api.chain.views import MeterReading
+from api.domain.codec import to_hex
 from api.domain.eip712 import Eip712Domain, agent_domain
 from api.domain.epochs import epoch_end, epoch_start
 from api.domain.gpu_set import GpuRecord, GpuSet
@@ -340,6 +341,36 @@ class World:
         if int(newest["timestamp"], 16) < at:
             await asyncio.to_thread(rpc, self.anvil.port, "evm_setNextBlockTimestamp", at)
             await asyncio.to_thread(rpc, self.anvil.port, "evm_mine")
+
+    async def set_dispute_window(self, seconds: int) -> None:
+        """Let figures that are posted from now on wait so long before they count."""
+        await asyncio.to_thread(
+            rpc,
+            self.anvil.port,
+            "eth_sendTransaction",
+            {
+                "from": Account(cast.ADMIN, "admin").address,
+                "to": self.stage.oracle,
+                "data": to_hex(self.oracle.encode("setDisputeWindow", seconds)),
+            },
+        )
+
+        async def is_set() -> bool:
+            return await self.oracle.dispute_window_seconds() == seconds
+
+        await self.until(is_set, f"a window of {seconds} s")
+
+    async def posted(self, cluster_id: ClusterId = CLUSTER) -> tuple[Epoch, int]:
+        """A cluster's next epoch passes and is posted: the epoch, and when its window is over."""
+        epoch = Epoch(await self.oracle.next_epoch(cluster_id))
+        await self.measure(epoch)
+
+        async def is_posted() -> bool:
+            return await self.oracle.next_epoch(cluster_id) == epoch + 1
+
+        await self.until(is_posted, f"epoch {epoch} posted")
+        (report,) = await self.reports(epoch)
+        return epoch, report["finalAt"]
 
     async def measure(
         self, epoch: Epoch, reporters: Sequence[ReporterProcess] | None = None

@@ -69,7 +69,9 @@ def make_stage(
                 "MetricsOracle": oracle,
                 "ClusterRegistry": Address(str(system.registry.address)),
                 "ReporterRegistry": Address(str(system.reporter_registry.address)),
+                "Disputes": Address(str(system.disputes.address)),
             }
+            stablecoin = Address(str(system.stablecoin.address))
         anvil.checkpoint()
         newest = rpc(port, "eth_getBlockByNumber", "latest", False)
     finally:
@@ -80,6 +82,7 @@ def make_stage(
         folder / "deployments",
         Deployment(
             LOCAL_CHAIN_ID,
+            stablecoin,
             contracts={
                 name: ContractRecord(address, block, blank, {}, blank, blank)
                 for name, address in named.items()

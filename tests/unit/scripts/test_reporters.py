@@ -13,7 +13,7 @@ from ape.api import AccountAPI
 from api.domain.codec import to_hex
 from api.domain.signing import Signer
 from api.errors import InvalidInput
-from scripts._lib import cast, reporters
+from scripts._lib import cast, disputes, reporters
 from scripts._lib.deployment import System
 from tests.support.oracle import Figures
 from tests.support.reporters import BOND, Operators, key_of
@@ -110,7 +110,7 @@ def test_prove__evidence_as_it_is_told__bond_lost_and_half_paid(
     fault = reporters.prove(system, json.dumps(evidence(operators)).encode(), keeper)
     assert (fault.operator, fault.forfeited_usd6, fault.reward_usd6) == (operator, BOND, BOND // 2)
     before = system.stablecoin.balanceOf(keeper)
-    assert reporters.pay(system, str(keeper.address), operators.accounts[1]) == BOND // 2
+    assert disputes.pay(system, str(keeper.address), operators.accounts[1]) == BOND // 2
     assert system.stablecoin.balanceOf(keeper) == before + BOND // 2
 
 
