@@ -5,6 +5,7 @@ The deployment is the one that `ape run deploy` makes. Fixtures that need no cha
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Generator, Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 from ape.managers.accounts import TestAccountManager
 from ape_ethereum.trace import Trace
+from ape_foundry.provider import FoundryProvider
 
 from scripts._lib.build import ensure_compiled
 from scripts._lib.deployment import RoleHolders, System, deploy_system
@@ -19,10 +21,27 @@ from tests.support.isolation import restored_chain, start_clock
 from tests.support.oracle import let_name_reporters
 from tests.support.scenario import Scenario
 
+_past_states = tempfile.TemporaryDirectory(prefix="anvil-", ignore_cleanup_errors=True)
+
 
 def pytest_configure() -> None:
     """Before ape looks at its cache: it would not compile what merely imports a changed source."""
     ensure_compiled()
+    _keep_past_states_apart()
+
+
+def pytest_unconfigure() -> None:
+    _past_states.cleanup()
+
+
+def _keep_past_states_apart() -> None:
+    """Anvil lays hundreds of megabytes on disk in a session, and leaves them behind."""
+    build = FoundryProvider.build_command
+
+    def build_command(self: FoundryProvider) -> list[str]:
+        return [*build(self), "--cache-path", _past_states.name]
+
+    FoundryProvider.build_command = build_command  # type: ignore[method-assign]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,6 +11,7 @@ import gzip
 import http.client
 import json
 import os
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ class Anvil:
         self.url = f"http://{HOST}:{port}"
         self.generation = 0
         self._state = state
+        self._history = state.with_suffix(".history")
         self._genesis_time = genesis_time
         self._newest_time = genesis_time
         self._accounts = accounts
@@ -82,10 +84,12 @@ class Anvil:
         command = [
             "anvil", "--silent", "--host", HOST, "--port", str(self.port),
             "--accounts", str(self._accounts), "--mnemonic", MNEMONIC, "--hardfork", "cancun",
-            "--timestamp", str(self._newest_time),
+            "--timestamp", str(self._newest_time), "--cache-path", str(self._history),
         ]  # fmt: skip
         if restored:
             command += ["--load-state", str(self._state)]
+        # Past states that anvil lays on disk: hundreds of megabytes, and it leaves them behind.
+        shutil.rmtree(self._history, ignore_errors=True)
         self._program.command = command
         # Counted before the node can answer: nobody takes what it has forgotten for what it knows.
         self.generation += 1
@@ -119,6 +123,7 @@ class Anvil:
 
     def stop(self) -> None:
         self._program.stop()
+        shutil.rmtree(self._history, ignore_errors=True)
 
     @property
     def pid(self) -> int | None:

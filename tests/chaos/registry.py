@@ -77,7 +77,7 @@ def challenge(operator: Account, evidence: bytes) -> Act:
         if reporters.standing(system, operator.address).bond_usd6:
             reporters.prove(system, evidence, challenger)
         if system.reporter_registry.owedUsd6(challenger):
-            reporters.pay(system, str(challenger.address), challenger)
+            system.reporter_registry.pay(challenger, sender=challenger)
 
     return act
 

@@ -261,9 +261,7 @@ def test_posted_figures__waiting_held_counted__as_they_are(
     assert court.desk.reading(clusters[1]) == Reading().plus(Figures(clusters[1]), first_epoch)
 
 
-def test_challenge__two_of_them__two_bonds_wait(
-    court: Courtroom, report: Report
-) -> None:
+def test_challenge__two_of_them__two_bonds_wait(court: Courtroom, report: Report) -> None:
     before = court.stablecoin.balanceOf(court.challenger)
     court.challenge(report, 0)
     court.challenge(report, 1)
