@@ -328,7 +328,7 @@ async def test_database__dead__bad_without_its_password(plan: Plan) -> None:
 
 @pytest.mark.parametrize(
     ("revision", "verdict", "words"),
-    [("0005", GOOD, "of version 0005"), ("0004", NOTED, "of version 0004"), ("9", BAD, "newer")],
+    [("0006", GOOD, "of version 0006"), ("0005", NOTED, "of version 0005"), ("9", BAD, "newer")],
 )
 async def test_database__tables_of_a_version__told(
     plan: Plan, postgres: EmbeddedPostgres, revision: str, verdict: Verdict, words: str

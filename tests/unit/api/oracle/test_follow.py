@@ -66,6 +66,9 @@ class Newcomer:
     async def add_proposal(self, root: Digest, epoch: Epoch, content: bytes, at_ms: int) -> None:
         self.proposals.append(root)
 
+    async def report(self, root: Digest) -> None:
+        """Nothing of what was posted is known, so that it cannot be rebuilt from samples."""
+
     def follower(self) -> Follower:
         snapshot = ChainSnapshot(BLOCK, 1, (), 1, {})
         everything = cast(Any, self)
