@@ -13,6 +13,7 @@ LAYERS = {
     "share": 3,
     "oracle": 3,
     "revenue": 4,
+    "payments": 5,
     # Test tokens stand beside the house: they may use any of it, and nothing of it uses them.
     "mocks": 99,
 }

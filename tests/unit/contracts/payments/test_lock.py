@@ -1,0 +1,186 @@
+"""Locks: one gateway's part of a balance, for a while."""
+
+from __future__ import annotations
+
+from ape import chain, reverts
+from ape.api import AccountAPI
+from ape.contracts import ContractInstance
+from eth_account.signers.local import LocalAccount
+
+from tests.support.payments import DAY, FOREVER, Till, events, key_of
+from tests.support.scenario import USD
+from tests.unit.contracts.payments.conftest import BALANCE, LIMIT
+
+
+def _until() -> int:
+    return int(chain.pending_timestamp) + DAY - 60
+
+
+def test_lock__with_the_keys_consent__leaves_the_balance(
+    till: Till, customer: AccountAPI, hot: LocalAccount
+) -> None:
+    until = _until()
+    receipt = till.lock(customer, hot, 30 * USD, until)
+    assert events(receipt, till.payments, "Locked") == [
+        till.payments.Locked(customer, hot.address, till.gateway, 30 * USD, 30 * USD, until)
+    ]
+    assert till.balance(customer) == BALANCE - 30 * USD
+    channel = till.channel(customer, hot)
+    assert (channel.lockedUsd6, channel.lockedUntil) == (30 * USD, until)
+    assert till.payments.collectableUsd6(customer, hot.address, till.gateway) == LIMIT
+
+
+def test_lock__brought_again__adds_nothing(
+    till: Till, customer: AccountAPI, hot: LocalAccount
+) -> None:
+    until = _until()
+    till.lock(customer, hot, 30 * USD, until)
+    till.collect(till.voucher(customer, hot, 10 * USD))
+    till.lock(customer, hot, 30 * USD, until)
+    assert till.channel(customer, hot).lockedUsd6 == 20 * USD
+    till.lock(customer, hot, 5 * USD, until)
+    assert till.channel(customer, hot).lockedUsd6 == 20 * USD
+    assert till.balance(customer) == BALANCE - 30 * USD
+
+
+def test_lock__of_what_is_not_there__is_refused(
+    till: Till, customer: AccountAPI, relayer: AccountAPI
+) -> None:
+    with reverts(
+        till.payments.InferencePayments_InsufficientBalance,
+        payer=customer.address,
+        amountUsd6=BALANCE + 1,
+        balanceUsd6=BALANCE,
+    ):
+        till.lock(customer, customer, BALANCE + 1, _until())
+    till.lock(customer, customer, BALANCE, _until())
+    with reverts(till.payments.InferencePayments_InsufficientBalance, balanceUsd6=0):
+        till.at(relayer).lock(customer, customer, 1, _until())
+
+
+def test_lock__promised_to_one_gateway__is_out_of_reach_of_another(
+    till: Till, customer: AccountAPI, relayer: AccountAPI
+) -> None:
+    other = till.at(relayer)
+    till.lock(customer, customer, 70 * USD, _until())
+    receipt = other.collect(other.voucher(customer, customer, 40 * USD))
+    (short,) = events(receipt, till.payments, "VoucherShort")
+    assert (short.reason, short.shortUsd6) == (3, 10 * USD)
+    till.collect(till.voucher(customer, customer, 70 * USD))
+    assert till.collected(customer, customer) == 70 * USD
+
+
+def test_lock__without_consent__is_refused(
+    till: Till, customer: AccountAPI, hot: LocalAccount, attacker: AccountAPI
+) -> None:
+    with reverts(till.payments.InferencePayments_BadSignature, signer=hot.address):
+        till.lock(customer, hot, USD, _until(), signer=key_of("stranger"))
+    until = _until()
+    signature = till.sign(
+        hot, "Lock", payer=customer, gateway=till.gateway, coverUsd6=USD, until=until
+    )
+    with reverts(till.payments.InferencePayments_NoSession):
+        till.payments.lock(customer, hot.address, USD, until, signature, sender=attacker)
+
+
+def test_lock__by_a_key_of_nobody__is_refused(till: Till, customer: AccountAPI) -> None:
+    with reverts(till.payments.InferencePayments_NoSession, expiresAt=0):
+        till.lock(customer, key_of("stranger"), USD, _until())
+
+
+def test_lock__beyond_the_keys_limit_or_time__is_refused(
+    till: Till, customer: AccountAPI, hot: LocalAccount
+) -> None:
+    with reverts(till.payments.InferencePayments_OverLimit, amountUsd6=LIMIT + 1, limit=LIMIT):
+        till.lock(customer, hot, LIMIT + 1, _until())
+    end = _until() - 100
+    till.payments.authorise(hot.address, till.gateway, LIMIT, end, sender=customer)
+    with reverts(till.payments.InferencePayments_TooLate, second=end + 1, limit=end):
+        till.lock(customer, hot, USD, end + 1)
+    till.lock(customer, hot, USD, end)
+
+
+def test_lock__for_more_than_a_day_or_no_time__is_refused(
+    till: Till, customer: AccountAPI, hot: LocalAccount
+) -> None:
+    now = int(chain.pending_timestamp) + 10
+    chain.pending_timestamp = now
+    with reverts(till.payments.InferencePayments_TooLate, second=now + DAY + 1, limit=now + DAY):
+        till.lock(customer, hot, USD, now + DAY + 1)
+    chain.pending_timestamp = now + 10
+    with reverts(till.payments.InferencePayments_Expired, second=now + 10, notBefore=now + 10):
+        till.lock(customer, hot, USD, now + 10)
+
+
+def test_lock__shorter_than_the_one_there_is__is_refused(
+    till: Till, customer: AccountAPI, hot: LocalAccount
+) -> None:
+    until = _until()
+    till.lock(customer, hot, USD, until)
+    with reverts(till.payments.InferencePayments_Expired, second=until - 1, notBefore=until):
+        till.lock(customer, hot, 2 * USD, until - 1)
+
+
+def test_lock__over__is_the_payers_again_before_the_next(
+    till: Till, customer: AccountAPI, hot: LocalAccount
+) -> None:
+    until = _until()
+    till.lock(customer, hot, 30 * USD, until)
+    chain.pending_timestamp = until
+    receipt = till.lock(customer, hot, 20 * USD, until + 60)
+    assert events(receipt, till.payments, "Released") == [
+        till.payments.Released(customer, hot.address, till.gateway, 30 * USD, BALANCE)
+    ]
+    assert till.balance(customer) == BALANCE - 20 * USD
+
+
+def test_lock__by_a_contract_that_pays_itself__is_what_its_code_says(
+    till: Till, wallet: ContractInstance, relayer: AccountAPI
+) -> None:
+    until = _until()
+    till.payments.lock(wallet, wallet, USD, until, b"", sender=till.gateway)
+    wallet.setVice(4, sender=relayer)
+    with reverts(till.payments.InferencePayments_BadSignature, signer=wallet.address):
+        till.payments.lock(wallet, wallet, 2 * USD, until, b"", sender=till.gateway)
+
+
+def test_release__by_the_gateway__is_possible_at_once(
+    till: Till, customer: AccountAPI, hot: LocalAccount
+) -> None:
+    till.lock(customer, hot, 30 * USD, _until())
+    receipt = till.payments.release(customer, hot.address, till.gateway, sender=till.gateway)
+    assert events(receipt, till.payments, "Released") == [
+        till.payments.Released(customer, hot.address, till.gateway, 30 * USD, BALANCE)
+    ]
+    assert till.channel(customer, hot).lockedUsd6 == 0
+    with reverts(till.payments.InferencePayments_NothingLocked):
+        till.payments.release(customer, hot.address, till.gateway, sender=till.gateway)
+
+
+def test_release__by_anybody__waits_for_its_end(
+    till: Till, customer: AccountAPI, hot: LocalAccount
+) -> None:
+    until = _until()
+    till.lock(customer, hot, 30 * USD, until)
+    chain.pending_timestamp = until - 1
+    with reverts(
+        till.payments.InferencePayments_StillLocked, account=customer.address, lockedUntil=until
+    ):
+        till.payments.release(customer, hot.address, till.gateway, sender=customer)
+    chain.pending_timestamp = until
+    till.payments.release(customer, hot.address, till.gateway, sender=customer)
+    assert till.balance(customer) == BALANCE
+
+
+def test_lock__over_and_not_released__is_collected_from_the_balance(
+    till: Till, customer: AccountAPI, hot: LocalAccount
+) -> None:
+    until = _until()
+    till.payments.authorise(hot.address, till.gateway, LIMIT, FOREVER, sender=customer)
+    till.lock(customer, hot, 30 * USD, until)
+    chain.pending_timestamp = until
+    receipt = till.collect(till.voucher(customer, hot, 10 * USD))
+    assert len(events(receipt, till.payments, "Released")) == 1
+    assert till.balance(customer) == BALANCE - 10 * USD
+    channel = till.channel(customer, hot)
+    assert (channel.collectedUsd6, channel.lockedUsd6, channel.lockedUntil) == (10 * USD, 0, 0)
