@@ -13,6 +13,7 @@ from tests.gas import (
     operations_disputes,
     operations_money,
     operations_oracle,
+    operations_payments,
     operations_reporters,
 )
 from tests.gas.operations_money import FEW, MANY, Actors
@@ -27,6 +28,7 @@ LIMITS = (
     | operations_oracle.LIMITS
     | operations_reporters.LIMITS
     | operations_disputes.LIMITS
+    | operations_payments.LIMITS
 )
 
 
@@ -56,7 +58,8 @@ def gas(
     )
     travel_to(int(chain.blocks.head.timestamp) // 86_400 * 86_400 + 10 * 86_400)
     disputes = operations_disputes.measure(scenario, operators, holder, arbiter, keeper)
-    return dict(sorted((money | oracle | reporters | disputes).items()))
+    payments = operations_payments.measure(scenario, keeper, customer, holder, admin)
+    return dict(sorted((money | oracle | reporters | disputes | payments).items()))
 
 
 def test_ledger__every_operation__costs_what_is_written(

@@ -450,5 +450,5 @@ async def test_main__something_bad__ends_with_1(world: World) -> None:
     # The stage's record has no hashes.
     status, said = await asyncio.to_thread(run, world.reporters[0])
     assert status == 1
-    assert "3 to be put right before the start" in said
+    assert "4 to be put right before the start" in said
     assert cast.REPORTERS[0].address in said

@@ -1,0 +1,71 @@
+"""Gas of paying for inference: whole transactions, as receipts state them."""
+
+from __future__ import annotations
+
+from ape import chain
+from ape.api import AccountAPI
+
+from tests.support.payments import FOREVER, Till, deploy_payments, key_of
+from tests.support.scenario import SHARE, USD, Scenario
+
+PAYERS = 100
+CLUSTERS = 4
+DEPOSIT = 20 * USD
+PRICE = 123_457
+
+LIMITS = {"collect_100": 17_000 * PAYERS}
+"""What the operations may cost at most."""
+
+
+def measure(
+    scenario: Scenario,
+    gateway: AccountAPI,
+    payer: AccountAPI,
+    holder: AccountAPI,
+    treasury: AccountAPI,
+) -> dict[str, int]:
+    """A hundred payers with a session key each, who have paid that gateway before.
+
+    `collect_N` is a batch of N vouchers for one cluster; `collect_100_for_4` for four clusters;
+    `collect_100_locked` of what was locked.
+    """
+    system = scenario.system
+    payments = deploy_payments(system, scenario.deployer, treasury)
+    clusters = [scenario.live_cluster([holder], [SHARE])[0] for _ in range(CLUSTERS)]
+    till = Till(payments, gateway, tuple(clusters))
+    scenario.give_usd(payer, 1_000_000 * USD)
+    system.stablecoin.approve(payments, 2**256 - 1, sender=payer)
+    gas = {"deposit_balance_first": int(payments.deposit(DEPOSIT, sender=payer).gas_used)}
+    gas["deposit_balance"] = int(payments.deposit(DEPOSIT, sender=payer).gas_used)
+    receipt = payments.authorise(key_of("hot").address, gateway, DEPOSIT, FOREVER, sender=payer)
+    gas["authorise_session"] = int(receipt.gas_used)
+
+    people = [(key_of(f"payer {n}"), key_of(f"session {n}")) for n in range(PAYERS)]
+    for person, key in people:
+        payments.depositFor(person.address, DEPOSIT, sender=payer)
+        session = till.session(person, key, DEPOSIT)
+        receipt = till.authorise_signed(session, person, payer)
+    gas["authorise_session_signed"] = int(receipt.gas_used)
+
+    def batch(times: int, count: int = PAYERS, clusters: int = 1) -> list[bytes]:
+        """The price once more of each, for one cluster after the other."""
+        return [
+            till.voucher(person, key, times * PRICE, n % clusters)
+            for n, (person, key) in enumerate(people[:count])
+        ]
+
+    till.collect(*batch(1, clusters=CLUSTERS))
+    gas["collect_1"] = int(till.collect(*batch(2, 1)).gas_used)
+    gas["collect_10"] = int(till.collect(*batch(3, 10)).gas_used)
+    gas["collect_100"] = int(till.collect(*batch(4)).gas_used)
+    gas["collect_100_for_4"] = int(till.collect(*batch(5, clusters=CLUSTERS)).gas_used)
+    gas["collect_100_again"] = int(till.collect(*batch(5, clusters=CLUSTERS)).gas_used)
+    until = int(chain.pending_timestamp) + 3_600
+    for person, key in people:
+        receipt = till.lock(person, key, 6 * PRICE, until)
+    gas["lock_balance"] = int(receipt.gas_used)
+    gas["collect_100_locked"] = int(till.collect(*batch(6)).gas_used)
+    gas["request_withdrawal"] = int(payments.requestWithdrawal(USD, sender=payer).gas_used)
+    chain.pending_timestamp = int(chain.pending_timestamp) + 2 * 86_400
+    gas["withdraw_balance"] = int(payments.withdraw(sender=payer).gas_used)
+    return gas
