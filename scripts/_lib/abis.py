@@ -19,6 +19,7 @@ CONTRACTS = (
     "Enforcement",
     "HolderDesk",
     "IdentityRegistry",
+    "InferencePayments",
     "MetricsOracle",
     "ReporterRegistry",
     "Waterfall",

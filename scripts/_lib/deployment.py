@@ -2,7 +2,8 @@
 
 1. Deploy, in order of need: Authority, stablecoin (local chains only), IdentityRegistry,
    ClusterRegistry, MetricsOracle, Waterfall, CapitalProceeds, HolderDesk, Enforcement,
-   ShareExtension, ReporterRegistry, Disputes. A contract that is on record is taken over instead.
+   ShareExtension, ReporterRegistry, Disputes, InferencePayments. A contract that is on record is
+   taken over instead.
 2. Write into the Authority what is missing: the role of each restricted function, the roles'
    holders.
 3. Hand the Authority to its admin; a deployer who is not the admin keeps no power.
@@ -87,6 +88,7 @@ class System:
     extension: ContractInstance
     reporter_registry: ContractInstance
     disputes: ContractInstance
+    payments: ContractInstance
 
 
 class OnDeployed(Protocol):
@@ -146,6 +148,7 @@ def deploy_system(
     )
     reporter_registry = place("ReporterRegistry", holders.admin, authority, oracle, usd)
     disputes = place("Disputes", holders.admin, authority, registry, oracle, reporter_registry, usd)
+    payments = place("InferencePayments", holders.admin, authority, registry, waterfall, usd)
     system = System(
         authority,
         usd,
@@ -159,6 +162,7 @@ def deploy_system(
         extension,
         reporter_registry,
         disputes,
+        payments,
     )
     configure(system, deployer, holders)
     return system
@@ -177,6 +181,7 @@ def configure(system: System, deployer: AccountAPI, holders: RoleHolders) -> Non
         system.enforcement,
         system.reporter_registry,
         system.disputes,
+        system.payments,
     )
     grants = [
         (roles.CLUSTER_REGISTRY_ROLE, system.registry.address),

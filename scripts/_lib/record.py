@@ -35,8 +35,7 @@ from scripts._lib.network import connected_chain_id
 DIRECTORY = Path(__file__).resolve().parents[2] / "deployments"
 
 # What each singleton was built upon, in the order of its constructor; the Authority's own argument
-# is whoever deployed it, TestUsd has none, and ReporterRegistry and Disputes have their treasury
-# before these.
+# is whoever deployed it, TestUsd has none, and the last three have their treasury before these.
 WIRING: Mapping[str, tuple[str, ...]] = {
     "IdentityRegistry": ("Authority",),
     "ClusterRegistry": ("Authority",),
@@ -63,6 +62,7 @@ WIRING: Mapping[str, tuple[str, ...]] = {
         "ReporterRegistry",
         "stablecoin",
     ),
+    "InferencePayments": ("Authority", "ClusterRegistry", "Waterfall", "stablecoin"),
 }
 SHARE_WIRING = ("ShareExtension",)
 SHARE = "ClusterShare"
@@ -158,6 +158,7 @@ class Record:
             extension=instance("ShareExtension", at("ShareExtension")),
             reporter_registry=instance("ReporterRegistry", at("ReporterRegistry")),
             disputes=instance("Disputes", at("Disputes")),
+            payments=instance("InferencePayments", at("InferencePayments")),
         )
 
     # -- verifying --------------------------------------------------------------------------------

@@ -66,6 +66,11 @@ RESTRICTED: Final[Functions] = {
         "revokeInvestor": COMPLIANCE_ROLE,
         "blockWallet": ENFORCEMENT_ROLE,
     },
+    "InferencePayments": {
+        "pauseInflow": GUARDIAN_ROLE,
+        "resumeInflow": GUARDIAN_ROLE,
+        "schedulePlatformFee": ADMIN_ROLE,
+    },
     "MetricsOracle": {
         "setReporters": REPORTER_REGISTRY_ROLE,
         "setDisputeWindow": ORACLE_ADMIN_ROLE,
@@ -150,6 +155,26 @@ OPEN: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
     "IdentityRegistry": frozenset({"attest", "applyRules", "beforeMove"}),
+    "InferencePayments": frozenset(
+        {
+            "deposit",
+            "depositFor",
+            "depositWithPermit",
+            "depositWithAuthorization",
+            "refund",
+            "refundWithAuthorization",
+            "requestWithdrawal",
+            "withdraw",
+            "authorise",
+            "authoriseWithSignature",
+            "revoke",
+            "lock",
+            "release",
+            "collect",
+            "forward",
+            "payTreasury",
+        }
+    ),
     "MetricsOracle": frozenset({"postReport", "finalize"}),
     "ReporterRegistry": frozenset(
         {

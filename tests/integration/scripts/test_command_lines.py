@@ -135,7 +135,7 @@ def test_scripts__from_an_empty_chain__end_in_a_portfolio(node: Node, tmp_path: 
     node.start()
     refused = terminal.ape("run", "status")
     assert refused.returncode == 1
-    assert "None of the 12 contracts" in refused.stderr
+    assert "None of the 13 contracts" in refused.stderr
 
 
 def test_scripts__pledge_claims_and_recovery__leave_all_with_the_new_wallet(
@@ -149,11 +149,11 @@ def test_scripts__pledge_claims_and_recovery__leave_all_with_the_new_wallet(
     holder, replacement, payee, agent, trustee, taker = (f"TEST::{n}" for n in range(1, 7))
     investor = "--reference a --salt s --country 528 --class institution"
 
-    *_, limits, assigned, _, _ = terminal.walk(
+    *_, deposited, authorised, limits, assigned, _, _ = terminal.walk(
         "deploy",
         f"admit_investor --wallet {holder} {investor}",
         f"admit_investor --wallet {replacement} {investor}",
-        "mint_test_usd --to TEST::8 --dollars 2000",
+        "mint_test_usd --to TEST::8 --dollars 2005",
         *(f"register_cluster --file {file}" for file in files),
         *(f"issue_shares --cluster {n} --to {holder} --shares 600" for n in (1, 2)),
         *(f"go_live --cluster {n}" for n in (1, 2)),
@@ -162,11 +162,16 @@ def test_scripts__pledge_claims_and_recovery__leave_all_with_the_new_wallet(
             for n in (1, 2)
         ),
         f"admit_taker --taker {taker}",
+        "payments --deposit 5 --account TEST::8",
+        "payments --authorise TEST::9 --gateway TEST::5 --limit 2 --until 2099-01-01"
+        " --account TEST::8",
         "limits --cluster 1 --max-holders 9 --exclude 408",
         f"encumber --cluster 1 --taker {taker} --shares 100 --assign 40 --payee {payee}"
         f" --account {holder}",
         *(f"distribute --cluster {n}" for n in (1, 2)),
     )
+    assert re.match(r"\$5\.000000 deposited\n0x\w+ has \$5\.000000\n\Z", deposited)
+    assert "spent $0.000000 of $2.000000, until 2099-01-01" in authorised
     assert "1 investors hold cluster 1\nin force: no limits\n" in limits
     assert "by --apply: at most 9 investors; countries excluded\n" in limits
     assert "by --apply: countries 408 excluded\n" in limits

@@ -35,6 +35,7 @@ KEYS = [
     "ShareExtension",
     "ReporterRegistry",
     "Disputes",
+    "InferencePayments",
 ]
 
 
@@ -68,6 +69,7 @@ def addresses(system: System) -> list[str]:
         system.extension,
         system.reporter_registry,
         system.disputes,
+        system.payments,
     )
     return [contract.address for contract in contracts]
 

@@ -42,6 +42,7 @@ KEYS = [
     "ShareExtension",
     "ReporterRegistry",
     "Disputes",
+    "InferencePayments",
 ]
 OTHER_HASH = "0x" + "ee" * 32
 

@@ -41,6 +41,7 @@ def test_contract_abi__every_committed_contract__can_be_read() -> None:
         "Enforcement",
         "HolderDesk",
         "IdentityRegistry",
+        "InferencePayments",
         "MetricsOracle",
         "ReporterRegistry",
         "Disputes",

@@ -133,5 +133,6 @@ def guarded(system: System, parties: Parties) -> dict[str, ContractInstance]:
         "HolderDesk": system.desk,
         "ReporterRegistry": system.reporter_registry,
         "Disputes": system.disputes,
+        "InferencePayments": system.payments,
         "ClusterShare": parties.share,
     }

@@ -31,7 +31,14 @@ UNGUARDED = {"CapitalProceeds", "HolderDesk"}
 """Contracts that nobody has a power over."""
 CODE_ALONE = {"ShareExtension"}
 """Contracts that hold nothing and run on others' storage."""
-ABSTRACT = {"Authorised", "HoldingRules", "InflowPausable", "ShareBase"}
+ABSTRACT = {
+    "Authorised",
+    "HoldingRules",
+    "InflowPausable",
+    "PaymentAccounts",
+    "PaymentChannels",
+    "ShareBase",
+}
 RESTRICTED = [(c, f) for c, functions in roles.RESTRICTED.items() for f in functions]
 OVER_CLUSTER = [(c, f) for c, functions in roles.OVER_CLUSTER.items() for f in functions]
 NAMING_NO_CLUSTER = {"ClusterShare", "IdentityRegistry"}
