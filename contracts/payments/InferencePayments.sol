@@ -109,9 +109,7 @@ contract InferencePayments is PaymentChannels {
         }
     }
 
-    /// @dev One voucher after the other. What `_collectOne` does for any is done here, in fewer steps, for the plain one: signed
-    ///      by a session key, whole to one cluster, within the key's terms, nothing locked, and the payer has it. Whatever
-    ///      is not plain is left as it is for `_collectOne`.
+    /// @dev One voucher after the other: `_collectOne` does any of them, `_collectPlain` the plain ones in fewer steps.
     function _collectAll(uint256 next, uint256 end, Batch memory batch) private {
         mapping(address payer => mapping(address key => ChannelSlot)) storage channels = _channels[msg.sender];
         DigestMemory memory_ = VoucherBatch.prepare(_domainSeparatorV4(), msg.sender);
@@ -130,6 +128,8 @@ contract InferencePayments is PaymentChannels {
         }
     }
 
+    /// @dev What `_collectOne` would do with a voucher that is plain: signed by a session key, whole to one cluster, within
+    ///      the key's terms, nothing locked, and the payer has it. Whatever is not plain is left as it is.
     /// @return done Whether it was plain, and was collected.
     function _collectPlain(
         mapping(address payer => mapping(address key => ChannelSlot)) storage channels,
@@ -139,7 +139,8 @@ contract InferencePayments is PaymentChannels {
         address key,
         Batch memory batch
     ) private returns (bool done) {
-        // Both slots as Solidity would find them. In both words the amount that changes is the lowest.
+        // Both slots are where Solidity would find them; in both words the amount that changes is the lowest. The place of
+        // the cluster is the last of PLAIN_BYTES.
         assembly ("memory-safe") {
             let payer := mload(add(memory_, 0x20))
             let due := mload(add(memory_, 0x60))

@@ -75,6 +75,7 @@ abstract contract PaymentChannels is PaymentAccounts, EIP712 {
 
     /// @inheritdoc IInferencePayments
     function revoke(address key, address gateway) external {
+        if (key == msg.sender) revert InferencePayments_InvalidKey(key);
         ChannelWord word = _channels[gateway][msg.sender][key].word;
         (uint256 least, uint256 soonest) = _promised(word);
         _accounts[msg.sender].word = _accounts[msg.sender].word.withNextNonce();
@@ -119,11 +120,17 @@ abstract contract PaymentChannels is PaymentAccounts, EIP712 {
         if (word.lockedUsd6() != 0 && !_isLocked(word)) word = _release(payer, key, msg.sender, word);
         PayerWord account_ = _accounts[payer].word;
         uint256 balance = account_.balanceUsd6();
-        uint256 added = Math.saturatingSub(coverUsd6, word.collectedUsd6() + word.lockedUsd6());
+        uint256 collected = word.collectedUsd6();
+        uint256 covered = collected + word.lockedUsd6();
+        // Consent to less was not consent to hold all of it until then.
+        if (coverUsd6 < covered || coverUsd6 == collected) {
+            revert InferencePayments_LimitTooLow(coverUsd6, covered);
+        }
+        uint256 added = coverUsd6 - covered;
         if (added > balance) revert InferencePayments_InsufficientBalance(payer, added, balance);
         uint256 locked = word.lockedUsd6() + added;
         _accounts[payer].word = account_.minus(added);
-        _channels[msg.sender][payer][key].word = word.withFunds(word.collectedUsd6(), locked, until);
+        _channels[msg.sender][payer][key].word = word.withFunds(collected, locked, until);
         emit Locked(payer, key, msg.sender, added, locked, until);
     }
 

@@ -181,7 +181,7 @@ interface IInferencePayments {
     /// @notice `second` is over, or before what it must not be before.
     error InferencePayments_Expired(uint256 second, uint256 notBefore);
     error InferencePayments_TooLate(uint256 second, uint256 limit);
-    /// @notice The limit must leave room for what is collected and locked.
+    /// @notice The limit, or the cover, must leave room for what is collected and locked.
     error InferencePayments_LimitTooLow(uint256 limitUsd6, uint256 least);
     /// @notice The lock holds until `lockedUntil`, and `account` is not its gateway.
     error InferencePayments_StillLocked(address account, uint256 lockedUntil);
@@ -269,8 +269,8 @@ interface IInferencePayments {
     /// @notice Set so much of the payer's balance aside that vouchers of the channel are covered up to `coverUsd6`, until
     ///         `until`, at most MAX_LOCK_SECONDS from now. For the gateway, with the key's signature over
     ///         `Lock(address payer,address gateway,uint256 coverUsd6,uint256 until)`.
-    /// @dev Cumulative like a voucher: locked = cover − collected, so that bringing it again adds nothing. It never
-    ///      shortens a lock or makes it smaller.
+    /// @dev Cumulative like a voucher: locked = cover − collected, so that bringing it again adds nothing. One that would
+    ///      shorten the lock or make it smaller is refused, as is one of which all is collected.
     function lock(address payer, address key, uint256 coverUsd6, uint256 until, bytes calldata signature)
         external;
 

@@ -31,8 +31,11 @@ contract PaymentsHandler is PaymentsFixture {
     Draft private _last;
     address private _lastGateway;
 
+    /// @dev A fee is in force from the start: one that is announced now is mostly replaced before it acts.
     constructor() {
         _open();
+        payments.schedulePlatformFee(137);
+        vm.warp(block.timestamp + 7 days);
     }
 
     // ------------------------------------------------------------------ acts
@@ -101,14 +104,14 @@ contract PaymentsHandler is PaymentsFixture {
         uint256 free = balance[owner] + (_live(line) == 0 ? line.locked : 0);
         uint256 most = line.collected + _live(line) + free;
         if (hot && most > line.limit) most = line.limit;
-        cover = _bound(cover, 0, most);
+        uint256 least = line.collected + (_live(line) == 0 ? 1 : _live(line));
+        if (most < least) return;
+        cover = _bound(cover, least, most);
         _lock(payer, hot, _gateway(gateway), cover, until);
         _expire(owner, line);
         uint256 covered = line.collected + line.locked;
-        if (cover > covered) {
-            balance[owner] -= cover - covered;
-            line.locked += cover - covered;
-        }
+        balance[owner] -= cover - covered;
+        line.locked += cover - covered;
         line.until = until;
     }
 

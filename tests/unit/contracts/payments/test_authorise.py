@@ -55,6 +55,8 @@ def test_authorise__nobody_or_the_payer_itself__is_refused(
     for key in ("0x" + "00" * 20, customer.address):
         with reverts(till.payments.InferencePayments_InvalidKey, key=key):
             till.payments.authorise(key, till.gateway, USD, FOREVER, sender=customer)
+    with reverts(till.payments.InferencePayments_InvalidKey, key=customer.address):
+        till.payments.revoke(customer, till.gateway, sender=customer)
 
 
 @pytest.mark.parametrize("limit", [0, 2**56])

@@ -38,9 +38,20 @@ def test_lock__brought_again__adds_nothing(
     till.collect(till.voucher(customer, hot, 10 * USD))
     till.lock(customer, hot, 30 * USD, until)
     assert till.channel(customer, hot).lockedUsd6 == 20 * USD
-    till.lock(customer, hot, 5 * USD, until)
-    assert till.channel(customer, hot).lockedUsd6 == 20 * USD
     assert till.balance(customer) == BALANCE - 30 * USD
+
+
+def test_lock__of_less_than_is_covered__is_refused(
+    till: Till, customer: AccountAPI, hot: LocalAccount
+) -> None:
+    until = _until()
+    till.lock(customer, hot, 30 * USD, until)
+    less = 30 * USD - 1
+    with reverts(till.payments.InferencePayments_LimitTooLow, limitUsd6=less, least=30 * USD):
+        till.lock(customer, hot, less, until + 1)
+    till.collect(till.voucher(customer, hot, 30 * USD))
+    with reverts(till.payments.InferencePayments_LimitTooLow, least=30 * USD):
+        till.lock(customer, hot, 30 * USD, until)
 
 
 def test_lock__of_what_is_not_there__is_refused(
