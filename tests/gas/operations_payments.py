@@ -5,8 +5,8 @@ from __future__ import annotations
 from ape import chain
 from ape.api import AccountAPI
 
-from tests.support.payments import FOREVER, Till, deploy_payments, key_of
-from tests.support.scenario import SHARE, USD, Scenario
+from tests.support.payments import DAY, FOREVER, Till, deploy_payments, key_of
+from tests.support.scenario import SHARE, USD, Scenario, travel_to
 
 PAYERS = 100
 CLUSTERS = 4
@@ -23,12 +23,14 @@ def measure(
     payer: AccountAPI,
     holder: AccountAPI,
     treasury: AccountAPI,
+    start: int,
 ) -> dict[str, int]:
     """A hundred payers with a session key each, who have paid that gateway before.
 
     `collect_N` is a batch of N vouchers for one cluster; `collect_100_for_4` for four clusters;
-    `collect_100_locked` of what was locked.
+    `collect_100_locked` of what was locked. All of them after `start`: what is signed says when.
     """
+    travel_to(start)
     system = scenario.system
     payments = deploy_payments(system, scenario.deployer, treasury)
     clusters = [scenario.live_cluster([holder], [SHARE])[0] for _ in range(CLUSTERS)]
@@ -43,7 +45,7 @@ def measure(
     people = [(key_of(f"payer {n}"), key_of(f"session {n}")) for n in range(PAYERS)]
     for person, key in people:
         payments.depositFor(person.address, DEPOSIT, sender=payer)
-        session = till.session(person, key, DEPOSIT)
+        session = till.session(person, key, DEPOSIT, deadline=FOREVER)
         receipt = till.authorise_signed(session, person, payer)
     gas["authorise_session_signed"] = int(receipt.gas_used)
 
@@ -60,12 +62,12 @@ def measure(
     gas["collect_100"] = int(till.collect(*batch(4)).gas_used)
     gas["collect_100_for_4"] = int(till.collect(*batch(5, clusters=CLUSTERS)).gas_used)
     gas["collect_100_again"] = int(till.collect(*batch(5, clusters=CLUSTERS)).gas_used)
-    until = int(chain.pending_timestamp) + 3_600
+    until = start + DAY // 2
     for person, key in people:
         receipt = till.lock(person, key, 6 * PRICE, until)
     gas["lock_balance"] = int(receipt.gas_used)
     gas["collect_100_locked"] = int(till.collect(*batch(6)).gas_used)
     gas["request_withdrawal"] = int(payments.requestWithdrawal(USD, sender=payer).gas_used)
-    chain.pending_timestamp = int(chain.pending_timestamp) + 2 * 86_400
+    chain.pending_timestamp = start + 3 * DAY
     gas["withdraw_balance"] = int(payments.withdraw(sender=payer).gas_used)
     return gas

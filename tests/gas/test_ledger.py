@@ -49,17 +49,22 @@ def gas(
     actors = Actors(oracle_admin, customer, holder, other_holder, relayer, keeper, admin)
     travel_to(START)
     money = operations_money.measure(scenario, actors, START)
-    travel_to(int(chain.blocks.head.timestamp) // 86_400 * 86_400 + 10 * 86_400)
+    travel_to(_days_later())
     oracle = operations_oracle.measure(
         scenario.system, scenario.registrar, scenario.issuer, oracle_admin, keeper
     )
     reporters, operators = operations_reporters.measure(
         scenario.system, (customer, holder, other_holder, relayer), deployer, oracle_admin, keeper
     )
-    travel_to(int(chain.blocks.head.timestamp) // 86_400 * 86_400 + 10 * 86_400)
+    travel_to(_days_later())
     disputes = operations_disputes.measure(scenario, operators, holder, arbiter, keeper)
-    payments = operations_payments.measure(scenario, keeper, customer, holder, admin)
+    payments = operations_payments.measure(scenario, keeper, customer, holder, admin, _days_later())
     return dict(sorted((money | oracle | reporters | disputes | payments).items()))
+
+
+def _days_later() -> int:
+    """The start of a day, the same however long the operations before took."""
+    return int(chain.blocks.head.timestamp) // 86_400 * 86_400 + 10 * 86_400
 
 
 def test_ledger__every_operation__costs_what_is_written(
