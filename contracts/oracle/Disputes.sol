@@ -32,6 +32,9 @@ contract Disputes is IDisputes, Authorised, ReentrancyGuardTransient {
     /// @notice How long the arbiter has, in seconds.
     uint256 public constant ARBITRATION_SECONDS = 7 days;
 
+    /// @notice How long it has at least after figures were refuted that were challenged before, in seconds.
+    uint256 public constant REFUTED_SECONDS = 2 days;
+
     /// @notice Longest statement, in bytes.
     uint256 public constant MAX_STATEMENT_BYTES = 1_000;
 
@@ -108,7 +111,7 @@ contract Disputes is IDisputes, Authorised, ReentrancyGuardTransient {
         ClusterFigures figures = _refute(root, clusterId, epoch);
         _checkBound(root, epoch, bound, sampleRoot, proof);
         bool isOther = ClusterId.unwrap(bound.clusterId()) == ClusterId.unwrap(clusterId)
-            && !_isPostedAs(bound, figures, _isLate(root, epoch));
+            && !_isPostedAs(bound, figures, _disputes[clusterId][epoch].late);
         if (!isOther) revert Disputes_SameFigures(bound);
     }
 
@@ -132,7 +135,7 @@ contract Disputes is IDisputes, Authorised, ReentrancyGuardTransient {
         ClusterSpec memory spec = _spec(clusterId, epoch);
         _checkGpu(evidence, spec.gpuSetRoot);
         _checkSamples(evidence, epoch);
-        uint256 shownWh = _isLate(root, epoch) ? 0 : _leastWh(figures, spec, evidence);
+        uint256 shownWh = _disputes[clusterId][epoch].late ? 0 : _leastWh(figures, spec, evidence);
         if (figures.energyWh() >= shownWh) revert Disputes_EnergyAgrees(figures.energyWh(), shownWh);
         _checkBound(root, epoch, figures, evidence.sampleRoot, evidence.figuresProof);
     }
@@ -149,9 +152,12 @@ contract Disputes is IDisputes, Authorised, ReentrancyGuardTransient {
         if (block.timestamp >= found.deadlineAt) revert Disputes_DeadlineOver(found.deadlineAt);
         bool isRefuted = found.state == DisputeState.Refuted;
         ClusterFigures figures = _posted(clusterId, epoch);
+        // Late energy does not count, and so makes no difference.
+        if (found.late) counted = counted.withoutEnergy();
         bool stands = ClusterFigures.unwrap(counted) == ClusterFigures.unwrap(figures);
         if (stands && isRefuted) revert Disputes_Refuted(counted);
         if (stands && blamed) revert Disputes_NothingToBlame(counted);
+        if (!stands) _checkPossible(counted, _spec(clusterId, epoch));
         address bondTo = stands ? TREASURY : found.challenger;
         (found.blamed, found.figures) = (blamed || isRefuted, figures);
         _settle(found, clusterId, epoch, counted, bondTo, true);
@@ -177,8 +183,8 @@ contract Disputes is IDisputes, Authorised, ReentrancyGuardTransient {
         if (index >= signed.figures.length) {
             revert Disputes_NoSuchFigures(index, signed.figures.length);
         }
-        bool isDisputed = signed.header.root == found.root
-            && _isPostedAs(signed.figures[index], found.figures, _isLate(found.root, epoch));
+        bool isDisputed =
+            signed.header.root == found.root && _isPostedAs(signed.figures[index], found.figures, found.late);
         if (!isDisputed) revert Disputes_OtherFigures(index, found.figures);
         bytes32 digest = ORACLE.reportDigest(signed.header, signed.figures);
         // What is wrong with a bad one is left out: its signer is zero.
@@ -222,16 +228,17 @@ contract Disputes is IDisputes, Authorised, ReentrancyGuardTransient {
         ClusterId clusterId,
         uint32 epoch,
         DisputeState state
-    ) private returns (ClusterFigures) {
+    ) private returns (ClusterFigures figures) {
         opened.challenger = msg.sender;
         opened.deadlineAt = uint40(block.timestamp + ARBITRATION_SECONDS);
         opened.state = state;
         opened.root = root;
-        return ORACLE.hold(root, clusterId, epoch);
+        bool late;
+        (figures, late) = ORACLE.hold(root, clusterId, epoch);
+        opened.late = late;
     }
 
-    /// @dev Note that figures are refuted, which the caller then has to show. A challenge of them has its bond back; its
-    ///      deadline stays.
+    /// @dev Note that figures are refuted, which the caller then has to show. A challenge of them has its bond back.
     function _refute(bytes32 root, ClusterId clusterId, uint32 epoch)
         private
         returns (ClusterFigures figures)
@@ -244,6 +251,8 @@ contract Disputes is IDisputes, Authorised, ReentrancyGuardTransient {
             if (state != DisputeState.Open) revert Disputes_Disputed(clusterId, epoch, state);
             if (found.root != root) revert Disputes_OtherReport(root, found.root);
             if (block.timestamp >= found.deadlineAt) revert Disputes_DeadlineOver(found.deadlineAt);
+            // Whoever keeps the proof back until the last second leaves time for a ruling all the same.
+            found.deadlineAt = uint40(Math.max(found.deadlineAt, block.timestamp + REFUTED_SECONDS));
             _releaseBond(found, found.challenger);
             (found.challenger, found.state) = (msg.sender, DisputeState.Refuted);
             figures = _posted(clusterId, epoch);
@@ -305,9 +314,18 @@ contract Disputes is IDisputes, Authorised, ReentrancyGuardTransient {
         (spec,) = REGISTRY.specAt(clusterId, epoch);
     }
 
-    /// @dev Whether a report's energy came after its grace, and was posted as none.
-    function _isLate(bytes32 root, uint32 epoch) private view returns (bool) {
-        return epoch <= Epochs.lastLapsedAt(ORACLE.report(root).postedAt);
+    /// @dev What is ruled can be no more than the registered hardware can do in an hour.
+    function _checkPossible(ClusterFigures counted, ClusterSpec memory spec) private pure {
+        uint256 limitWh = uint256(spec.gpuCount) * spec.gpuMaxPowerWatts;
+        if (counted.energyWh() > limitWh) {
+            revert Disputes_BeyondHardware("energyWh", counted.energyWh(), limitWh);
+        }
+        uint256 limitSeconds = uint256(spec.gpuCount) * 1 hours;
+        if (counted.contractedGpuSeconds() > limitSeconds) {
+            revert Disputes_BeyondHardware(
+                "contractedGpuSeconds", counted.contractedGpuSeconds(), limitSeconds
+            );
+        }
     }
 
     function _isPostedAs(ClusterFigures signed, ClusterFigures figures, bool late)

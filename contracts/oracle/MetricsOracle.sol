@@ -76,6 +76,9 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
     mapping(ClusterId clusterId => PendingQueue) private _queues;
     mapping(bytes32 root => PackedRecord) private _records;
 
+    /// @dev Of each epoch the reports of which figures were queued: which one some came with must be exact.
+    mapping(uint32 epoch => bytes32[] roots) private _queuedRoots;
+
     constructor(IAuthority authority_, IClusterRegistry registry_)
         Authorised(authority_)
         EIP712("Rackstream MetricsOracle", "1")
@@ -149,7 +152,7 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
     function hold(bytes32 root, ClusterId clusterId, uint32 epoch)
         external
         restricted
-        returns (ClusterFigures figures)
+        returns (ClusterFigures figures, bool late)
     {
         PendingQueue storage queue = _queues[clusterId];
         PendingFigures memory pending = queue.posted[epoch];
@@ -158,11 +161,10 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
             revert MetricsOracle_WindowOver(clusterId, epoch, pending.finalAt);
         }
         if (queue.held[epoch] != Hold.None) revert MetricsOracle_Held(clusterId, epoch);
-        ReportRecord memory record = _record(root);
-        if (record.epoch != epoch || pending.rootTag != uint24(uint256(root))) {
+        if (_queuedRoots[epoch][pending.rootIndex] != root) {
             revert MetricsOracle_OtherReport(clusterId, epoch, root);
         }
-        queue.hold(epoch, epoch <= Epochs.lastLapsedAt(record.postedAt));
+        late = queue.hold(epoch);
         figures = pending.figures(clusterId);
         emit FiguresHeld(clusterId, epoch, root, figures);
     }
@@ -402,14 +404,19 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
         Settings memory settings
     ) private returns (bool accepted, uint256 lastFinalAt) {
         _checkFigures(figures);
+        bytes32[] storage roots = _queuedRoots[epoch];
+        uint24 rootIndex = uint24(roots.length);
         uint32 queued = 0;
         for (uint256 i; i < figures.length; ++i) {
             (bool waits, uint256 finalAt) =
-                _queueOrCount(_at(figures, i), epoch, root, late, settings.disputeWindowSeconds);
+                _queueOrCount(_at(figures, i), epoch, rootIndex, late, settings.disputeWindowSeconds);
             if (waits) ++queued;
             if (finalAt > lastFinalAt) lastFinalAt = finalAt;
         }
-        if (queued != 0) _settings.pendingCount = settings.pendingCount + queued;
+        if (queued != 0) {
+            _settings.pendingCount = settings.pendingCount + queued;
+            roots.push(root);
+        }
         accepted = lastFinalAt != 0;
     }
 
@@ -419,7 +426,7 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
     function _queueOrCount(
         ClusterFigures measured,
         uint32 epoch,
-        bytes32 root,
+        uint24 rootIndex,
         bool late,
         uint256 windowSeconds
     ) private returns (bool waits, uint256 finalAt) {
@@ -437,7 +444,7 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
         }
         if (late) measured = _lapseEnergy(measured, clusterId, epoch);
         if (waits) {
-            finalAt = queue.push(measured, epoch, root, late, block.timestamp + windowSeconds);
+            finalAt = queue.push(measured, epoch, rootIndex, late, block.timestamp + windowSeconds);
             emit FiguresPosted(clusterId, epoch, measured, uint40(finalAt));
         } else {
             finalAt = block.timestamp;

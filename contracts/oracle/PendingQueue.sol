@@ -34,13 +34,12 @@ enum Hold {
 /// @param values The figures without their cluster.
 /// @param finalAt Unix second from which they may be counted.
 /// @param nextTimely The next queued epoch that was posted within its grace; 0 if there is none.
-/// @param rootTag The last 24 bits of the root of the report that they came with. A record is found by its whole root,
-///        and only a quorum makes records: the tag tells apart the few that there are of one epoch.
+/// @param rootIndex Which of the roots of reports of the epoch that were queued is that of theirs.
 struct PendingFigures {
     uint160 values;
     uint40 finalAt;
     uint32 nextTimely;
-    uint24 rootTag;
+    uint24 rootIndex;
 }
 
 /// @notice Figures that wait for the end of their dispute window, first in, first out.
@@ -55,7 +54,7 @@ library PendingQueues {
         PendingQueue storage queue,
         ClusterFigures measured,
         uint32 epoch,
-        bytes32 root,
+        uint24 rootIndex,
         bool late,
         uint256 earliest
     ) internal returns (uint40 finalAt) {
@@ -72,7 +71,7 @@ library PendingQueues {
             values: uint160(ClusterFigures.unwrap(measured)),
             finalAt: finalAt,
             nextTimely: 0,
-            rootTag: uint24(uint256(root))
+            rootIndex: rootIndex
         });
     }
 
@@ -90,7 +89,9 @@ library PendingQueues {
     }
 
     /// @notice Keep a queued epoch from being counted.
-    function hold(PendingQueue storage queue, uint32 epoch, bool late) internal {
+    /// @return late Whether it was posted after its grace: those posted within it are chained.
+    function hold(PendingQueue storage queue, uint32 epoch) internal returns (bool late) {
+        late = queue.posted[epoch].nextTimely == 0 && queue.lastTimely != epoch;
         queue.held[epoch] = late ? Hold.Late : Hold.Timely;
         ++queue.heldCount;
     }

@@ -157,15 +157,20 @@ contract ReporterRegistry is IReporterRegistry, Authorised, EIP712, ReentrancyGu
     /// @inheritdoc IReporterRegistry
     function activate() external {
         bool isDue = _scheduledFor != 0 && block.timestamp >= _scheduledFor;
+        // A set that cannot act must not keep back the keys of the present one.
+        address unfit = isDue ? _firstUnfit(_scheduled) : address(0);
+        if (unfit != address(0)) isDue = false;
         address[] memory members = isDue ? _scheduled : _operators;
         address[] memory signers = new address[](members.length);
         bool changes = isDue;
         for (uint256 i; i < members.length; ++i) {
-            if (isDue) _checkBonded(members[i]);
             if (_rotate(members[i])) changes = true;
             signers[i] = _reporters[members[i]].signer;
         }
-        if (!changes) revert ReporterRegistry_NothingDue(block.timestamp);
+        if (!changes) {
+            if (unfit != address(0)) _checkBonded(unfit);
+            revert ReporterRegistry_NothingDue(block.timestamp);
+        }
         if (isDue) {
             _operators = members;
             delete _scheduled;
@@ -321,6 +326,17 @@ contract ReporterRegistry is IReporterRegistry, Authorised, EIP712, ReentrancyGu
         if (entry.bondUsd6 < MINIMUM_BOND_USD6) {
             revert ReporterRegistry_BondTooSmall(operator, entry.bondUsd6, MINIMUM_BOND_USD6);
         }
+    }
+
+    /// @dev The first who is not registered, is leaving or has too small a bond; zero if there is none.
+    function _firstUnfit(address[] storage list) private view returns (address) {
+        for (uint256 i; i < list.length; ++i) {
+            Reporter storage entry = _reporters[list[i]];
+            if (entry.signer == address(0) || entry.exitAt != 0 || entry.bondUsd6 < MINIMUM_BOND_USD6) {
+                return list[i];
+            }
+        }
+        return address(0);
     }
 
     function _isInSet(address operator) private view returns (bool) {

@@ -25,6 +25,7 @@ enum DisputeState {
 /// @param state How far it is.
 /// @param blamed Whether the figures were wrong by the fault of who signed them. Only once it is settled.
 /// @param bonded Whether the challenger's bond is in it.
+/// @param late Whether the figures came after their grace, so that they have no energy.
 /// @param root The report that the figures were posted with.
 /// @param figures The figures that are disputed, as they would have been counted.
 struct Dispute {
@@ -33,6 +34,7 @@ struct Dispute {
     DisputeState state;
     bool blamed;
     bool bonded;
+    bool late;
     bytes32 root;
     ClusterFigures figures;
 }
@@ -133,6 +135,8 @@ interface IDisputes {
     error Disputes_DeadlineNotOver(uint256 deadlineAt);
     /// @notice The chain has seen that these figures are wrong: they cannot be confirmed.
     error Disputes_Refuted(ClusterFigures figures);
+    /// @notice The registered hardware cannot do in an hour what was ruled: `field` is `value`.
+    error Disputes_BeyondHardware(string field, uint256 value, uint256 limit);
     /// @notice Figures that stand are nobody's fault.
     error Disputes_NothingToBlame(ClusterFigures figures);
     error Disputes_NotBlamed(ClusterId clusterId, uint32 epoch);
@@ -171,7 +175,8 @@ interface IDisputes {
         external;
 
     /// @notice Say what is counted. For the ARBITER_ROLE, before the deadline.
-    /// @param counted The same figures or others, coherent and of the cluster.
+    /// @param counted The same figures or others, coherent and of the cluster; others of no more energy and contracted
+    ///        time than the registered hardware has in an hour. Energy that came late is left out.
     /// @param blamed Whether whoever signed the disputed ones is to blame, if they do not stand.
     function rule(ClusterId clusterId, uint32 epoch, ClusterFigures counted, bool blamed) external;
 

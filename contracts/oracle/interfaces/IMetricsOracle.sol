@@ -126,7 +126,10 @@ interface IMetricsOracle {
     ///         window.
     /// @param root The root of the report that they were posted with.
     /// @return figures What waits, as it would be counted.
-    function hold(bytes32 root, ClusterId clusterId, uint32 epoch) external returns (ClusterFigures figures);
+    /// @return late Whether it was posted after its grace, so that no energy is counted whatever is settled.
+    function hold(bytes32 root, ClusterId clusterId, uint32 epoch)
+        external
+        returns (ClusterFigures figures, bool late);
 
     /// @notice Put `figures` in the place of those that are held, and let them be counted when their window is over;
     ///         without energy if that came late. For the Disputes contract.

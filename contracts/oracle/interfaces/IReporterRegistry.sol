@@ -126,7 +126,8 @@ interface IReporterRegistry {
     function withdrawSet() external;
 
     /// @notice Put into force what is due: a scheduled set, and keys that take over. Open to all. A member of the new
-    ///         set who has lost the bond meanwhile stops it: the set has to be withdrawn and scheduled anew.
+    ///         set who has lost the bond meanwhile stops it, but no key: the bond is made up, or the set is withdrawn and
+    ///         scheduled anew.
     function activate() external;
 
     /// @notice Ask for the caller's bond, who is in no set. It can be lost for EXIT_SECONDS more.

@@ -8,6 +8,7 @@ from typing import Any
 
 import ape
 import pytest
+from ape import chain
 from ape.api import AccountAPI
 
 from tests.support.disputes import (
@@ -346,6 +347,20 @@ def test_refute__challenge_of_another_report__refused(
     other = bytes(32)
     with ape.reverts(court.disputes.Disputes_OtherReport, root=other, disputed=report.root):
         court.disputes.refuteByHardware(other, cluster_id, first_epoch, sender=court.challenger)
+
+
+@pytest.mark.parametrize("left", [1, 2 * 86_400, 2 * 86_400 + 1])
+def test_refute__challenged_long_ago__two_days_are_left_for_a_ruling(
+    court: Courtroom, cluster_id: int, first_epoch: int, left: int
+) -> None:
+    report = court.desk.report(first_epoch, Figures(cluster_id, 10**6))
+    court.post(report)
+    court.challenge(report)
+    deadline = int(court.state(report).deadlineAt)
+    travel_to(deadline - left - 1)
+    chain.pending_timestamp = deadline - left
+    court.disputes.refuteByHardware(report.root, cluster_id, first_epoch, sender=court.challenger)
+    assert court.state(report).deadlineAt == max(deadline, deadline - left + 2 * 86_400)
 
 
 def test_refute__deadline_of_the_challenge_over__refused(

@@ -107,6 +107,54 @@ def test_rule__posted_after_its_grace__energy_that_is_ruled_does_not_count(
     assert court.desk.reading(cluster_id) == Reading().plus(counted, first_epoch)
 
 
+def test_rule__one_report_of_the_epoch_in_time_and_one_late__each_clusters_own_counts(
+    court: Courtroom, clusters: list[int], first_epoch: int
+) -> None:
+    timely = court.desk.report(first_epoch, clusters[1])
+    court.post(timely)
+    court.challenge(timely)
+    travel_to(end_of(first_epoch) + GRACE_SECONDS)
+    late = court.desk.report(first_epoch, clusters[0])
+    final_at = court.post(late)
+    court.challenge(late)
+    assert [court.state(one).late for one in (timely, late)] == [False, True]
+    for one in (timely, late):
+        court.rule(one, changed(one, energy_wh=5_000, billable=0))
+    travel_to(final_at)
+    for cluster_id, energy in zip(clusters, (0, 5_000), strict=False):
+        court.finalize(cluster_id)
+        assert court.desk.reading(cluster_id).energy_wh == energy
+
+
+def test_rule__late_figures_with_nothing_but_energy_changed__are_the_same(
+    court: Courtroom, cluster_id: int, first_epoch: int
+) -> None:
+    travel_to(end_of(first_epoch) + GRACE_SECONDS)
+    report = court.desk.report(first_epoch, cluster_id)
+    court.post(report)
+    court.challenge(report)
+    posted = report.figures[0].without_energy()
+    for energy in (0, 1):
+        with ape.reverts(court.disputes.Disputes_NothingToBlame, figures=posted.word):
+            court.rule(report, changed(report, energy_wh=energy), blamed=True)
+    court.rule(report, changed(report, energy_wh=1))
+    assert court.disputes.owedUsd6(court.disputes.TREASURY()) == CHALLENGE_BOND
+
+
+@pytest.mark.parametrize(
+    ("field", "limit"), [("energyWh", 8 * 700), ("contractedGpuSeconds", 8 * 3_600)]
+)
+def test_rule__more_than_the_hardware_can_do__refused(
+    court: Courtroom, report: Report, field: str, limit: int
+) -> None:
+    name = {"energyWh": "energy_wh", "contractedGpuSeconds": "contracted"}[field]
+    with ape.reverts(
+        court.disputes.Disputes_BeyondHardware, field=field, value=limit + 1, limit=limit
+    ):
+        court.rule(report, changed(report, **{name: limit + 1}))
+    court.rule(report, changed(report, billable=0, **{name: limit}))
+
+
 def test_rule__figures_that_cannot_be__refused(
     court: Courtroom, report: Report, clusters: list[int]
 ) -> None:

@@ -209,3 +209,21 @@ def test_prove__who_lost_the_bond__stops_a_set_and_can_stand_again(
         registry.activate(sender=attacker)
     registry.addBond(BOND, sender=operator)
     registry.activate(sender=attacker)
+
+
+def test_activate__scheduled_member_lost_the_bond__keys_of_the_present_set_are_rotated(
+    seated: Operators, report: Report, attacker: AccountAPI
+) -> None:
+    """A key that may be stolen is not kept in force by somebody else's fault."""
+    registry, rotated = seated.registry, key_of("newer")
+    registry.scheduleSet(seated.addresses[:2], sender=seated.oracle_admin)
+    seated.rotate(seated.accounts[1], rotated)
+    pair = signed(report, key(seated)), signed(replace(report, salt=1), key(seated))
+    registry.proveEquivocation(*pair, 0, 0, sender=attacker)
+    travel_to(chain.blocks.head.timestamp + 86_400)
+    registry.activate(sender=attacker)
+    assert registry.operators() == seated.addresses
+    assert seated.oracle.reporters()[1] == rotated.address
+    registry.addBond(BOND, sender=seated.accounts[0])
+    registry.activate(sender=attacker)
+    assert registry.operators() == seated.addresses[:2]
