@@ -129,7 +129,8 @@ contract InferencePayments is PaymentChannels {
     }
 
     /// @dev What `_collectOne` would do with a voucher that is plain: signed by a session key, whole to one cluster, within
-    ///      the key's terms, nothing locked, and the payer has it. Whatever is not plain is left as it is.
+    ///      the key's terms, nothing locked, and the payer has it without what it is to withdraw. Whatever is not plain is
+    ///      left as it is.
     /// @return done Whether it was plain, and was collected.
     function _collectPlain(
         mapping(address payer => mapping(address key => ChannelSlot)) storage channels,
@@ -157,7 +158,7 @@ contract InferencePayments is PaymentChannels {
                     gt(due, and(shr(152, word), 0xffffffffffffff))
                 )
             ) {
-                // A replay wraps around: that is more than anybody has.
+                // A replay wraps around: that is more than anybody has. A request is never more than the balance.
                 due := sub(due, and(word, 0xffffffffffffff))
                 mstore(0, payer)
                 mstore(0x20, _accounts.slot)
@@ -166,7 +167,10 @@ contract InferencePayments is PaymentChannels {
                 let amounts := mload(batch)
                 let index := byte(0, calldataload(add(start, 92)))
                 done := and(
-                    lt(sub(due, 1), and(money, 0xffffffffffffffff)),
+                    lt(
+                        sub(due, 1),
+                        sub(and(money, 0xffffffffffffffff), and(shr(64, money), 0xffffffffffffffff))
+                    ),
                     and(lt(index, mload(amounts)), iszero(gt(add(start, 93), end)))
                 )
                 if done {

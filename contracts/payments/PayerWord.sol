@@ -8,7 +8,7 @@ pragma solidity 0.8.37;
 ///      |---------|----------------|--------------------------------------------------|
 ///      | 255-168 | nonce          | acts of the payer on its session keys            |
 ///      | 167-128 | withdrawableAt | Unix second; 0 if no withdrawal is requested     |
-///      | 127-64  | requested      | 10⁻⁶ dollars that are to be withdrawn            |
+///      | 127-64  | requested      | 10⁻⁶ dollars to be withdrawn, never over balance |
 ///      | 63-0    | balance        | 10⁻⁶ dollars, the requested included, not locked |
 type PayerWord is uint256;
 
@@ -45,11 +45,15 @@ library PayerWordLib {
         return PayerWord.wrap(PayerWord.unwrap(word) >> 64 << 64 | balanceUsd6_);
     }
 
+    /// @notice With so much spent or locked, and no more requested than stays free: a request that outlived its money would
+    ///         cover what comes in later, or what comes back from a lock at the very second it is due.
     /// @dev `amountUsd6` must be in the balance, which is lowest: nothing is borrowed from what stands above it.
-    function minus(PayerWord word, uint256 amountUsd6) internal pure returns (PayerWord) {
+    function minus(PayerWord word, uint256 amountUsd6) internal pure returns (PayerWord left) {
         unchecked {
-            return PayerWord.wrap(PayerWord.unwrap(word) - amountUsd6);
+            left = PayerWord.wrap(PayerWord.unwrap(word) - amountUsd6);
         }
+        uint256 free = balanceUsd6(left);
+        if (requestedUsd6(left) > free) return withRequest(left, free, free == 0 ? 0 : withdrawableAt(left));
     }
 
     /// @dev The amount must fit 64 bits, the second 40.

@@ -170,7 +170,7 @@ abstract contract PaymentAccounts is IInferencePayments, InflowPausable, Reentra
     function withdraw() external nonReentrant returns (uint256 amountUsd6) {
         PayerWord word = _accounts[msg.sender].word;
         uint256 balance = word.balanceUsd6();
-        amountUsd6 = Math.min(word.requestedUsd6(), balance);
+        amountUsd6 = word.requestedUsd6();
         if (amountUsd6 == 0) revert InferencePayments_NothingToWithdraw(msg.sender);
         uint256 dueAt = word.withdrawableAt();
         if (block.timestamp < dueAt) revert InferencePayments_TooEarly(msg.sender, dueAt);

@@ -5,7 +5,7 @@ import {ClusterId} from "../../types/ClusterId.sol";
 
 /// @notice What a payer has here.
 /// @param balanceUsd6 Free to be collected, locked or withdrawn, in 10⁻⁶ dollars; what is locked is not in it.
-/// @param requestedUsd6 Of that, what is to be withdrawn; it can be collected until it is.
+/// @param requestedUsd6 Of that, what is to be withdrawn; it can be collected until it is. A gateway counts on the rest.
 /// @param withdrawableAt Unix second from which it may be; 0 if none is requested.
 /// @param nonce What the payer's next signed authorisation of a session key must carry.
 struct PayerAccount {
@@ -91,7 +91,8 @@ interface IInferencePayments {
         uint256 amountUsd6,
         uint256 balanceUsd6
     );
-    /// @notice Zero took a request back.
+    /// @notice Zero took a request back. What is collected or locked cuts a request to what stays free, without another of
+    ///         these.
     event WithdrawalRequested(address indexed payer, uint256 requestedUsd6, uint256 withdrawableAt);
     event Withdrawn(address indexed payer, uint256 amountUsd6, uint256 balanceUsd6);
     event SessionAuthorised(
@@ -245,7 +246,8 @@ interface IInferencePayments {
     ///         back.
     function requestWithdrawal(uint256 amountUsd6) external;
 
-    /// @notice Pay the caller what it has requested, or what is left of it, WITHDRAWAL_DELAY_SECONDS after.
+    /// @notice Pay the caller what it has requested, or what was left of it at the least balance since,
+    ///         WITHDRAWAL_DELAY_SECONDS after.
     function withdraw() external returns (uint256 amountUsd6);
 
     // ------------------------------------------------------------------ session keys
@@ -270,7 +272,9 @@ interface IInferencePayments {
     ///         `until`, at most MAX_LOCK_SECONDS from now. For the gateway, with the key's signature over
     ///         `Lock(address payer,address gateway,uint256 coverUsd6,uint256 until)`.
     /// @dev Cumulative like a voucher: locked = cover − collected, so that bringing it again adds nothing. One that would
-    ///      shorten the lock or make it smaller is refused, as is one of which all is collected.
+    ///      shorten the lock or make it smaller is refused, as is one of which all is collected. A withdrawal that is
+    ///      requested is cut to what stays free, for good: a payer could else hide its balance in a lock of its own until
+    ///      the request is due.
     function lock(address payer, address key, uint256 coverUsd6, uint256 until, bytes calldata signature)
         external;
 

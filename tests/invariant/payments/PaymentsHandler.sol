@@ -58,7 +58,7 @@ contract PaymentsHandler is PaymentsFixture {
     /// @dev Property 9.
     function withdraw(uint256 payer) external {
         address owner = _payer(payer);
-        uint256 amount = requested[owner] < balance[owner] ? requested[owner] : balance[owner];
+        uint256 amount = requested[owner];
         uint256 held = usd.balanceOf(owner);
         vm.prank(owner);
         try payments.withdraw() {
@@ -110,7 +110,7 @@ contract PaymentsHandler is PaymentsFixture {
         _lock(payer, hot, _gateway(gateway), cover, until);
         _expire(owner, line);
         uint256 covered = line.collected + line.locked;
-        balance[owner] -= cover - covered;
+        _take(owner, cover - covered);
         line.locked += cover - covered;
         line.until = until;
     }
@@ -228,7 +228,7 @@ contract PaymentsHandler is PaymentsFixture {
         uint256 fromLock = taken < line.locked ? taken : line.locked;
         line.locked -= fromLock;
         if (line.locked == 0 && fromLock != 0) line.until = 0;
-        balance[draft.payer] -= taken - fromLock;
+        _take(draft.payer, taken - fromLock);
         line.collected += taken;
         collected += taken;
     }
@@ -257,6 +257,14 @@ contract PaymentsHandler is PaymentsFixture {
             fees += fee;
             income[i] += amounts[i] - fee;
         }
+    }
+
+    /// @dev Property 15.
+    function _take(address payer, uint256 amount) private {
+        balance[payer] -= amount;
+        if (requested[payer] <= balance[payer]) return;
+        requested[payer] = balance[payer];
+        if (balance[payer] == 0) dueAt[payer] = 0;
     }
 
     function _expire(address payer, Line storage line) private {
@@ -299,6 +307,8 @@ contract PaymentsHandler is PaymentsFixture {
             PayerAccount memory found = payments.account(_payer(p));
             require(found.balanceUsd6 == balance[_payer(p)], "a balance is something else");
             require(found.requestedUsd6 == requested[_payer(p)], "a request is something else");
+            require(found.withdrawableAt == dueAt[_payer(p)], "a request is due at another time");
+            require(found.requestedUsd6 <= found.balanceUsd6, "more than there is may be withdrawn");
             for (uint256 g; g < GATEWAYS; ++g) {
                 _checkLine(_gateway(g), _payer(p), _payer(p));
                 _checkLine(_gateway(g), _payer(p), _key(p, true));

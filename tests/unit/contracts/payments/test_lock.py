@@ -81,6 +81,34 @@ def test_lock__promised_to_one_gateway__is_out_of_reach_of_another(
     assert till.collected(customer, customer) == 70 * USD
 
 
+def test_lock__while_a_withdrawal_is_requested__cuts_it_to_what_stays_free(
+    till: Till, customer: AccountAPI, hot: LocalAccount
+) -> None:
+    till.payments.requestWithdrawal(80 * USD, sender=customer)
+    due_at = till.payments.account(customer).withdrawableAt
+    till.lock(customer, hot, 20 * USD, _until())
+    assert till.payments.account(customer).requestedUsd6 == 80 * USD
+    till.lock(customer, hot, 30 * USD, _until())
+    account = till.payments.account(customer)
+    assert (account.requestedUsd6, account.withdrawableAt) == (70 * USD, due_at)
+
+
+def test_lock__of_all_that_is_requested__ends_the_request(
+    till: Till, customer: AccountAPI, relayer: AccountAPI
+) -> None:
+    own = till.at(relayer)
+    due_at = till.payments.requestWithdrawal(BALANCE, sender=customer).timestamp + DAY
+    own.lock(customer, customer, BALANCE, due_at)
+    account = till.payments.account(customer)
+    assert (account.requestedUsd6, account.withdrawableAt) == (0, 0)
+    chain.pending_timestamp = due_at
+    till.payments.release(customer, customer, relayer, sender=relayer)
+    with reverts(till.payments.InferencePayments_NothingToWithdraw, payer=customer.address):
+        till.payments.withdraw(sender=customer)
+    till.collect(till.voucher(customer, customer, BALANCE))
+    assert till.collected(customer, customer) == BALANCE
+
+
 def test_lock__without_consent__is_refused(
     till: Till, customer: AccountAPI, hot: LocalAccount, attacker: AccountAPI
 ) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from ape import chain, reverts
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 from eth_account.signers.local import LocalAccount
 
-from tests.support.payments import DAY, Till, events
+from tests.support.payments import DAY, Parts, Till, events
 from tests.support.scenario import USD
 from tests.unit.contracts.payments.conftest import BALANCE
 
@@ -86,6 +87,39 @@ def test_withdraw__collected_meanwhile__pays_what_is_left(
     assert events(receipt, till.payments, "Withdrawn") == [
         till.payments.Withdrawn(customer, BALANCE - 30 * USD, 0)
     ]
+
+
+@pytest.mark.parametrize("parts", [0, [(0, 30 * USD)]], ids=["plain", "parts"])
+def test_collect__of_what_is_requested__cuts_the_request_for_good(
+    till: Till, customer: AccountAPI, hot: LocalAccount, parts: Parts
+) -> None:
+    due_at = till.payments.requestWithdrawal(90 * USD, sender=customer).timestamp + DAY
+    till.collect(till.voucher(customer, hot, 30 * USD, parts))
+    till.payments.deposit(50 * USD, sender=customer)
+    account = till.payments.account(customer)
+    assert (account.requestedUsd6, account.withdrawableAt) == (BALANCE - 30 * USD, due_at)
+
+
+@pytest.mark.parametrize("parts", [0, [(0, BALANCE)]], ids=["plain", "parts"])
+def test_collect__of_all_that_is_requested__ends_the_request(
+    till: Till, customer: AccountAPI, parts: Parts
+) -> None:
+    till.payments.requestWithdrawal(BALANCE, sender=customer)
+    till.collect(till.voucher(customer, customer, BALANCE, parts))
+    till.payments.deposit(BALANCE, sender=customer)
+    account = till.payments.account(customer)
+    assert (account.requestedUsd6, account.withdrawableAt) == (0, 0)
+
+
+@pytest.mark.parametrize("amount", [10 * USD, 10 * USD + 1])
+def test_collect__beside_a_request__leaves_it_as_far_as_the_balance_covers_it(
+    till: Till, customer: AccountAPI, hot: LocalAccount, amount: int
+) -> None:
+    till.payments.requestWithdrawal(90 * USD, sender=customer)
+    till.collect(till.voucher(customer, hot, amount))
+    requested = till.payments.account(customer).requestedUsd6
+    assert requested == min(90 * USD, BALANCE - amount)
+    assert till.balance(customer) == BALANCE - amount
 
 
 def test_withdraw__locked_meanwhile__leaves_the_lock(
