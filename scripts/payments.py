@@ -23,7 +23,7 @@ from scripts._lib.commands import (
 @click.option("--deposit", type=SixDecimals(), help="Dollars.")
 @click.option("--for", "payer", type=Wallet(), help="Whose balance, if not the account's own.")
 @click.option("--request", type=SixDecimals(), help="Dollars to be withdrawn; 0 takes it back.")
-@click.option("--withdraw", is_flag=True, help="Take out what was requested a day ago.")
+@click.option("--withdraw", is_flag=True, help="Take out what was requested one to two days ago.")
 @click.option("--authorise", type=Wallet(), help="A key that may sign vouchers for the account.")
 @click.option("--revoke", type=Wallet(), help="A key that may no longer.")
 @click.option("--gateway", type=Wallet(), help="Where the key may, or may no longer.")

@@ -19,6 +19,9 @@ abstract contract PaymentAccounts is IInferencePayments, InflowPausable, Reentra
     /// @notice How long a withdrawal is public before it can be made, in seconds.
     uint256 public constant WITHDRAWAL_DELAY_SECONDS = 1 days;
 
+    /// @notice For how long it can be made from then on, in seconds.
+    uint256 public constant WITHDRAWAL_WINDOW_SECONDS = 1 days;
+
     uint8 private constant STABLECOIN_DECIMALS = 6;
 
     IERC20 public immutable STABLECOIN;
@@ -174,10 +177,23 @@ abstract contract PaymentAccounts is IInferencePayments, InflowPausable, Reentra
         if (amountUsd6 == 0) revert InferencePayments_NothingToWithdraw(msg.sender);
         uint256 dueAt = word.withdrawableAt();
         if (block.timestamp < dueAt) revert InferencePayments_TooEarly(msg.sender, dueAt);
+        if (_isLapsed(word)) {
+            revert InferencePayments_Lapsed(msg.sender, dueAt + WITHDRAWAL_WINDOW_SECONDS);
+        }
         balance -= amountUsd6;
         _accounts[msg.sender].word = word.withBalance(balance).withRequest(0, 0);
         emit Withdrawn(msg.sender, amountUsd6, balance);
         STABLECOIN.safeTransfer(msg.sender, amountUsd6);
+    }
+
+    /// @dev A request that waited for ever would be a withdrawal without delay, whenever a voucher comes.
+    function _isLapsed(PayerWord word) private view returns (bool) {
+        return block.timestamp >= word.withdrawableAt() + WITHDRAWAL_WINDOW_SECONDS;
+    }
+
+    /// @dev What the payer can take out at this second.
+    function _withdrawable(PayerWord word) internal view returns (uint256) {
+        return block.timestamp < word.withdrawableAt() || _isLapsed(word) ? 0 : word.requestedUsd6();
     }
 
     // ------------------------------------------------------------------ views
@@ -185,6 +201,7 @@ abstract contract PaymentAccounts is IInferencePayments, InflowPausable, Reentra
     /// @inheritdoc IInferencePayments
     function account(address payer) external view returns (PayerAccount memory) {
         PayerWord word = _accounts[payer].word;
+        if (_isLapsed(word)) word = word.withRequest(0, 0);
         return PayerAccount(word.balanceUsd6(), word.requestedUsd6(), word.withdrawableAt(), word.nonce());
     }
 

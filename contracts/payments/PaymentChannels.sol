@@ -184,8 +184,9 @@ abstract contract PaymentChannels is PaymentAccounts, EIP712 {
         ChannelWord word = _channels[gateway][payer][key].word;
         (uint256 limitUsd6, uint256 expiresAt) = _terms(payer, key, word);
         if (block.timestamp >= expiresAt) return 0;
+        PayerWord account_ = _accounts[payer].word;
         // What is locked no longer is released in passing.
-        uint256 money = _accounts[payer].word.balanceUsd6() + word.lockedUsd6();
+        uint256 money = account_.balanceUsd6() - _withdrawable(account_) + word.lockedUsd6();
         return Math.min(limitUsd6 - word.collectedUsd6(), money);
     }
 

@@ -84,9 +84,10 @@ def in_words(record: Record, system: System, payer: str) -> Iterator[str]:
     account = system.payments.account(payer)
     words = f"{payer} has {exact_dollars(int(account.balanceUsd6))}"
     if int(account.requestedUsd6):
+        due_at = int(account.withdrawableAt)
         words += (
             f"; {exact_dollars(int(account.requestedUsd6))} may be withdrawn from"
-            f" {utc(int(account.withdrawableAt))}"
+            f" {utc(due_at)} until {utc(due_at + int(system.payments.WITHDRAWAL_WINDOW_SECONDS()))}"
         )
     yield words
     for session in sessions(record, system, payer):

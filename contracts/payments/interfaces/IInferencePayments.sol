@@ -6,7 +6,7 @@ import {ClusterId} from "../../types/ClusterId.sol";
 /// @notice What a payer has here.
 /// @param balanceUsd6 Free to be collected, locked or withdrawn, in 10⁻⁶ dollars; what is locked is not in it.
 /// @param requestedUsd6 Of that, what is to be withdrawn; it can be collected until it is. A gateway counts on the rest.
-/// @param withdrawableAt Unix second from which it may be; 0 if none is requested.
+/// @param withdrawableAt Unix second from which it may be; 0 if none is requested, or no longer.
 /// @param nonce What the payer's next signed authorisation of a session key must carry.
 struct PayerAccount {
     uint256 balanceUsd6;
@@ -71,8 +71,8 @@ enum Shortfall {
 ///         else can collect it and the payer cannot withdraw it. Without a lock a promise is as good as the balance
 ///         when it is collected.
 ///
-///         *Withdrawal.* It takes WITHDRAWAL_DELAY_SECONDS in public, in which what was promised can still be collected. All
-///         payments out are pulled.
+///         *Withdrawal.* It takes WITHDRAWAL_DELAY_SECONDS in public, in which what was promised can still be collected. A
+///         request lapses WITHDRAWAL_WINDOW_SECONDS later. All payments out are pulled.
 ///
 ///         Exactly, but for what was sent here without a call:
 ///
@@ -174,6 +174,8 @@ interface IInferencePayments {
     error InferencePayments_NothingToWithdraw(address payer);
     /// @notice The withdrawal is due at `withdrawableAt`.
     error InferencePayments_TooEarly(address payer, uint256 withdrawableAt);
+    /// @notice The request could be paid until `lapsedAt`.
+    error InferencePayments_Lapsed(address payer, uint256 lapsedAt);
     error InferencePayments_InvalidKey(address key);
     /// @notice `key` has no authority of `payer` at `gateway`, or none any more since `expiresAt`.
     error InferencePayments_NoSession(address payer, address key, address gateway, uint256 expiresAt);
@@ -247,7 +249,7 @@ interface IInferencePayments {
     function requestWithdrawal(uint256 amountUsd6) external;
 
     /// @notice Pay the caller what it has requested, or what was left of it at the least balance since,
-    ///         WITHDRAWAL_DELAY_SECONDS after.
+    ///         WITHDRAWAL_DELAY_SECONDS after; WITHDRAWAL_WINDOW_SECONDS later it has lapsed.
     function withdraw() external returns (uint256 amountUsd6);
 
     // ------------------------------------------------------------------ session keys
@@ -314,7 +316,8 @@ interface IInferencePayments {
 
     function channel(address payer, address key, address gateway) external view returns (Channel memory);
 
-    /// @notice Most that vouchers of this channel could bring now beyond what was collected.
+    /// @notice Most that vouchers of this channel could bring now beyond what was collected, without a withdrawal that
+    ///         is due: the payer can make it before any voucher. One that is not due yet can be collected till then.
     function collectableUsd6(address payer, address key, address gateway) external view returns (uint256);
 
     /// @notice What waits for `forward`.

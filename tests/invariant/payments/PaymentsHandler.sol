@@ -63,8 +63,12 @@ contract PaymentsHandler is PaymentsFixture {
         vm.prank(owner);
         try payments.withdraw() {
             require(block.timestamp >= dueAt[owner], "a withdrawal came early");
+            require(block.timestamp < dueAt[owner] + 1 days, "a withdrawal came late");
         } catch {
-            require(amount == 0 || block.timestamp < dueAt[owner], "a withdrawal was refused");
+            require(
+                amount == 0 || block.timestamp < dueAt[owner] || block.timestamp >= dueAt[owner] + 1 days,
+                "a withdrawal was refused"
+            );
             return;
         }
         require(usd.balanceOf(owner) - held == amount, "a withdrawal paid something else");
@@ -306,8 +310,13 @@ contract PaymentsHandler is PaymentsFixture {
         for (uint256 p; p < PAYERS; ++p) {
             PayerAccount memory found = payments.account(_payer(p));
             require(found.balanceUsd6 == balance[_payer(p)], "a balance is something else");
-            require(found.requestedUsd6 == requested[_payer(p)], "a request is something else");
-            require(found.withdrawableAt == dueAt[_payer(p)], "a request is due at another time");
+            bool isLapsed = block.timestamp >= dueAt[_payer(p)] + 1 days;
+            require(
+                found.requestedUsd6 == (isLapsed ? 0 : requested[_payer(p)]), "a request is something else"
+            );
+            require(
+                found.withdrawableAt == (isLapsed ? 0 : dueAt[_payer(p)]), "a request is due at another time"
+            );
             require(found.requestedUsd6 <= found.balanceUsd6, "more than there is may be withdrawn");
             for (uint256 g; g < GATEWAYS; ++g) {
                 _checkLine(_gateway(g), _payer(p), _payer(p));

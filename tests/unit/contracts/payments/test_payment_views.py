@@ -7,7 +7,7 @@ from ape.api import AccountAPI
 from eth_account.messages import _hash_eip191_message
 from eth_account.signers.local import LocalAccount
 
-from tests.support.payments import Till, key_of
+from tests.support.payments import DAY, Till, key_of
 from tests.support.scenario import USD
 from tests.unit.contracts.payments.conftest import BALANCE, LIMIT
 
@@ -41,3 +41,20 @@ def test_collectable__of_a_key__is_the_least_of_limit_and_money(
     assert collectable(hot.address) == 20 * USD
     till.payments.revoke(hot.address, till.gateway, sender=customer)
     assert collectable(hot.address) == 0
+
+
+def test_collectable__beside_a_withdrawal__leaves_out_what_is_due(
+    till: Till, customer: AccountAPI
+) -> None:
+    def collectable() -> int:
+        return int(till.payments.collectableUsd6(customer, customer, till.gateway))
+
+    due_at = till.payments.requestWithdrawal(40 * USD, sender=customer).timestamp + DAY
+    chain.mine(timestamp=due_at - 1)
+    assert collectable() == BALANCE
+    chain.mine(timestamp=due_at)
+    assert collectable() == BALANCE - 40 * USD
+    chain.mine(timestamp=due_at + DAY - 1)
+    assert collectable() == BALANCE - 40 * USD
+    chain.mine(timestamp=due_at + DAY)
+    assert collectable() == BALANCE

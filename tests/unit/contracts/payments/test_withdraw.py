@@ -69,6 +69,26 @@ def test_withdraw__a_second_early__is_refused_and_then_paid(
         till.payments.withdraw(sender=customer)
 
 
+def test_withdraw__a_day_after_it_was_due__has_lapsed(till: Till, customer: AccountAPI) -> None:
+    due_at = till.payments.requestWithdrawal(40 * USD, sender=customer).timestamp + DAY
+    chain.pending_timestamp = due_at + DAY
+    with reverts(
+        till.payments.InferencePayments_Lapsed, payer=customer.address, lapsedAt=due_at + DAY
+    ):
+        till.payments.withdraw(sender=customer)
+    chain.mine(timestamp=due_at + DAY + 60)
+    account = till.payments.account(customer)
+    assert (account.requestedUsd6, account.withdrawableAt) == (0, 0)
+    assert account.balanceUsd6 == BALANCE
+
+
+def test_withdraw__in_the_last_second_of_its_day__is_paid(till: Till, customer: AccountAPI) -> None:
+    due_at = till.payments.requestWithdrawal(40 * USD, sender=customer).timestamp + DAY
+    chain.pending_timestamp = due_at + DAY - 1
+    till.payments.withdraw(sender=customer)
+    assert till.balance(customer) == BALANCE - 40 * USD
+
+
 def test_withdraw__requested_again__waits_anew(till: Till, customer: AccountAPI) -> None:
     till.payments.requestWithdrawal(USD, sender=customer)
     chain.pending_timestamp += DAY
