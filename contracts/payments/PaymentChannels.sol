@@ -19,7 +19,7 @@ abstract contract PaymentChannels is PaymentAccounts, EIP712 {
         "SessionAuthorization(address payer,address key,address gateway,uint256 limitUsd6,uint256 expiresAt,uint256 nonce,uint256 deadline)"
     );
     bytes32 private constant LOCK_TYPEHASH =
-        keccak256("Lock(address payer,address gateway,uint256 coverUsd6,uint256 until)");
+        keccak256("Lock(address payer,address key,address gateway,uint256 coverUsd6,uint256 until)");
 
     /// @dev The gateway first: in a batch it is the same for all.
     mapping(address gateway => mapping(address payer => mapping(address key => ChannelSlot))) internal
@@ -113,7 +113,7 @@ abstract contract PaymentChannels is PaymentAccounts, EIP712 {
     {
         ChannelWord word = _channels[msg.sender][payer][key].word;
         _checkLock(payer, key, word, coverUsd6, until);
-        if (!AccountSignature.isBy(key, lockDigest(payer, msg.sender, coverUsd6, until), signature)) {
+        if (!AccountSignature.isBy(key, lockDigest(payer, key, msg.sender, coverUsd6, until), signature)) {
             revert InferencePayments_BadSignature(key);
         }
 
@@ -196,16 +196,33 @@ abstract contract PaymentChannels is PaymentAccounts, EIP712 {
         view
         returns (bytes32)
     {
-        return _hashTypedDataV4(keccak256(abi.encode(VoucherBatch.TYPE_HASH, payer, gateway, cumulativeUsd6)));
+        return _voucherDigest(VoucherBatch.TYPE_HASH, payer, gateway, cumulativeUsd6);
     }
 
     /// @inheritdoc IInferencePayments
-    function lockDigest(address payer, address gateway, uint256 coverUsd6, uint256 until)
+    function accountVoucherDigest(address payer, address gateway, uint256 cumulativeUsd6)
+        external
+        view
+        returns (bytes32)
+    {
+        return _voucherDigest(VoucherBatch.ACCOUNT_TYPE_HASH, payer, gateway, cumulativeUsd6);
+    }
+
+    function _voucherDigest(bytes32 typeHash, address payer, address gateway, uint256 cumulativeUsd6)
+        private
+        view
+        returns (bytes32)
+    {
+        return _hashTypedDataV4(keccak256(abi.encode(typeHash, payer, gateway, cumulativeUsd6)));
+    }
+
+    /// @inheritdoc IInferencePayments
+    function lockDigest(address payer, address key, address gateway, uint256 coverUsd6, uint256 until)
         public
         view
         returns (bytes32)
     {
-        return _hashTypedDataV4(keccak256(abi.encode(LOCK_TYPEHASH, payer, gateway, coverUsd6, until)));
+        return _hashTypedDataV4(keccak256(abi.encode(LOCK_TYPEHASH, payer, key, gateway, coverUsd6, until)));
     }
 
     /// @inheritdoc IInferencePayments

@@ -41,6 +41,11 @@ library VoucherBatch {
     bytes32 internal constant TYPE_HASH =
         keccak256("Voucher(address payer,address gateway,uint256 cumulativeUsd6)");
 
+    /// @dev Another type for what a contract is asked: its owner may be a session key as well, and what that signs would
+    ///      else be collected in the channel of each.
+    bytes32 internal constant ACCOUNT_TYPE_HASH =
+        keccak256("AccountVoucher(address payer,address gateway,uint256 cumulativeUsd6)");
+
     /// @dev Of a key, whole to one cluster.
     uint256 internal constant PLAIN_BYTES = 93;
 
@@ -79,7 +84,7 @@ library VoucherBatch {
         }
     }
 
-    /// @notice Make the digest of the voucher that begins at `start`, and find the key that signed it, unless it is a
+    /// @notice Note the message of the voucher that begins at `start`, and find the key that signed it, unless it is a
     ///         contract's.
     /// @return key Zero if the signature leads to nobody, or is a contract's.
     /// @return count Its first byte.
@@ -92,9 +97,9 @@ library VoucherBatch {
             count := byte(0, fields)
             mstore(add(memory_, 0x20), shr(96, shl(8, fields)))
             mstore(add(memory_, 0x60), and(shr(32, fields), 0xffffffffffffff))
-            mstore(add(memory_, 0xa2), keccak256(memory_, 0x80))
-            mstore(add(memory_, 0xe0), keccak256(add(memory_, 0x80), 0x42))
             if lt(count, CONTRACT_BIT) {
+                mstore(add(memory_, 0xa2), keccak256(memory_, 0x80))
+                mstore(add(memory_, 0xe0), keccak256(add(memory_, 0x80), 0x42))
                 let vs := calldataload(add(start, 60))
                 mstore(add(memory_, 0x100), add(27, shr(255, vs)))
                 mstore(add(memory_, 0x120), calldataload(add(start, FIELDS_BYTES)))
@@ -140,10 +145,14 @@ library VoucherBatch {
         view
         returns (uint256 end)
     {
+        (bytes32 keyType, bytes32 accountType) = (TYPE_HASH, ACCOUNT_TYPE_HASH);
         bytes32 digest;
         bytes calldata signature;
         assembly ("memory-safe") {
-            digest := mload(add(memory_, 0xe0))
+            mstore(memory_, accountType)
+            mstore(add(memory_, 0xa2), keccak256(memory_, 0x80))
+            mstore(memory_, keyType)
+            digest := keccak256(add(memory_, 0x80), 0x42)
             signature.length := shr(240, calldataload(start))
             signature.offset := add(start, 2)
             end := add(signature.offset, signature.length)

@@ -23,8 +23,14 @@ FEE_NOTICE = 7 * DAY
 
 TYPES = {
     "Voucher": [("payer", "address"), ("gateway", "address"), ("cumulativeUsd6", "uint256")],
+    "AccountVoucher": [
+        ("payer", "address"),
+        ("gateway", "address"),
+        ("cumulativeUsd6", "uint256"),
+    ],
     "Lock": [
         ("payer", "address"),
+        ("key", "address"),
         ("gateway", "address"),
         ("coverUsd6", "uint256"),
         ("until", "uint256"),
@@ -131,7 +137,7 @@ class Till:
         """A voucher of which all goes to the first cluster unless `parts` says otherwise."""
         signature = self.sign(
             key,
-            "Voucher",
+            "AccountVoucher" if by_contract else "Voucher",
             payer=payer,
             gateway=gateway or self.gateway,
             cumulativeUsd6=cumulative,
@@ -151,6 +157,7 @@ class Till:
             signer or key,
             "Lock",
             payer=payer,
+            key=key,
             gateway=self.gateway,
             coverUsd6=cover,
             until=until,

@@ -61,8 +61,9 @@ enum Shortfall {
 ///         what is newly due, as income of the clusters that did the work.
 ///
 ///         *Voucher.* `Voucher(address payer,address gateway,uint256 cumulativeUsd6)` in the EIP-712 domain
-///         ("Rackstream InferencePayments", "1", chain id, this contract), signed by the payer or by a session key. Amounts are
-///         cumulative in each channel (payer, key, gateway): the largest wins, a replay is nothing, and channels know
+///         ("Rackstream InferencePayments", "1", chain id, this contract), signed by the payer or by a session key.
+///         The code of a payer that is a contract is asked for `AccountVoucher`, with the same fields (ERC-1271): a key
+///         that is its owner too signs for one of the two. Amounts are cumulative in each channel (payer, key, gateway): the largest wins, a replay is nothing, and channels know
 ///         nothing of each other.
 ///
 ///         *Session key.* A hot key that the payer lets sign vouchers for one gateway, up to a limit and a time.
@@ -272,7 +273,7 @@ interface IInferencePayments {
 
     /// @notice Set so much of the payer's balance aside that vouchers of the channel are covered up to `coverUsd6`, until
     ///         `until`, at most MAX_LOCK_SECONDS from now. For the gateway, with the key's signature over
-    ///         `Lock(address payer,address gateway,uint256 coverUsd6,uint256 until)`.
+    ///         `Lock(address payer,address key,address gateway,uint256 coverUsd6,uint256 until)`.
     /// @dev Cumulative like a voucher: locked = cover − collected, so that bringing it again adds nothing. One that would
     ///      shorten the lock or make it smaller is refused, as is one of which all is collected. A withdrawal that is
     ///      requested is cut to what stays free, for good: a payer could else hide its balance in a lock of its own until
@@ -333,7 +334,13 @@ interface IInferencePayments {
         view
         returns (bytes32);
 
-    function lockDigest(address payer, address gateway, uint256 coverUsd6, uint256 until)
+    /// @notice What the code of a payer is asked.
+    function accountVoucherDigest(address payer, address gateway, uint256 cumulativeUsd6)
+        external
+        view
+        returns (bytes32);
+
+    function lockDigest(address payer, address key, address gateway, uint256 coverUsd6, uint256 until)
         external
         view
         returns (bytes32);

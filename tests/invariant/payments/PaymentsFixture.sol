@@ -124,9 +124,9 @@ abstract contract PaymentsFixture {
     }
 
     function _lock(uint256 payer, bool hot, address gateway, uint256 cover, uint256 until) internal {
-        bytes32 digest = payments.lockDigest(_payer(payer), gateway, cover, until);
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(_secret(payer, hot), digest);
         address key = _key(payer, hot);
+        bytes32 digest = payments.lockDigest(_payer(payer), key, gateway, cover, until);
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(_secret(payer, hot), digest);
         address owner = _payer(payer);
         vm.prank(gateway);
         payments.lock(owner, key, cover, until, abi.encodePacked(r, s, v));

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ape import chain, reverts
+from ape import chain, project, reverts
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 from eth_account.signers.local import LocalAccount
@@ -131,6 +131,41 @@ def test_collect__contract_that_signed__pays(
     till.collect(_of_contract(till, wallet, 4 * USD, [(0, USD), (1, USD)]))
     assert till.collected(wallet, wallet) == 4 * USD
     assert till.balance(wallet) == BALANCE - 4 * USD
+
+
+def test_collect__owner_of_a_contract_that_is_its_key__signs_for_one_of_the_two(
+    till: Till, customer: AccountAPI, deployer: AccountAPI
+) -> None:
+    owner = key_of("owner")
+    owned = deployer.deploy(project.ERC1271Wallet, owner.address)
+    till.payments.depositFor(owned, BALANCE, sender=customer)
+    till.authorise_signed(till.session(owned, owner, LIMIT), owner, customer)
+    signature = till.sign(
+        owner, "Voucher", payer=owned, gateway=till.gateway, cumulativeUsd6=3 * USD
+    )
+    receipt = till.collect(
+        pack_voucher(owned, 3 * USD, 0, signature),
+        pack_voucher(owned, 3 * USD, 0, signature, by_contract=True),
+        till.voucher(owned, owner, USD, by_contract=True),
+    )
+    (short,) = events(receipt, till.payments, "VoucherShort")
+    assert (short.payer, short.reason, short.shortUsd6) == (owned.address, UNAUTHORISED, 3 * USD)
+    assert till.collected(owned, owner) == 3 * USD
+    assert till.collected(owned, owned) == USD
+
+
+def test_collect__contract_among_keys__leaves_their_digests_alone(
+    till: Till, customer: AccountAPI, hot: LocalAccount, wallet: ContractInstance
+) -> None:
+    till.collect(
+        till.voucher(customer, hot, USD),
+        _of_contract(till, wallet, USD),
+        till.voucher(customer, customer, USD),
+        _of_contract(till, wallet, 2 * USD),
+        till.voucher(customer, hot, 2 * USD, [(1, USD)]),
+    )
+    assert till.balance(wallet) == BALANCE - 2 * USD
+    assert till.balance(customer) == BALANCE - 3 * USD
 
 
 def test_collect__account_without_code_as_a_contract__is_unauthorised(

@@ -116,7 +116,7 @@ def test_lock__without_consent__is_refused(
         till.lock(customer, hot, USD, _until(), signer=key_of("stranger"))
     until = _until()
     signature = till.sign(
-        hot, "Lock", payer=customer, gateway=till.gateway, coverUsd6=USD, until=until
+        hot, "Lock", payer=customer, key=hot, gateway=till.gateway, coverUsd6=USD, until=until
     )
     with reverts(till.payments.InferencePayments_NoSession):
         till.payments.lock(customer, hot.address, USD, until, signature, sender=attacker)

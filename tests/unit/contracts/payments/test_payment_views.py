@@ -18,8 +18,11 @@ def test_digests__of_all_that_is_signed__are_those_of_wallets(
     payments, gateway = till.payments, till.gateway
     message = till.message("Voucher", payer=customer, gateway=gateway, cumulativeUsd6=7)
     assert payments.voucherDigest(customer, gateway, 7) == _hash_eip191_message(message)
-    message = till.message("Lock", payer=customer, gateway=gateway, coverUsd6=7, until=9)
-    assert payments.lockDigest(customer, gateway, 7, 9) == _hash_eip191_message(message)
+    message = till.message("AccountVoucher", payer=customer, gateway=gateway, cumulativeUsd6=7)
+    assert payments.accountVoucherDigest(customer, gateway, 7) == _hash_eip191_message(message)
+    message = till.message("Lock", payer=customer, key=hot, gateway=gateway, coverUsd6=7, until=9)
+    digest = payments.lockDigest(customer, hot.address, gateway, 7, 9)
+    assert digest == _hash_eip191_message(message)
     session = till.session(customer, hot, 7)
     message = till.message("SessionAuthorization", **session)
     assert payments.sessionDigest(session) == _hash_eip191_message(message)
