@@ -14,9 +14,15 @@ library AccountSignature {
     /// @dev A call is given at most 63/64 of what is left, and comes with a few thousand of costs of its own.
     uint256 private constant GAS_BEFORE_CONTRACT = CONTRACT_GAS * 64 / 63 + 10_000;
 
-    /// @notice By its key, or if it has code by what the code answers (ERC-1271).
+    /// @notice By its key, or else, if it has code, by what the code answers (ERC-1271).
+    /// @dev The key first: code that an account has delegated to (EIP-7702) takes nothing from it.
     function isBy(address account, bytes32 digest, bytes calldata signature) internal view returns (bool) {
-        if (account.code.length != 0) return isByContract(account, digest, signature);
+        if (isByKey(account, digest, signature)) return true;
+        return account.code.length != 0 && isByContract(account, digest, signature);
+    }
+
+    /// @notice By its key, whatever its code says: what was signed so is signed for ever.
+    function isByKey(address account, bytes32 digest, bytes calldata signature) internal pure returns (bool) {
         // What is wrong with a bad one is left out: its signer is zero.
         // slither-disable-next-line unused-return
         (address signer,,) = ECDSA.tryRecoverCalldata(digest, signature);

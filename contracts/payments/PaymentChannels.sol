@@ -113,7 +113,7 @@ abstract contract PaymentChannels is PaymentAccounts, EIP712 {
     {
         ChannelWord word = _channels[msg.sender][payer][key].word;
         _checkLock(payer, key, word, coverUsd6, until);
-        if (!AccountSignature.isBy(key, lockDigest(payer, key, msg.sender, coverUsd6, until), signature)) {
+        if (!AccountSignature.isByKey(key, lockDigest(payer, key, msg.sender, coverUsd6, until), signature)) {
             revert InferencePayments_BadSignature(key);
         }
 

@@ -260,7 +260,7 @@ interface IInferencePayments {
     /// @param expiresAt Unix second from which nothing is collected; not before a lock's end.
     function authorise(address key, address gateway, uint256 limitUsd6, uint256 expiresAt) external;
 
-    /// @notice The same by the payer's signature: of an account, or of a contract (ERC-1271).
+    /// @notice The same by the payer's signature: of its key, or of its code (ERC-1271).
     function authoriseWithSignature(SessionAuthorization calldata authorization, bytes calldata signature)
         external;
 
@@ -272,9 +272,13 @@ interface IInferencePayments {
     // ------------------------------------------------------------------ locks
 
     /// @notice Set so much of the payer's balance aside that vouchers of the channel are covered up to `coverUsd6`, until
-    ///         `until`, at most MAX_LOCK_SECONDS from now. For the gateway, with the key's signature over
+    ///         `until`, at most MAX_LOCK_SECONDS from now. For the gateway, with the key's ECDSA signature over
     ///         `Lock(address payer,address key,address gateway,uint256 coverUsd6,uint256 until)`.
-    /// @dev Cumulative like a voucher: locked = cover − collected, so that bringing it again adds nothing. One that would
+    /// @dev A contract is no key here, as it is none of vouchers but its own: what it has signed it can deny when they are
+    ///      collected, so that a lock would cover nothing. It authorises a session key. An account with delegated code
+    ///      (EIP-7702) signs by its own key.
+    ///
+    ///      Cumulative like a voucher: locked = cover − collected, so that bringing it again adds nothing. One that would
     ///      shorten the lock or make it smaller is refused, as is one of which all is collected. A withdrawal that is
     ///      requested is cut to what stays free, for good: a payer could else hide its balance in a lock of its own until
     ///      the request is due.

@@ -173,14 +173,40 @@ def test_lock__over__is_the_payers_again_before_the_next(
     assert till.balance(customer) == BALANCE - 20 * USD
 
 
-def test_lock__by_a_contract_that_pays_itself__is_what_its_code_says(
-    till: Till, wallet: ContractInstance, relayer: AccountAPI
+def test_lock__by_a_contract__is_refused_whatever_its_code_says(
+    till: Till, customer: AccountAPI, wallet: ContractInstance
 ) -> None:
     until = _until()
-    till.payments.lock(wallet, wallet, USD, until, b"", sender=till.gateway)
-    wallet.setVice(4, sender=relayer)
     with reverts(till.payments.InferencePayments_BadSignature, signer=wallet.address):
-        till.payments.lock(wallet, wallet, 2 * USD, until, b"", sender=till.gateway)
+        till.payments.lock(wallet, wallet, USD, until, b"", sender=till.gateway)
+    till.payments.authorise(wallet, till.gateway, LIMIT, FOREVER, sender=customer)
+    with reverts(till.payments.InferencePayments_BadSignature, signer=wallet.address):
+        till.payments.lock(customer, wallet, USD, until, b"", sender=till.gateway)
+
+
+def test_lock__by_the_session_key_of_a_contract__holds_whatever_its_code_says(
+    till: Till, wallet: ContractInstance, relayer: AccountAPI
+) -> None:
+    key = key_of("second")
+    till.payments.authoriseWithSignature(till.session(wallet, key, LIMIT), b"", sender=relayer)
+    till.lock(wallet, key, 5 * USD, _until())
+    wallet.setVice(4, sender=relayer)
+    till.collect(till.voucher(wallet, key, 5 * USD))
+    assert till.collected(wallet, key) == 5 * USD
+
+
+def test_lock__by_an_account_with_delegated_code__is_by_its_key_as_its_vouchers_are(
+    till: Till, customer: AccountAPI, relayer: AccountAPI
+) -> None:
+    smart = key_of("smart")
+    till.payments.depositFor(smart.address, BALANCE, sender=customer)
+    # It reverts, whatever it is asked.
+    chain.provider.set_code(smart.address, bytes.fromhex("5f5ffd"))
+    till.lock(smart, smart, 5 * USD, _until())
+    till.authorise_signed(till.session(smart, key_of("second"), USD), smart, relayer)
+    till.collect(till.voucher(smart, smart, 5 * USD), till.voucher(smart, key_of("second"), USD))
+    assert till.collected(smart, smart) == 5 * USD
+    assert till.balance(smart) == BALANCE - 6 * USD
 
 
 def test_release__by_the_gateway__is_possible_at_once(
