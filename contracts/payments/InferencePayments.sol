@@ -233,6 +233,10 @@ contract InferencePayments is PaymentChannels {
             _tell(voucher, limit == 0 ? Shortfall.Unauthorised : Shortfall.Expired, cumulative - collected);
             return 0;
         }
+        if (!voucher.goesOnFrom(collected)) {
+            _tell(voucher, Shortfall.OutOfStep, cumulative - collected);
+            return 0;
+        }
         if (cumulative <= limit) return cumulative - collected;
         _tell(voucher, Shortfall.OverLimit, cumulative - limit);
         return limit - collected;

@@ -9,7 +9,7 @@ import {IInferencePayments} from "./interfaces/IInferencePayments.sol";
 /// @param payer Whose money it is.
 /// @param key Who signed: the payer, or whoever the signature leads to; zero if it leads to nobody.
 /// @param cumulativeUsd6 All that the key has promised this gateway so far.
-/// @param parts Where in the calldata its allocation to clusters begins.
+/// @param parts Where in the calldata its allocation to clusters begins; what it begins from stands before it.
 /// @param end Where that ends.
 struct Voucher {
     address payer;
@@ -33,6 +33,7 @@ type DigestMemory is uint256;
 ///      | 20    | payer                                                                              |
 ///      | 7     | cumulative amount, 10⁻⁶ dollars                                                    |
 ///      | 64    | signature of a key (r, yParity and s: ERC-2098); a contract's: 2 bytes of length, itself |
+///      | 7     | only where there are parts: what the channel must have had collected before, 10⁻⁶ dollars  |
 ///      | 8 × n | parts: 1 byte place in the list of clusters, 7 bytes of 10⁻⁶ dollars               |
 ///      | 1     | only where there are no parts: the place of the cluster that gets the whole        |
 ///
@@ -55,6 +56,7 @@ library VoucherBatch {
     /// @dev Of a contract with an empty signature.
     uint256 private constant LEAST_BYTES = FIELDS_BYTES + 3;
 
+    uint256 private constant BEFORE_BYTES = 7;
     uint256 private constant PART_BYTES = 8;
     uint256 private constant CONTRACT_BIT = 0x80;
 
@@ -131,8 +133,8 @@ library VoucherBatch {
             count -= CONTRACT_BIT;
             start = _ask(start + FIELDS_BYTES, limit, memory_, voucher);
         }
-        voucher.parts = start;
-        voucher.end = start + (count == 0 ? 1 : count * PART_BYTES);
+        voucher.parts = count == 0 ? start : start + BEFORE_BYTES;
+        voucher.end = voucher.parts + (count == 0 ? 1 : count * PART_BYTES);
         if (voucher.end > limit) {
             revert IInferencePayments.InferencePayments_Malformed(voucher.end, limit);
         }
@@ -160,6 +162,13 @@ library VoucherBatch {
         if (end > limit) revert IInferencePayments.InferencePayments_Malformed(end, limit);
         bool isSigned = AccountSignature.isByContract(voucher.payer, digest, signature);
         if (isSigned) voucher.key = voucher.payer;
+    }
+
+    /// @notice Whether its allocation goes on from where the channel is. One that is whole goes on from anywhere.
+    /// @dev Parts are amounts of what is newly due: brought again after they were filled for a part, they would be filled
+    ///      from the first once more.
+    function goesOnFrom(Voucher memory voucher, uint256 collectedUsd6) internal pure returns (bool) {
+        return _isWhole(voucher) || _amountBefore(voucher.parts) == collectedUsd6;
     }
 
     /// @notice Give `amountUsd6` to the clusters' `amountsUsd6`: whole to the one that is named, or by the parts in their
@@ -202,9 +211,14 @@ library VoucherBatch {
         if (index >= count) revert IInferencePayments.InferencePayments_NoSuchPlace(index, count);
     }
 
-    function _amountAt(uint256 part) private pure returns (uint256 amountUsd6) {
+    function _amountAt(uint256 part) private pure returns (uint256) {
+        return _amountBefore(part + PART_BYTES);
+    }
+
+    /// @dev The 7 bytes that end at `end`.
+    function _amountBefore(uint256 end) private pure returns (uint256 amountUsd6) {
         assembly ("memory-safe") {
-            amountUsd6 := shr(200, shl(8, calldataload(part)))
+            amountUsd6 := shr(200, calldataload(sub(end, BEFORE_BYTES)))
         }
     }
 }

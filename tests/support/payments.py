@@ -76,9 +76,16 @@ def deploy_payments(system: System, deployer: AccountAPI, treasury: AccountAPI) 
 
 
 def pack_voucher(
-    payer: Any, cumulative: int, parts: Parts, signature: bytes, *, by_contract: bool = False
+    payer: Any,
+    cumulative: int,
+    parts: Parts,
+    signature: bytes,
+    *,
+    by_contract: bool = False,
+    before: int = 0,
 ) -> bytes:
-    """One voucher as `VoucherBatch` reads it; `signature` is 65 bytes unless a contract's."""
+    """One voucher as `VoucherBatch` reads it; `signature` is 65 bytes unless a contract's, `before`
+    what its channel has collected when parts are to be filled."""
     if by_contract:
         signed = len(signature).to_bytes(2) + signature
     else:
@@ -87,7 +94,9 @@ def pack_voucher(
     if isinstance(parts, int):
         allocation, parts = bytes([parts]), ()
     else:
-        allocation = b"".join(bytes([place]) + amount.to_bytes(7) for place, amount in parts)
+        allocation = before.to_bytes(7) + b"".join(
+            bytes([place]) + amount.to_bytes(7) for place, amount in parts
+        )
     head = len(parts) | (0x80 if by_contract else 0)
     address = bytes.fromhex(address_of(payer)[2:])
     return bytes([head]) + address + cumulative.to_bytes(7) + signed + allocation
@@ -133,8 +142,10 @@ class Till:
         gateway: Any = None,
         *,
         by_contract: bool = False,
+        before: int | None = None,
     ) -> bytes:
-        """A voucher of which all goes to the first cluster unless `parts` says otherwise."""
+        """A voucher of which all goes to the first cluster unless `parts` says otherwise; these
+        go on from `before`, or from what is collected now."""
         signature = self.sign(
             key,
             "AccountVoucher" if by_contract else "Voucher",
@@ -142,7 +153,11 @@ class Till:
             gateway=gateway or self.gateway,
             cumulativeUsd6=cumulative,
         )
-        return pack_voucher(payer, cumulative, parts, signature, by_contract=by_contract)
+        if before is None:
+            before = self.collected(payer, payer if by_contract else key)
+        return pack_voucher(
+            payer, cumulative, parts, signature, by_contract=by_contract, before=before
+        )
 
     def collect(self, *vouchers: bytes, root: bytes = ROOT, **options: Any) -> ReceiptAPI:
         receipt: ReceiptAPI = self.payments.collect(

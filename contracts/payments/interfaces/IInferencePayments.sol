@@ -48,11 +48,14 @@ struct SessionAuthorization {
 /// - Expired: its key is out of time.
 /// - OverLimit: it promises more than its key may.
 /// - InsufficientBalance: the payer has not got it, or has locked it for others.
+/// - OutOfStep: its parts were packed for another amount collected than the channel's. Nothing of it is collected; packed
+///   anew, with the parts that are left, it can be.
 enum Shortfall {
     Unauthorised,
     Expired,
     OverLimit,
-    InsufficientBalance
+    InsufficientBalance,
+    OutOfStep
 }
 
 /// @title InferencePayments
@@ -297,8 +300,10 @@ interface IInferencePayments {
     /// @return collectedUsd6 From all payers together. Exactly what clusters and platform got.
     /// @dev Of each voucher the least is collected of: what it promises beyond what was collected, what its key may still
     ///      spend, what its parts allocate, what the payer has. It fills the parts in their order, so that what is
-    ///      short is short at the end; the rest can be collected another time. A voucher that brings less than it
-    ///      should for another reason than its parts is named by VoucherShort and harms no other.
+    ///      short is short at the end; the rest can be collected another time. Parts say what was collected before
+    ///      them and are skipped where that is not so: brought again, the same bytes never shift the split. A voucher
+    ///      that brings less than it should for another reason than its parts is named by VoucherShort and harms no
+    ///      other.
     function collect(bytes calldata vouchers, ClusterId[] calldata clusters, bytes32 receiptsRoot)
         external
         returns (uint256 collectedUsd6);

@@ -39,13 +39,14 @@ contract SinkStub is IRevenueSink {
     }
 }
 
-/// @notice One voucher to be signed and packed. `signer` is the number of a secret; parts are of the two clusters, all of
-///         it goes to `place` if there are none.
+/// @notice One voucher to be signed and packed. `signer` is the number of a secret; parts are of the two clusters and go on
+///         from `before`; all of it goes to `place` if there are none.
 struct Draft {
     address payer;
     uint256 signer;
     uint256 cumulative;
     uint8 place;
+    uint256 before;
     uint56[] parts;
 }
 
@@ -118,6 +119,7 @@ abstract contract PaymentsFixture {
             uint256(s) | uint256(v - 27) << 255
         );
         if (draft.parts.length == 0) return abi.encodePacked(voucher, draft.place);
+        voucher = abi.encodePacked(voucher, uint56(draft.before));
         for (uint256 i; i < draft.parts.length; ++i) {
             voucher = abi.encodePacked(voucher, uint8(i % 2), draft.parts[i]);
         }

@@ -75,7 +75,13 @@ def test_collect__shrunk__brings_nothing_and_the_largest_wins(
     till: Till, customer: AccountAPI, hot: LocalAccount, parts: Parts
 ) -> None:
     amounts = (10 * USD, 4 * USD, 25 * USD, 24 * USD)
-    till.collect(*(till.voucher(customer, hot, amount, parts) for amount in amounts))
+    befores = (0, 0, 10 * USD, 0)
+    till.collect(
+        *(
+            till.voucher(customer, hot, amount, parts, before=before)
+            for amount, before in zip(amounts, befores, strict=True)
+        )
+    )
     assert till.collected(customer, hot) == 25 * USD
     assert till.balance(customer) == BALANCE - 25 * USD
 
@@ -145,15 +151,52 @@ def test_collect__more_than_the_balance__takes_what_there_is_and_the_rest_later(
     till: Till, customer: AccountAPI, relayer: AccountAPI, parts: Parts
 ) -> None:
     till.payments.depositFor(relayer, 5 * USD, sender=customer)
-    voucher = till.voucher(relayer, relayer, 8 * USD, parts)
-    receipt = till.collect(voucher)
+    receipt = till.collect(till.voucher(relayer, relayer, 8 * USD, parts))
     assert events(receipt, till.payments, "VoucherShort") == [
         till.payments.VoucherShort(till.gateway, relayer, relayer, 3, 8 * USD, 3 * USD)
     ]
     assert (till.collected(relayer, relayer), till.balance(relayer)) == (5 * USD, 0)
     till.payments.depositFor(relayer, 5 * USD, sender=customer)
-    assert events(till.collect(voucher), till.payments, "VoucherShort") == []
+    receipt = till.collect(till.voucher(relayer, relayer, 8 * USD, parts))
+    assert events(receipt, till.payments, "VoucherShort") == []
     assert (till.collected(relayer, relayer), till.balance(relayer)) == (8 * USD, 2 * USD)
+
+
+def test_collect__parts_that_were_filled_in_part__take_nothing_again(
+    till: Till, customer: AccountAPI, relayer: AccountAPI, waterfall: ContractInstance
+) -> None:
+    first, second = till.clusters
+    till.payments.depositFor(relayer, 5 * USD, sender=customer)
+    voucher = till.voucher(relayer, relayer, 8 * USD, [(0, 4 * USD), (1, 4 * USD)])
+    assert incomes(till.collect(voucher), waterfall) == {first: 4 * USD, second: USD}
+    till.payments.depositFor(relayer, 5 * USD, sender=customer)
+    receipt = till.collect(voucher, till.voucher(customer, customer, USD))
+    assert events(receipt, till.payments, "VoucherShort") == [
+        till.payments.VoucherShort(till.gateway, relayer, relayer, 4, 8 * USD, 3 * USD)
+    ]
+    assert incomes(receipt, waterfall) == {first: USD}
+    receipt = till.collect(till.voucher(relayer, relayer, 8 * USD, [(1, 3 * USD)]))
+    assert incomes(receipt, waterfall) == {second: 3 * USD}
+    assert till.collected(relayer, relayer) == 8 * USD
+
+
+def test_collect__parts_that_allocate_less_than_promised__take_nothing_again(
+    till: Till, customer: AccountAPI, hot: LocalAccount
+) -> None:
+    voucher = till.voucher(customer, hot, 10 * USD, [(1, 4 * USD)])
+    till.collect(voucher, voucher)
+    till.collect(voucher)
+    assert till.collected(customer, hot) == 4 * USD
+
+
+def test_collect__parts_that_follow_each_other_in_a_batch__are_both_filled(
+    till: Till, customer: AccountAPI, hot: LocalAccount, waterfall: ContractInstance
+) -> None:
+    receipt = till.collect(
+        till.voucher(customer, hot, 3 * USD, [(0, 3 * USD)]),
+        till.voucher(customer, hot, 7 * USD, [(1, 4 * USD)], before=3 * USD),
+    )
+    assert incomes(receipt, waterfall) == dict(zip(till.clusters, (3 * USD, 4 * USD), strict=True))
 
 
 def test_collect__short_of_what_the_parts_do_not_ask__is_not_short(
@@ -201,8 +244,8 @@ def test_collect__in_any_order__leaves_the_same(
 ) -> None:
     vouchers = [
         till.voucher(customer, hot, 10 * USD),
-        till.voucher(customer, customer, 5 * USD, 1),
-        till.voucher(customer, hot, 20 * USD, [(0, 20 * USD)]),
+        till.voucher(customer, customer, 5 * USD, [(1, 5 * USD)]),
+        till.voucher(customer, hot, 20 * USD),
         till.voucher(customer, key_of("stranger"), 50 * USD),
     ]
     till.collect(*(vouchers[each] for each in order))

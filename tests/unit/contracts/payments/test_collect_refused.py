@@ -15,7 +15,7 @@ from tests.support.payments import Parts, Till, events, key_of, pack_voucher
 from tests.support.scenario import USD
 from tests.unit.contracts.payments.conftest import BALANCE, LIMIT
 
-UNAUTHORISED, EXPIRED, OVER_LIMIT, INSUFFICIENT = range(4)
+UNAUTHORISED, EXPIRED, OVER_LIMIT, INSUFFICIENT, OUT_OF_STEP = range(5)
 WAYS = pytest.mark.parametrize("parts", [0, [(0, 2**56 - 1)]], ids=["plain", "parts"])
 
 
@@ -128,7 +128,11 @@ def test_collect__contract_that_signed__pays(
     till: Till, wallet: ContractInstance, customer: AccountAPI
 ) -> None:
     till.collect(_of_contract(till, wallet, 3 * USD), _of_contract(till, wallet, 2 * USD))
-    till.collect(_of_contract(till, wallet, 4 * USD, [(0, USD), (1, USD)]))
+    parts = [(0, USD), (1, USD)]
+    receipt = till.collect(_of_contract(till, wallet, 4 * USD, parts, before=2 * USD))
+    (short,) = events(receipt, till.payments, "VoucherShort")
+    assert (short.key, short.reason) == (wallet.address, OUT_OF_STEP)
+    till.collect(_of_contract(till, wallet, 4 * USD, parts, before=3 * USD))
     assert till.collected(wallet, wallet) == 4 * USD
     assert till.balance(wallet) == BALANCE - 4 * USD
 
@@ -162,7 +166,7 @@ def test_collect__contract_among_keys__leaves_their_digests_alone(
         _of_contract(till, wallet, USD),
         till.voucher(customer, customer, USD),
         _of_contract(till, wallet, 2 * USD),
-        till.voucher(customer, hot, 2 * USD, [(1, USD)]),
+        till.voucher(customer, hot, 2 * USD, [(1, USD)], before=USD),
     )
     assert till.balance(wallet) == BALANCE - 2 * USD
     assert till.balance(customer) == BALANCE - 3 * USD
@@ -242,5 +246,7 @@ def test_collect__for_a_cluster_that_never_earned__is_refused_as_a_whole(
     assert till.collected(customer, hot) == 0
 
 
-def _of_contract(till: Till, wallet: Any, cumulative: int, parts: Parts = 0) -> bytes:
-    return pack_voucher(wallet, cumulative, parts, b"any", by_contract=True)
+def _of_contract(
+    till: Till, wallet: Any, cumulative: int, parts: Parts = 0, before: int = 0
+) -> bytes:
+    return pack_voucher(wallet, cumulative, parts, b"any", by_contract=True, before=before)
