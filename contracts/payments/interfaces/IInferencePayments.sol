@@ -134,7 +134,8 @@ interface IInferencePayments {
     /// @notice A gateway collected `collectedUsd6` from all payers together.
     /// @param receiptsRoot Merkle root of the receipts that justify amounts and allocation.
     /// @param entries A word for each voucher that brought something: payer 160 bits, the last 40 of the key, newly
-    ///        collected 56, in 10⁻⁶ dollars.
+    ///        collected 56, in 10⁻⁶ dollars. A payer can make two keys with the same last 40 bits: whose it was is for
+    ///        `channel` to say.
     event VouchersCollected(
         address indexed gateway, bytes32 indexed receiptsRoot, uint256 collectedUsd6, uint256[] entries
     );
@@ -200,6 +201,7 @@ interface IInferencePayments {
     /// @notice The cluster has never been Live: there is no income to have.
     error InferencePayments_NotEarning(ClusterId clusterId);
     error InferencePayments_NothingOwed(ClusterId clusterId, bytes32 receiptsRoot);
+    /// @notice A contract that is to be asked must get its 100,000: a gateway gives 112,000 for each above the estimate.
     error InferencePayments_TooLittleGas(uint256 gas, uint256 required);
 
     // ------------------------------------------------------------------ balance
