@@ -91,6 +91,6 @@ def test_tests__of_one_file__have_names_of_their_own(path: Path) -> None:
     "path", [one for one in files("tests", ".py") if one.name == "conftest.py"], ids=short
 )
 def test_conftests__with_fixtures_of_a_package__are_in_one(path: Path) -> None:
-    """Without `__init__.py` such a fixture lives to the end of the session, and so does its chain."""
+    """Without `__init__.py` such a fixture lives to the session's end, and so does its chain."""
     if 'scope="package"' in path.read_text():
         assert path.with_name("__init__.py").exists()
