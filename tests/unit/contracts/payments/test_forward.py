@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from ape import project, reverts
 from ape.api import AccountAPI
+from ape.contracts import ContractInstance
 from eth_account.signers.local import LocalAccount
 
 from scripts._lib.deployment import System
-from tests.support.hostile import REENTRANT, Moment, Vice, deploy_hostile
+from tests.support.hostile import REENTRANT, Hostile, Moment, Vice, deploy_hostile
 from tests.support.payments import DAY, FOREVER, ROOT, Till, events
 from tests.support.scenario import USD
 from tests.unit.contracts.payments.conftest import BALANCE
@@ -63,6 +64,18 @@ def test_forward__once_it_is_taken__pays_it_with_its_root(
         till.payments.forward(first, ROOT, sender=attacker)
 
 
+def shop_with(
+    hostile: Hostile, till: Till, system: System, deployer: AccountAPI, admin: AccountAPI
+) -> tuple[ContractInstance, Till]:
+    """A waterfall of that stablecoin, and payments for one cluster into it."""
+    waterfall = deployer.deploy(
+        project.Waterfall, system.authority, system.registry, system.oracle, hostile.usd
+    )
+    built_on = (system.authority, system.registry, waterfall, hostile.usd)
+    payments = deployer.deploy(project.InferencePayments, admin, *built_on)
+    return waterfall, Till(payments, till.gateway, till.clusters[:1])
+
+
 @pytest.mark.parametrize("vice", [Vice.PAUSED, Vice.RETURNS_FALSE, Vice.MOVES_NOTHING], ids=str)
 def test_collect__stablecoin_that_does_not_move__is_owed_and_nothing_is_lost(
     till: Till,
@@ -73,19 +86,8 @@ def test_collect__stablecoin_that_does_not_move__is_owed_and_nothing_is_lost(
     vice: Vice,
 ) -> None:
     with deploy_hostile(deployer) as hostile:
-        waterfall = deployer.deploy(
-            project.Waterfall, system.authority, system.registry, system.oracle, hostile.usd
-        )
-        payments = deployer.deploy(
-            project.InferencePayments,
-            admin,
-            system.authority,
-            system.registry,
-            waterfall,
-            hostile.usd,
-        )
-        first = till.clusters[0]
-        here = Till(payments, till.gateway, (first,))
+        waterfall, here = shop_with(hostile, till, system, deployer, admin)
+        payments, (first,) = here.payments, here.clusters
         hostile.do(customer, hostile.usd, "mint", customer, 10 * USD)
         hostile.do(customer, hostile.usd, "approve", payments, 10 * USD)
         hostile.do(customer, payments, "deposit", 10 * USD)
@@ -104,19 +106,8 @@ def test_collect__stablecoin_that_calls_back__finds_every_door_shut(
     till: Till, system: System, deployer: AccountAPI, customer: AccountAPI, admin: AccountAPI
 ) -> None:
     with deploy_hostile(deployer) as hostile:
-        waterfall = deployer.deploy(
-            project.Waterfall, system.authority, system.registry, system.oracle, hostile.usd
-        )
-        payments = deployer.deploy(
-            project.InferencePayments,
-            admin,
-            system.authority,
-            system.registry,
-            waterfall,
-            hostile.usd,
-        )
-        first = till.clusters[0]
-        here = Till(payments, till.gateway, (first,))
+        _, here = shop_with(hostile, till, system, deployer, admin)
+        payments, (first,) = here.payments, here.clusters
         hostile.do(customer, hostile.usd, "mint", customer, 10 * USD)
         hostile.do(customer, hostile.usd, "approve", payments, 10 * USD)
         doors = (
