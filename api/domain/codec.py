@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Any
+
+from pydantic_core import from_json
 
 from api.domain.hashing import keccak256
 from api.errors import Malformed, OutOfRange
@@ -100,3 +103,12 @@ def parse_uint(value: object, field: str, maximum: int = UINT64_MAX) -> int:
     if not 0 <= number <= maximum:
         raise OutOfRange(field, number, 0, maximum)
     return number
+
+
+def parse_json(body: bytes, what: str) -> Any:
+    """The JSON value in `body`. Raises Malformed."""
+    try:
+        # Its depth is limited by itself; that of `json` is only by the interpreter's stack.
+        return from_json(body)
+    except ValueError as error:
+        raise Malformed(what, body, f"JSON ({error})") from None

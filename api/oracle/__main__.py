@@ -31,12 +31,13 @@ from api.domain.reports import possession_message
 from api.domain.signing import Signer
 from api.errors import ConfigurationError, InvalidInput, RackstreamError, Unavailable
 from api.keys import RemoteKey
-from api.oracle import check, logs
+from api.oracle import check
 from api.oracle.app import create_app
-from api.oracle.listening import listen
-from api.oracle.remote_signer import RemoteSigner
 from api.oracle.service import Reporter, ReporterConfig
-from api.oracle.signers import LocalSigner, SigningAccount
+from api.sending.remote_signer import RemoteSigner
+from api.sending.signers import LocalSigner, SigningAccount
+from api.serving import logs
+from api.serving.listening import listen
 from api.settings import ClockKind, OracleSettings, load
 from api.store.embedded import EmbeddedPostgres
 from api.types import LOCAL_CHAIN_ID

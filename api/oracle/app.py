@@ -11,12 +11,13 @@ import structlog
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from api.oracle import problems, schemas
-from api.oracle.docs_page import render
-from api.oracle.logs import RequestLog
+from api.oracle import schemas
 from api.oracle.peer_routes import peers
 from api.oracle.routes import BATCH_DEFINITIONS, agents, clusters, operations
 from api.oracle.service import Reporter
+from api.serving import problems
+from api.serving.docs_page import render
+from api.serving.logs import RequestLog
 
 _log = structlog.get_logger(__name__)
 

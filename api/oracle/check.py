@@ -19,6 +19,7 @@ from api.chain.client import ChainClient
 from api.chain.contracts import ClusterRegistry, MetricsOracle
 from api.chain.deployments import Deployment
 from api.clock import SystemClock
+from api.domain.codec import parse_json
 from api.domain.reports import quorum
 from api.errors import (
     ConfigurationError,
@@ -30,9 +31,8 @@ from api.errors import (
 )
 from api.oracle import check_chain
 from api.oracle.findings import Finding, Verdict, bad, good, noted
-from api.oracle.listening import listen
-from api.oracle.proposals import parse_json
-from api.oracle.signers import SigningAccount
+from api.sending.signers import SigningAccount
+from api.serving.listening import listen
 from api.store.batches import BatchStore
 from api.store.database import HEAD, Database, DatabaseIdentity, DatabaseState, revisions
 from api.types import Address, ClusterId, Digest

@@ -20,7 +20,7 @@ from typing import Final
 from api.clock import Clock
 from api.oracle.chain_watch import ChainWatch
 from api.oracle.rounds import proposer_of
-from api.oracle.sending import Call
+from api.sending.sender import Call
 from api.store.reports import ReportStore
 from api.types import ROUND_SECONDS, Address
 
@@ -56,6 +56,7 @@ class Finalising:
             if await oracle.finalizable(waiting.cluster_id, MAX_EPOCHS):
                 return Call(
                     f"finalize/{waiting.cluster_id}/{waiting.epoch}",
+                    oracle.address,
                     oracle.encode_finalize(waiting.cluster_id, MAX_EPOCHS),
                 )
         return None

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import httpx
 
-from api.domain.codec import parse_hex, to_hex
+from api.domain.codec import parse_hex, parse_json, to_hex
 from api.errors import Malformed, PeerUnavailable, ProposalRefused
-from api.oracle.proposals import MAX_PROPOSAL_BYTES, parse_ids, parse_json
+from api.oracle.proposals import MAX_PROPOSAL_BYTES, parse_ids
 from api.types import MAX_BATCH_BYTES, Address, ClusterId, Digest, Epoch, Signature
 
 # A manifest is the largest thing that a peer is asked for.

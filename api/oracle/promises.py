@@ -10,7 +10,7 @@ from api.domain.eip712 import Eip712Domain
 from api.errors import ProposalRefused
 from api.oracle.ingest import Ingest
 from api.oracle.proposals import Proposal, restore
-from api.oracle.signers import SigningAccount
+from api.sending.signers import SigningAccount
 from api.store.agreements import AgreementStore, PromisedRoot, SignedRoot
 from api.types import ClusterId, Digest, Epoch, Signature
 

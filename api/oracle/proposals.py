@@ -17,9 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from pydantic_core import from_json
-
-from api.domain.codec import parse_digest, parse_hex, parse_uint, to_hex
+from api.domain.codec import parse_digest, parse_hex, parse_json, parse_uint, to_hex
 from api.domain.eip712 import Eip712Domain
 from api.domain.figures import ClusterFigures
 from api.domain.reports import ClusterReport, Report
@@ -133,15 +131,6 @@ def parse_proposal(body: bytes) -> SignedProposal:
 def restore(reporter_set_id: int, epoch: Epoch, round_: int, content: bytes) -> Proposal:
     """The proposal whose `content` was kept, or told by a peer. Raises InvalidInput."""
     return Proposal(reporter_set_id, epoch, round_, _clusters(parse_json(content, "clusters")))
-
-
-def parse_json(body: bytes, what: str) -> Any:
-    """The JSON value in `body`. Raises Malformed."""
-    try:
-        # Its depth is limited by itself; that of `json` is only by the interpreter's stack.
-        return from_json(body)
-    except ValueError as error:
-        raise Malformed(what, body, f"JSON ({error})") from None
 
 
 def _clusters(value: object) -> tuple[ClusterProposal, ...]:

@@ -14,8 +14,8 @@ from api.errors import Malformed, Oversized, RackstreamError
 from api.oracle import schemas, shapes
 from api.oracle.manifests import MAX_MANIFEST_BYTES
 from api.oracle.metrics import CONTENT_TYPE
-from api.oracle.problems import MEDIA_TYPE
 from api.oracle.service import Reporter
+from api.serving.problems import MEDIA_TYPE
 from api.types import JSON_SAFE_INTEGER, MAX_BATCH_BYTES, UINT32_MAX, ClusterId, Epoch
 
 

@@ -20,7 +20,6 @@ from api.errors import (
     BadSignature,
     ChainError,
     ConfigurationError,
-    DatabaseBusy,
     NotStarted,
     PeerUnavailable,
     RackstreamError,
@@ -35,19 +34,20 @@ from api.oracle.follow import Follower
 from api.oracle.gauges import Gauges
 from api.oracle.health import MAX_CLOCK_LAG_SECONDS, Health
 from api.oracle.ingest import Ingest
-from api.oracle.loops import supervise
 from api.oracle.manifests import Manifests
 from api.oracle.measuring import Measuring
 from api.oracle.metrics import Metrics
 from api.oracle.peers import among, connect
 from api.oracle.promises import Promises
 from api.oracle.reading import Reading
-from api.oracle.sending import Sender
 from api.oracle.series import Series
-from api.oracle.signers import SigningAccount
 from api.oracle.transmit import Transmitter
 from api.oracle.vigil import Vigil
 from api.oracle.witness import REASONS, Witness
+from api.sending.sender import Sender
+from api.sending.signers import SigningAccount
+from api.serving.lease import Lease
+from api.serving.loops import supervise
 from api.store.agreements import AgreementStore
 from api.store.batches import BatchStore
 from api.store.claims import ClaimStore
@@ -61,12 +61,6 @@ _log = structlog.get_logger(__name__)
 
 # Between two tries to start while the database or the node is away.
 _START_PAUSE_SECONDS: Final = 0.5
-
-# Between two looks whether the database is still there and still this process's.
-_LEASE_SECONDS: Final = 1.0
-
-# The server may take a moment to see that a process was killed; another one stays.
-_LEASE_TRIES: Final = 5
 
 # Between two looks at all nodes.
 _NODES_SECONDS: Final = 15.0
@@ -158,7 +152,7 @@ class Reporter:
             store=transactions,
             sender=Sender(
                 account=config.transmitter,
-                watch=watch,
+                client=self._client,
                 clock=clock,
                 store=transactions,
                 metrics=self.metrics,
@@ -233,7 +227,9 @@ class Reporter:
             metrics=self.metrics,
         )
         self._is_started = False
-        self._store_failure: RackstreamError | None = NotStarted("not connected yet")
+        # Why the database is not this reporter's yet.
+        self._start_failure: RackstreamError | None = NotStarted("not connected yet")
+        self._lease = Lease(database)
         self._warned_at: dict[str, float] = {}
         self.ingest.on_accepted(self._proposer.wake)
         for wake in (self._proposer.wake, self._transmitter.wake, self._follower.wake):
@@ -257,9 +253,8 @@ class Reporter:
                     await self._start()
                 except (Unavailable, ChainError) as error:
                     # A node that is behind, or not yet what it will be, knows no contracts.
-                    self._store_failure = (
-                        error if isinstance(error, StoreUnavailable) else self._store_failure
-                    )
+                    if isinstance(error, StoreUnavailable):
+                        self._start_failure = error
                     self._warn("start waits", error)
                     await asyncio.sleep(_START_PAUSE_SECONDS)
             poll = self._config.poll_seconds
@@ -279,7 +274,7 @@ class Reporter:
             async with asyncio.TaskGroup() as group:
                 group.create_task(work, name="work")
                 # Ends only with an error: the database is another process's now.
-                group.create_task(self._keep_lease(), name="lease")
+                group.create_task(self._lease.keep(), name="lease")
         except* ConfigurationError as errors:
             raise errors.exceptions[0] from None
         finally:
@@ -292,7 +287,7 @@ class Reporter:
 
     async def health(self) -> Health:
         """Whether the reporter can work now."""
-        database = self._store_failure
+        database = self._start_failure or self._lease.failure
         if self._is_started:
             try:
                 await self._database.ping()
@@ -329,7 +324,7 @@ class Reporter:
     async def _start(self) -> None:
         config = self._config
         await self._client.connect()
-        await self._hold_lease()
+        await self._lease.hold()
         await self._database.migrate()
         origin = await self._client.block(config.first_block)
         await self._database.bind(
@@ -337,7 +332,7 @@ class Reporter:
         )
         snapshot = await self._watch.refresh()
         await self.promises.restore_closed(snapshot.reporter_set_id, dict(snapshot.next_epochs))
-        self._store_failure = None
+        self._start_failure = None
         self._is_started = True
         _log.info(
             "started",
@@ -349,26 +344,6 @@ class Reporter:
             transmitter_key=config.transmitter.place,
             peers=len(self._peers),
         )
-
-    async def _keep_lease(self) -> None:
-        while True:
-            try:
-                await self._hold_lease()
-            except StoreUnavailable as error:
-                self._warn("database lost", error)
-                self._store_failure = error
-            else:
-                self._store_failure = None
-            await asyncio.sleep(_LEASE_SECONDS)
-
-    async def _hold_lease(self) -> None:
-        """Raises DatabaseBusy if another process holds it for longer than a dead one could."""
-        for _ in range(_LEASE_TRIES):
-            with suppress(DatabaseBusy):
-                await self._database.check_lease()
-                return
-            await asyncio.sleep(_LEASE_SECONDS)
-        await self._database.check_lease()
 
     async def _check_nodes(self) -> None:
         while True:

@@ -11,7 +11,7 @@ For each report with a quorum, oldest epoch first:
 4. Otherwise it is sent.
 
 When no report is to be sent, figures whose dispute window is over are made final (`finalise`). How
-a transaction gets on chain is in `sending`.
+a transaction gets on chain is in `api/sending`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from api.domain.codec import to_hex
 from api.errors import ChainError, Unavailable
 from api.oracle.chain_watch import ChainWatch
 from api.oracle.finalise import Finalising
-from api.oracle.sending import PAUSE_SECONDS, Call, Sender
+from api.sending.sender import PAUSE_SECONDS, Call, Sender
 from api.store.agreements import AgreedReport, AgreementStore
 from api.store.transactions import Outcome, TransactionStore
 from api.types import ClusterId
@@ -90,15 +90,21 @@ class Transmitter:
         await self._sender.note_fates()
         for report in await self._agreements.unsettled():
             if not await self._is_settled(report) and await self._is_due(report):
-                await self._sender.advance(self._call(report))
+                await self._advance(self._call(report))
                 return
         final = await self._finalising.due()
         if final is not None:
-            await self._sender.advance(final)
+            await self._advance(final)
+
+    async def _advance(self, call: Call) -> None:
+        await self._sender.advance(call)
+        # A chain that mines at once has it already.
+        await self._watch.refresh()
 
     def _call(self, report: AgreedReport) -> Call:
         return Call(
             _purpose(report),
+            self._oracle.address,
             self._oracle.encode_post_report(
                 ReportHeader(report.reporter_set_id, report.epoch, report.round, report.root),
                 report.figures,

@@ -1,4 +1,4 @@
-"""One reporter's database: connections, migrations, whose it is, and one process at a time."""
+"""One service's database: connections, migrations, whose it is, and one process at a time."""
 
 from __future__ import annotations
 
@@ -21,32 +21,33 @@ from api.types import Address, Digest
 
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
-HEAD: Final = "0006"
+HEAD: Final = "0007"
 """The newest migration."""
 
 POOL_SIZE: Final = 8
 POOL_TIMEOUT_SECONDS: Final = 5.0
 CONNECT_TIMEOUT_SECONDS: Final = 5
 
-# The advisory lock of a reporter's process; in its own database no other lock has a number.
+# The advisory lock of a service's process; in its own database no other lock has a number.
 _LEASE_KEY: Final = 0x7261636B
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseIdentity:
-    """Whose database this is. `origin` is the hash of the block in which the oracle was deployed: a
-    local chain that was started afresh has the same id and addresses, and none of the same blocks.
+    """Whose database this is: an account's, for one contract. `origin` is the hash of the block in
+    which that was deployed: a local chain that was started afresh has the same id and addresses,
+    and none of the same blocks.
     """
 
-    reporter: Address
+    account: Address
     chain_id: int
-    oracle: Address
+    contract: Address
     origin: Digest
 
     def __str__(self) -> str:
         return (
-            f"reporter {self.reporter}, chain {self.chain_id}, "
-            f"oracle {self.oracle} of block {to_hex(self.origin)}"
+            f"account {self.account}, chain {self.chain_id}, "
+            f"contract {self.contract} of block {to_hex(self.origin)}"
         )
 
 
@@ -120,7 +121,7 @@ class Database:
         await asyncio.to_thread(migrate, self.url)
 
     async def acquire_lease(self) -> None:
-        """Make this process the database's only reporter, until it ends or `release_lease`.
+        """Make this process the database's only one, until it ends or `release_lease`.
 
         Raises:
             DatabaseBusy: Another process is.
@@ -165,16 +166,16 @@ class Database:
         """Make the database `identity`'s if it is nobody's.
 
         Raises:
-            DatabaseOfAnother: It belongs to another reporter, chain or oracle.
+            DatabaseOfAnother: It belongs to another account, chain or contract.
         """
         async with self.writing() as connection:
             row = (await connection.execute(select(tables.identity))).one_or_none()
             if row is None:
                 await connection.execute(
                     insert(tables.identity).values(
-                        reporter=address_bytes(identity.reporter),
+                        account=address_bytes(identity.account),
                         chain_id=identity.chain_id,
-                        oracle=address_bytes(identity.oracle),
+                        contract=address_bytes(identity.contract),
                         origin=identity.origin,
                     )
                 )
@@ -253,5 +254,5 @@ def _reason(error: Exception) -> str:
 
 def _identity(row: Row[*tuple[Any, ...]]) -> DatabaseIdentity:
     return DatabaseIdentity(
-        to_address(row.reporter), row.chain_id, to_address(row.oracle), Digest(row.origin)
+        to_address(row.account), row.chain_id, to_address(row.contract), Digest(row.origin)
     )

@@ -1,18 +1,37 @@
-"""The tables of a reporter's database, and who writes each.
+"""The tables of a service's database, and who writes each.
 
-| table           | writer   | holds                                                        |
-|-----------------|----------|--------------------------------------------------------------|
-| `identity`      | database | which reporter, chain and oracle the database belongs to     |
-| `gpu_sets`      | ingest   | manifests whose root a cluster has on chain                  |
-| `batches`       | ingest   | agents' signed batches, one row each, as they came           |
-| `proposals`     | agree    | proposals that this reporter made or signed                  |
-| `signatures`    | agree    | what this reporter promised to sign, and signed              |
-| `agreed`        | agree    | reports with a quorum, to be put on chain                    |
-| `transactions`  | sending  | signed transactions, each stored before it is sent           |
-| `settlements`   | transmit | what became of an agreed report                              |
-| `reports`       | follow   | reports on chain, with their signatures and transaction      |
-| `counted`       | follow   | which report an epoch of a cluster was counted from, and how |
-| `cursor`        | follow   | up to which block the chain was read                         |
+Every database has all tables; a reporter's and a gateway's use their own.
+
+| table           | writer     | holds                                                        |
+|-----------------|------------|--------------------------------------------------------------|
+| `identity`      | database   | which account, chain and contract the database belongs to    |
+| `transactions`  | sending    | signed transactions, each stored before it is sent           |
+
+Of a reporter:
+
+| table           | writer     | holds                                                        |
+|-----------------|------------|--------------------------------------------------------------|
+| `gpu_sets`      | ingest     | manifests whose root a cluster has on chain                  |
+| `batches`       | ingest     | agents' signed batches, one row each, as they came           |
+| `proposals`     | agree      | proposals that this reporter made or signed                  |
+| `signatures`    | agree      | what this reporter promised to sign, and signed              |
+| `claims`        | vigil      | what others were seen to have signed                         |
+| `agreed`        | agree      | reports with a quorum, to be put on chain                    |
+| `settlements`   | transmit   | what became of an agreed report                              |
+| `reports`       | follow     | reports on chain, with their signatures and transaction      |
+| `counted`       | follow     | which report an epoch of a cluster was counted from, and how |
+| `cursor`        | follow     | up to which block the chain was read                         |
+
+Of a gateway:
+
+| table           | writer     | holds                                                        |
+|-----------------|------------|--------------------------------------------------------------|
+| `channels`      | journal    | by payer and key: the largest voucher, what was charged      |
+| `charges`       | journal    | the same charges, by payer, key and cluster                  |
+| `receipts`      | journal    | one a served request; an open one may still grow. A closed   |
+|                 |            | one is `collecting`'s, which notes the collection            |
+| `collections`   | collecting | batches of vouchers, each formed before it is sent           |
+| `collected`     | collecting | what came in, by payer, key and cluster                      |
 
 Times are Unix milliseconds (`_ms`) or seconds (`_at`); hashes, addresses and signatures are raw
 bytes.
@@ -62,9 +81,9 @@ identity: Final = Table(
     "identity",
     metadata,
     *_only_row(),
-    Column("reporter", LargeBinary, nullable=False),
+    Column("account", LargeBinary, nullable=False),
     Column("chain_id", BigInteger, nullable=False),
-    Column("oracle", LargeBinary, nullable=False),
+    Column("contract", LargeBinary, nullable=False),
     Column("origin", LargeBinary, nullable=False),
 )
 
@@ -220,4 +239,79 @@ cursor: Final = Table(
     *_only_row(),
     Column("block_number", BigInteger, nullable=False),
     Column("block_hash", LargeBinary, nullable=False),
+)
+
+channels: Final = Table(
+    "channels",
+    metadata,
+    Column("payer", LargeBinary, primary_key=True),
+    Column("key", LargeBinary, primary_key=True),
+    # The most that the key has promised, in 10⁻⁶ dollars, and its signature; null if this gateway
+    # signs for the key itself.
+    Column("promised_usd6", BigInteger, nullable=False),
+    Column("signature", LargeBinary),
+    # All that was charged here so far, collected or not.
+    Column("spent_usd6", BigInteger, nullable=False),
+)
+
+charges: Final = Table(
+    "charges",
+    metadata,
+    Column("payer", LargeBinary, primary_key=True),
+    Column("key", LargeBinary, primary_key=True),
+    Column("cluster_id", BigInteger, primary_key=True),
+    Column("charged_usd6", BigInteger, nullable=False),
+)
+
+collections: Final = Table(
+    "collections",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("root", LargeBinary, nullable=False),
+    # What `collect` is called with, and the same to be read: who promised what, and for whom.
+    Column("calldata", LargeBinary, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("formed_at_ms", BigInteger, nullable=False),
+    # Null until it is as deep in the chain as it has to be.
+    Column("collected_usd6", BigInteger),
+    Column("tx_hash", LargeBinary),
+    Column("block_number", BigInteger),
+    Index(
+        "uq_collections_open",
+        text("(collected_usd6 is null)"),
+        unique=True,
+        postgresql_where=text("collected_usd6 is null"),
+    ),
+)
+
+receipts: Final = Table(
+    "receipts",
+    metadata,
+    # Sixteen random bytes, told to the customer before the answer.
+    Column("id", LargeBinary, primary_key=True),
+    # The order in which they began.
+    Column("position", BigInteger, Identity(always=True), nullable=False, unique=True),
+    Column("payer", LargeBinary, nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("cluster_id", BigInteger, nullable=False),
+    Column("charge_usd6", BigInteger, nullable=False),
+    Column("served_at", BigInteger, nullable=False),
+    # What was signed, as JSON, its hash (the leaf of the tree) and the gateway's signature.
+    Column("content", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    # A stream that was not at its end yet.
+    Column("is_open", Boolean, nullable=False),
+    Column("collection_id", BigInteger, ForeignKey("collections.id"), index=True),
+    Index("ix_receipts_open", "id", postgresql_where=text("is_open")),
+    Index("ix_receipts_waiting", "position", postgresql_where=text("collection_id is null")),
+)
+
+collected: Final = Table(
+    "collected",
+    metadata,
+    Column("payer", LargeBinary, primary_key=True),
+    Column("key", LargeBinary, primary_key=True),
+    Column("cluster_id", BigInteger, primary_key=True),
+    Column("collected_usd6", BigInteger, nullable=False),
 )

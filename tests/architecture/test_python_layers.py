@@ -11,6 +11,7 @@ from tests.architecture.tree import files, is_within, python_imports, python_tre
 
 BASE = ("api.types", "api.errors", "api.clock")
 SERVICES = ("api.agent", "api.oracle")
+SHARED = ("api.serving", "api.sending")
 
 MAY_IMPORT = {
     "api.types": (),
@@ -22,8 +23,10 @@ MAY_IMPORT = {
     "api.settings": ("api.types", "api.errors", "api.keys", "api.domain"),
     "api.chain": (*BASE, "api.domain"),
     "api.store": (*BASE, "api.domain"),
+    "api.serving": (*BASE, "api.streams", "api.domain", "api.store"),
+    "api.sending": (*BASE, "api.domain", "api.chain", "api.store"),
     "api.agent": (*BASE, "api.streams", "api.domain", "api.chain", "api.store"),
-    "api.oracle": (*BASE, "api.keys", "api.streams", "api.domain", "api.chain", "api.store"),
+    "api.oracle": (*BASE, *SHARED, "api.keys", "api.domain", "api.chain", "api.store"),
 }
 """What each part of `api` may import of `api`, apart from itself."""
 

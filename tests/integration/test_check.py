@@ -24,8 +24,8 @@ from api.domain.hashing import keccak256
 from api.domain.signing import Signer
 from api.oracle.check import Plan, examine
 from api.oracle.findings import Finding, Verdict
-from api.oracle.remote_signer import RemoteSigner
-from api.oracle.signers import LocalSigner
+from api.sending.remote_signer import RemoteSigner
+from api.sending.signers import LocalSigner
 from api.store.database import Database, DatabaseIdentity, migrate
 from api.store.embedded import EmbeddedPostgres
 from api.types import LOCAL_CHAIN_ID, Address, Digest

@@ -32,10 +32,10 @@ from api.errors import (
     WrongAgent,
     WrongChain,
 )
-from api.oracle import loops, problems
-from api.oracle.listening import listen
-from api.oracle.logs import RequestLog
 from api.oracle.metrics import Metrics
+from api.serving import loops, problems
+from api.serving.listening import listen
+from api.serving.logs import RequestLog
 from api.settings import ClockKind, OracleSettings, load
 from api.types import LOCAL_CHAIN_ID
 

@@ -16,7 +16,7 @@ from api.errors import ProposalRefused, SignerUnavailable
 from api.oracle.ingest import Ingest
 from api.oracle.promises import Promises
 from api.oracle.proposals import ClusterProposal, Proposal
-from api.oracle.signers import LocalSigner
+from api.sending.signers import LocalSigner
 from api.store.agreements import AgreementStore
 from api.store.database import Database
 from api.types import LOCAL_CHAIN_ID, ZERO_DIGEST, Address, ClusterId, Epoch, Signature

@@ -13,19 +13,20 @@ import pytest
 import rlp  # type: ignore[import-untyped]
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.chain.client import ChainClient
 from api.chain.transactions import SignedTransaction, Transaction
 from api.chain.views import Block, Fees, Receipt, ReportRecord
 from api.clock import ManualClock
 from api.domain.hashing import keccak256
 from api.domain.signing import Signer
 from api.errors import ChainUnavailable, ContractReverted, NodeRefused, SignerUnavailable
-from api.oracle import sending
 from api.oracle.chain_watch import ChainSnapshot, ChainWatch
 from api.oracle.finalise import Finalising
 from api.oracle.metrics import Metrics
-from api.oracle.sending import Sender
-from api.oracle.signers import LocalSigner, SigningAccount
 from api.oracle.transmit import Transmitter
+from api.sending import sender as sending
+from api.sending.sender import Sender
+from api.sending.signers import LocalSigner, SigningAccount
 from api.store.agreements import AgreedReport, AgreementStore, SignedRoot
 from api.store.database import Database
 from api.store.reports import CountedEpoch, Position, PostedReport, ReportStore
@@ -191,7 +192,7 @@ class Desk:
         watch = cast(ChainWatch, Watch(self.node))
         sender = Sender(
             account=self.payer,
-            watch=watch,
+            client=cast(ChainClient, self.node),
             clock=self.clock,
             store=self.transactions,
             metrics=self.metrics,

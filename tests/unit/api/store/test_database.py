@@ -77,9 +77,9 @@ async def test_bind__nobodys__becomes_ones_own(database: Database) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"reporter": Address("0x" + "44" * 20)},
+        {"account": Address("0x" + "44" * 20)},
         {"chain_id": 1},
-        {"oracle": Address("0x" + "44" * 20)},
+        {"contract": Address("0x" + "44" * 20)},
         {"origin": Digest(b"\x44" * 32)},
     ],
     ids=lambda change: next(iter(change)),
@@ -144,7 +144,7 @@ async def test_writing__error_inside__nothing_is_kept(database: Database) -> Non
             await connection.execute(
                 metadata.tables["identity"]
                 .insert()
-                .values(reporter=b"", chain_id=1, oracle=b"", origin=b"")
+                .values(account=b"", chain_id=1, contract=b"", origin=b"")
             )
             raise RuntimeError("stop")
     await database.bind(IDENTITY)

@@ -1,7 +1,7 @@
 """The account's transactions: stored before they are sent, one at a time, until they are mined.
 
-The account that pays has one writer: `transmit`'s loop, in the one process that holds the
-database's lease. It says again and again what it wants to be mined, and each time the sender takes
+The account that pays has one writer: one loop of the one process that holds the database's
+lease. It says again and again what it wants to be mined, and each time the sender takes
 a step:
 
 1. If a transaction was signed with the account's next nonce, that very transaction is handed in
@@ -20,18 +20,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
+from api.chain.client import ChainClient
 from api.chain.transactions import Transaction
 from api.chain.views import Fees
 from api.clock import Clock
 from api.domain.codec import to_hex
 from api.errors import ContractReverted, NodeRefused
-from api.oracle.chain_watch import ChainWatch
-from api.oracle.metrics import Metrics
-from api.oracle.signers import SigningAccount
+from api.sending.signers import SigningAccount
 from api.store.transactions import StoredTransaction, TransactionState, TransactionStore
 from api.types import Address, Digest
 
@@ -57,10 +56,23 @@ _GAS_DENOMINATOR: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of the oracle. `purpose` is the same for every try at the same thing."""
+    """A call of a contract. `purpose` is the same for every try at the same thing; what stands
+    before its first `/` is the kind under which its cost is counted.
+    """
 
     purpose: str
+    to: Address
     data: bytes
+
+
+class SendingMetrics(Protocol):
+    """Who counts what is sent."""
+
+    def transaction(self, event: str) -> None:
+        """One was signed, sent or replaced, or its fate became known."""
+
+    def paid(self, purpose: str, gas: int, price: int) -> None:
+        """One of this kind was mined. `price` in wei per gas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +85,23 @@ class _Waiting:
 
 
 class Sender:
-    """The only sender of transactions."""
+    """The only sender of an account's transactions."""
 
     def __init__(
         self,
         *,
         account: SigningAccount,
-        watch: ChainWatch,
+        client: ChainClient,
         clock: Clock,
         store: TransactionStore,
-        metrics: Metrics,
+        metrics: SendingMetrics,
         max_fee_per_gas: int,
     ) -> None:
         """`account` pays. `max_fee_per_gas` in wei: more is never offered, a transaction waits
         instead.
         """
         self._account = account
-        self._watch = watch
-        self._client = watch.client
-        self._oracle = watch.oracle
+        self._client = client
         self._clock = clock
         self._store = store
         self._metrics = metrics
@@ -157,7 +167,7 @@ class Sender:
     async def _affordable(self, call: Call) -> Fees | None:
         """What to offer now, within the limit; None if the base fee alone is above it."""
         fees = await self._client.fees()
-        base_fee = self._watch.snapshot.block.base_fee
+        base_fee = (await self._client.block()).base_fee
         if base_fee > self._max_fee_per_gas:
             _log.warning(
                 "gas is too dear, the transaction waits",
@@ -183,9 +193,7 @@ class Sender:
 
     async def _sign_and_send(self, call: Call, nonce: int, fees: Fees) -> None:
         try:
-            gas = await self._client.estimate_gas(
-                self._oracle.address, call.data, sender=self._account.address
-            )
+            gas = await self._client.estimate_gas(call.to, call.data, sender=self._account.address)
         except ContractReverted as reverted:
             # Somebody else's transaction, a block without the time, a change of reporters: the next
             # look at the state says which, and whether to go on.
@@ -196,7 +204,7 @@ class Sender:
             Transaction(
                 chain_id=self._client.chain_id,
                 nonce=nonce,
-                to=self._oracle.address,
+                to=call.to,
                 data=call.data,
                 gas_limit=gas * _GAS_NUMERATOR // _GAS_DENOMINATOR,
                 fees=fees,
@@ -236,7 +244,6 @@ class Sender:
             return
         self._metrics.transaction("sent")
         _log.info("transaction sent", purpose=transaction.purpose, hash=to_hex(transaction.hash))
-        await self._watch.refresh()
 
     def _has_waited_long(self, tx_hash: Digest) -> bool:
         # Real time, whatever clock the reports go by: it is the pool that is waited for.

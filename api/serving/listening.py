@@ -1,4 +1,4 @@
-"""The socket that a reporter listens on, taken before anything else is started."""
+"""The socket that a service listens on, taken before anything else is started."""
 
 from __future__ import annotations
 

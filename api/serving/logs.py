@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.streams import LogStream
 
-_log = structlog.get_logger("api.oracle.http")
+_log = structlog.get_logger("api.serving.http")
 
 REQUEST_ID_HEADER: Final = "x-request-id"
 _MAX_REQUEST_ID_CHARS: Final = 64

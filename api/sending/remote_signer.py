@@ -20,7 +20,7 @@ import httpx
 import structlog
 
 from api.chain.transactions import SignedTransaction, Transaction, require_signed
-from api.domain.codec import parse_hex
+from api.domain.codec import parse_hex, parse_json
 from api.domain.eip712 import TypedMessage
 from api.domain.signing import require_signer
 from api.errors import (
@@ -33,7 +33,6 @@ from api.errors import (
     Unavailable,
     host_of,
 )
-from api.oracle.proposals import parse_json
 from api.types import Address, Signature
 
 _log = structlog.get_logger(__name__)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from api.oracle.docs_page import render
+from api.serving.docs_page import render
 
 DOCUMENT: dict[str, Any] = {
     "info": {"title": "A <title>", "summary": "Short.", "description": "One.\n\n**Two** `2^53`"},

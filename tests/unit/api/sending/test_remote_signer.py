@@ -21,9 +21,9 @@ from api.domain.figures import ClusterFigures
 from api.domain.reports import ClusterReport, Report, possession_message
 from api.domain.signing import Signer
 from api.errors import SignerRefused, SignerUnavailable, SignerUntrue, Unavailable
-from api.oracle import remote_signer
-from api.oracle.remote_signer import RemoteSigner
-from api.oracle.signers import LocalSigner
+from api.sending import remote_signer
+from api.sending.remote_signer import RemoteSigner
+from api.sending.signers import LocalSigner
 from api.types import LOCAL_CHAIN_ID, ZERO_DIGEST, Address, ClusterId, Epoch
 from scripts._lib import cast
 from tests.support.oracle import malleated

@@ -8,14 +8,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
 from api.errors import ChainError, Unavailable, WrongChain
-from api.oracle.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
+
+
+class LoopMetrics(Protocol):
+    """Who counts the crashes."""
+
+    def expect_loop(self, name: str) -> None:
+        """There is a loop of that name."""
+
+    def crashed(self, name: str) -> None:
+        """It crashed."""
+
 
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _MAX_PAUSE_SECONDS: Final = 30.0
@@ -26,7 +36,9 @@ _PASSING: Final = (Unavailable, ChainError, WrongChain)
 _STABLE_SECONDS: Final = 60.0
 
 
-async def supervise(loops: Mapping[str, Callable[[], Awaitable[None]]], metrics: Metrics) -> None:
+async def supervise(
+    loops: Mapping[str, Callable[[], Awaitable[None]]], metrics: LoopMetrics
+) -> None:
     """Run every loop until this is cancelled. A loop that crashes is logged and, after a pause that
     grows with every crash, started again; one that only waits is so after the same pause each time.
     The others go on."""
@@ -35,7 +47,9 @@ async def supervise(loops: Mapping[str, Callable[[], Awaitable[None]]], metrics:
             group.create_task(_keep_running(name, loop, metrics), name=name)
 
 
-async def _keep_running(name: str, loop: Callable[[], Awaitable[None]], metrics: Metrics) -> None:
+async def _keep_running(
+    name: str, loop: Callable[[], Awaitable[None]], metrics: LoopMetrics
+) -> None:
     metrics.expect_loop(name)
     pause = _FIRST_PAUSE_SECONDS
     clock = asyncio.get_running_loop()
