@@ -13,6 +13,7 @@
     ├── NotAuthorised              well formed, and not allowed
     │   ├── BadSignature           no valid signature, or not by who it says
     │   └── WrongAgent             another agent is registered for this GPU
+    ├── PaymentRefused             what was brought does not pay for what was asked
     ├── NotFound                   nothing is known under this id (yet)
     │   ├── UnknownCluster
     │   ├── UnknownGpu
@@ -174,6 +175,18 @@ class WrongAgent(NotAuthorised):
             value={"gpu": gpu, "agent": agent},
             limit=registered,
         )
+
+
+class PaymentRefused(RackstreamError):
+    """`reason` is a word of x402 for programs."""
+
+    code = "payment-refused"
+
+    def __init__(
+        self, reason: str, message: str, *, value: object = None, limit: object = None
+    ) -> None:
+        super().__init__(message, value=value, limit=limit)
+        self.reason = reason
 
 
 class NotFound(RackstreamError):
