@@ -12,6 +12,7 @@
     │   └── TraceRefused           a recorded trace, with the row and the rule
     ├── NotAuthorised              well formed, and not allowed
     │   ├── BadSignature           no valid signature, or not by who it says
+    │   ├── BadApiKey              not an API key, or miscopied
     │   └── WrongAgent             another agent is registered for this GPU
     ├── PaymentRefused             what was brought does not pay for what was asked
     ├── NotFound                   nothing is known under this id (yet)
@@ -164,6 +165,12 @@ class NotAuthorised(RackstreamError):
 
 class BadSignature(NotAuthorised):
     code = "bad-signature"
+
+
+class BadApiKey(NotAuthorised):
+    """The message says what is wrong with the key; no attribute shows it."""
+
+    code = "bad-api-key"
 
 
 class WrongAgent(NotAuthorised):

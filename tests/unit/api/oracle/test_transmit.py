@@ -70,6 +70,9 @@ class Node:
     chain_id: int = 31337
     address: Address = ORACLE
 
+    async def block(self) -> Block:
+        return Block(self.number, NOW, b"", b"", self.base_fee)
+
     async def nonce_of(self, account: Address) -> int:
         return self.nonces_before.get(account, self.nonce)
 
