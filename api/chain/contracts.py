@@ -7,7 +7,7 @@ contract's function. Reverts arrive as ContractReverted with the contract's own 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, ClassVar
 
@@ -16,11 +16,13 @@ from api.chain.client import ChainClient
 from api.chain.views import (
     AccountState,
     Attestation,
+    Channel,
     Cluster,
     ClusterSpec,
     ClusterStatus,
     Log,
     MeterReading,
+    PayerAccount,
     PostedCall,
     ReportHeader,
     ReportRecord,
@@ -29,6 +31,7 @@ from api.chain.views import (
     WaterfallState,
     cluster_spec,
 )
+from api.domain.codec import to_address
 from api.types import Address
 
 At = int | str
@@ -284,6 +287,36 @@ class IdentityRegistry(Contract):
 
     async def wallets_of(self, investor_id: bytes, *, block: At = "latest") -> tuple[Address, ...]:
         return tuple(await self.read("walletsOf", investor_id, block=block))
+
+
+class InferencePayments(Contract):
+    """contracts/payments/interfaces/IInferencePayments.sol."""
+
+    ABI = "InferencePayments"
+
+    async def account(self, payer: Address, *, block: At = "latest") -> PayerAccount:
+        return PayerAccount(*await self.read("account", payer, block=block))
+
+    async def channel(
+        self, payer: Address, key: Address, gateway: Address, *, block: At = "latest"
+    ) -> Channel:
+        return Channel(*await self.read("channel", payer, key, gateway, block=block))
+
+    def encode_collect(self, vouchers: bytes, clusters: Sequence[int], root: bytes) -> bytes:
+        """Calldata of `collect`."""
+        return self.encode("collect", vouchers, list(clusters), root)
+
+    def payers_in(self, events: Iterable[DecodedEvent]) -> set[Address]:
+        """Whose balance or channels these events changed."""
+        payers: set[Address] = set()
+        for event in events:
+            if event.name == "VouchersCollected":
+                payers.update(
+                    to_address((entry >> 96).to_bytes(20)) for entry in event.fields["entries"]
+                )
+            elif "payer" in event.fields:
+                payers.add(event.fields["payer"])
+        return payers
 
 
 class Stablecoin(Contract):

@@ -129,6 +129,27 @@ class MeterReading:
 
 
 @dataclass(frozen=True, slots=True)
+class PayerAccount:
+    """IInferencePayments.PayerAccount: 10⁻⁶ dollars, Unix seconds."""
+
+    balance_usd6: int
+    requested_usd6: int
+    withdrawable_at: int
+    nonce: int
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """IInferencePayments.Channel: what one key of a payer may spend at one gateway."""
+
+    limit_usd6: int
+    expires_at: int
+    collected_usd6: int
+    locked_usd6: int
+    locked_until: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReportRecord:
     """IMetricsOracle.ReportRecord; all zero if there is no such report."""
 

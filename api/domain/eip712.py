@@ -69,13 +69,16 @@ class TypedMessage:
     values: tuple[int | Address | bytes, ...]
 
     @cached_property
+    def struct_hash(self) -> Digest:
+        """The hash of the struct alone, the same in every domain."""
+        return keccak256(
+            _type_hash(self.name, self.fields) + b"".join(_word_of(one) for one in self.values)
+        )
+
+    @cached_property
     def digest(self) -> Digest:
         """The digest to sign."""
-        return self.domain.digest(
-            keccak256(
-                _type_hash(self.name, self.fields) + b"".join(_word_of(one) for one in self.values)
-            )
-        )
+        return self.domain.digest(self.struct_hash)
 
     def typed_data(self) -> dict[str, Any]:
         """The same as `eth_signTypedData` takes it."""

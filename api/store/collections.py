@@ -1,0 +1,238 @@
+"""Batches of vouchers on their way to the chain, and what came in. Writer: collecting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, text, update
+
+from api.domain.codec import address_bytes, to_address
+from api.store.database import Database
+from api.store.journal import StoredReceipt, stored_receipt
+from api.store.tables import channels, charges, collected, collections, receipts
+from api.types import Address, ClusterId, Digest, Signature
+
+Place = tuple[Address, Address, ClusterId]
+"""A payer, its key, and the cluster that did the work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What of a channel was charged for a cluster and has not come in, in 10⁻⁶ dollars; with the
+    channel's largest voucher, unsigned where the gateway signs itself.
+    """
+
+    payer: Address
+    key: Address
+    cluster_id: ClusterId
+    due_usd6: int
+    promised_usd6: int
+    spent_usd6: int
+    signature: Signature | None
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A batch. `calldata` is the call of `collect`; `content` says the same to be read. What it
+    brought is None until that is as deep in the chain as it has to be.
+    """
+
+    id: int
+    root: Digest
+    calldata: bytes
+    content: bytes
+    formed_at_ms: int
+    collected_usd6: int | None = None
+    tx_hash: Digest | None = None
+    block_number: int | None = None
+
+
+class CollectionStore:
+    """The collections of one gateway: one at a time is not at its end."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def dues(self, limit: int) -> list[Due]:
+        """What is due of up to `limit` channels: those that owe most first."""
+        due = charges.c.charged_usd6 - func.coalesce(collected.c.collected_usd6, 0)
+        places = (
+            select(
+                charges.c.payer,
+                charges.c.key,
+                charges.c.cluster_id,
+                due.label("due_usd6"),
+                func.sum(due).over(partition_by=(charges.c.payer, charges.c.key)).label("all_due"),
+            )
+            .outerjoin(
+                collected,
+                (charges.c.payer == collected.c.payer)
+                & (charges.c.key == collected.c.key)
+                & (charges.c.cluster_id == collected.c.cluster_id),
+            )
+            .where(due > 0)
+            .subquery()
+        )
+        ranked = select(
+            places,
+            func.dense_rank()
+            .over(order_by=(places.c.all_due.desc(), places.c.payer, places.c.key))
+            .label("rank"),
+        ).subquery()
+        query = (
+            select(ranked, channels.c.promised_usd6, channels.c.spent_usd6, channels.c.signature)
+            .join(channels, (channels.c.payer == ranked.c.payer) & (channels.c.key == ranked.c.key))
+            .where(ranked.c.rank <= limit)
+            .order_by(ranked.c.rank, ranked.c.cluster_id)
+        )
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return [
+            Due(
+                to_address(row.payer),
+                to_address(row.key),
+                ClusterId(row.cluster_id),
+                int(row.due_usd6),
+                row.promised_usd6,
+                row.spent_usd6,
+                None if row.signature is None else Signature(row.signature),
+            )
+            for row in rows
+        ]
+
+    async def waiting_receipts(self, channels_: Sequence[tuple[Address, Address]]) -> list[bytes]:
+        """Hashes of these channels' closed receipts that no collection has."""
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                text(
+                    "select hash from receipts where collection_id is null and not is_open"
+                    " and (payer, key) in (select * from unnest(cast(:payers as bytea[]),"
+                    " cast(:keys as bytea[]))) order by position"
+                ),
+                _pairs(channels_),
+            )
+            return [row.hash for row in rows]
+
+    async def form(
+        self,
+        root: Digest,
+        calldata: bytes,
+        content: bytes,
+        leaves: Sequence[bytes],
+        formed_at_ms: int,
+    ) -> Collection:
+        """Keep a batch before it is sent, with the receipts that are behind it."""
+        async with self._database.writing() as connection:
+            row = (
+                await connection.execute(
+                    insert(collections)
+                    .values(
+                        root=root, calldata=calldata, content=content, formed_at_ms=formed_at_ms
+                    )
+                    .returning(collections)
+                )
+            ).one()
+            await connection.execute(
+                text(
+                    "update receipts set collection_id = :id where collection_id is null"
+                    " and hash = any(cast(:hashes as bytea[]))"
+                ),
+                {"id": row.id, "hashes": list(leaves)},
+            )
+        return _collection(row)
+
+    async def open(self) -> Collection | None:
+        """The one that is on its way."""
+        query = select(collections).where(collections.c.collected_usd6.is_(None))
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else _collection(row)
+
+    async def last(self) -> Collection | None:
+        """The newest one."""
+        query = select(collections).order_by(collections.c.id.desc()).limit(1)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else _collection(row)
+
+    async def settle(
+        self,
+        collection: Collection,
+        brought: Mapping[Place, int],
+        tx_hash: Digest | None,
+        block_number: int | None,
+    ) -> None:
+        """Note what it brought, in 10⁻⁶ dollars; nothing and no transaction if it was given up."""
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(collections)
+                .where(collections.c.id == collection.id)
+                .values(
+                    collected_usd6=sum(brought.values()),
+                    tx_hash=tx_hash,
+                    block_number=block_number,
+                )
+            )
+            if brought:
+                await connection.execute(
+                    text(
+                        "insert into collected (payer, key, cluster_id, collected_usd6)"
+                        " select * from unnest(cast(:payers as bytea[]), cast(:keys as bytea[]),"
+                        " cast(:clusters as bigint[]), cast(:amounts as bigint[]))"
+                        " on conflict (payer, key, cluster_id) do update set"
+                        " collected_usd6 = collected.collected_usd6 + excluded.collected_usd6"
+                    ),
+                    {
+                        **_pairs([(payer, key) for payer, key, _ in brought]),
+                        "clusters": [int(cluster_id) for _, _, cluster_id in brought],
+                        "amounts": list(brought.values()),
+                    },
+                )
+
+    async def of(self, collection_id: int) -> tuple[Collection, list[Digest]] | None:
+        """A collection with the leaves of its tree."""
+        async with self._database.reading() as connection:
+            row = (
+                await connection.execute(
+                    select(collections).where(collections.c.id == collection_id)
+                )
+            ).one_or_none()
+            if row is None:
+                return None
+            hashes = await connection.execute(
+                select(receipts.c.hash).where(receipts.c.collection_id == collection_id)
+            )
+            return _collection(row), [Digest(one.hash) for one in hashes]
+
+    async def receipts_of(self, payer: Address, limit: int) -> list[StoredReceipt]:
+        """A payer's newest receipts, the newest first."""
+        query = (
+            select(receipts)
+            .where(receipts.c.payer == address_bytes(payer))
+            .order_by(receipts.c.position.desc())
+            .limit(limit)
+        )
+        async with self._database.reading() as connection:
+            return [stored_receipt(row) for row in await connection.execute(query)]
+
+
+def _pairs(pairs: Sequence[tuple[Address, Address]]) -> dict[str, list[Any]]:
+    return {
+        "payers": [address_bytes(payer) for payer, _ in pairs],
+        "keys": [address_bytes(key) for _, key in pairs],
+    }
+
+
+def _collection(row: Row[*tuple[Any, ...]]) -> Collection:
+    return Collection(
+        row.id,
+        Digest(row.root),
+        row.calldata,
+        row.content,
+        row.formed_at_ms,
+        row.collected_usd6,
+        None if row.tx_hash is None else Digest(row.tx_hash),
+        row.block_number,
+    )

@@ -1,0 +1,201 @@
+"""What a gateway has served and charged: channels, charges, receipts. Writer: journal.
+
+A batch of entries is one transaction of three statements, however many requests it is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import Row, select, text, update
+
+from api.domain.codec import address_bytes, to_address
+from api.store.database import Database
+from api.store.tables import channels, receipts
+from api.types import Address, ClusterId, Digest, Signature
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChannel:
+    """One key of a payer. In 10⁻⁶ dollars; `signature` is None where the gateway signs itself."""
+
+    payer: Address
+    key: Address
+    promised_usd6: int
+    signature: Signature | None = field(repr=False)
+    spent_usd6: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReceipt:
+    """A receipt with its leaf and the gateway's signature; an open one may still grow."""
+
+    id: bytes
+    payer: Address
+    key: Address
+    cluster_id: ClusterId
+    charge_usd6: int
+    served_at: int
+    content: bytes
+    hash: Digest
+    signature: Signature
+    is_open: bool
+    collection_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is to be noted before anything more of an answer is given.
+
+    Attributes:
+        promised_usd6, signature: The largest voucher of the channel.
+        added_usd6: What is charged more than was noted before for this receipt.
+        receipt: As it is with that; in place of an earlier one with its id.
+    """
+
+    promised_usd6: int
+    signature: Signature | None = field(repr=False)
+    added_usd6: int
+    receipt: StoredReceipt
+
+
+_CHANNELS: Final = text(
+    "insert into channels (payer, key, promised_usd6, signature, spent_usd6)"
+    " select * from unnest(cast(:payers as bytea[]), cast(:keys as bytea[]),"
+    " cast(:promised as bigint[]), cast(:signatures as bytea[]), cast(:spent as bigint[]))"
+    " on conflict (payer, key) do update set"
+    " signature = case when excluded.promised_usd6 > channels.promised_usd6"
+    " then excluded.signature else channels.signature end,"
+    " promised_usd6 = greatest(channels.promised_usd6, excluded.promised_usd6),"
+    " spent_usd6 = channels.spent_usd6 + excluded.spent_usd6"
+)
+
+_CHARGES: Final = text(
+    "insert into charges (payer, key, cluster_id, charged_usd6)"
+    " select * from unnest(cast(:payers as bytea[]), cast(:keys as bytea[]),"
+    " cast(:clusters as bigint[]), cast(:charged as bigint[]))"
+    " on conflict (payer, key, cluster_id) do update set"
+    " charged_usd6 = charges.charged_usd6 + excluded.charged_usd6"
+)
+
+_RECEIPTS: Final = text(
+    "insert into receipts (id, payer, key, cluster_id, charge_usd6, served_at, content, hash,"
+    " signature, is_open)"
+    " select * from unnest(cast(:ids as bytea[]), cast(:payers as bytea[]),"
+    " cast(:keys as bytea[]), cast(:clusters as bigint[]), cast(:charged as bigint[]),"
+    " cast(:served as bigint[]), cast(:contents as bytea[]), cast(:hashes as bytea[]),"
+    " cast(:signatures as bytea[]), cast(:open as boolean[]))"
+    " on conflict (id) do update set charge_usd6 = excluded.charge_usd6,"
+    " served_at = excluded.served_at, content = excluded.content, hash = excluded.hash,"
+    " signature = excluded.signature, is_open = excluded.is_open"
+)
+
+
+class JournalStore:
+    """The charges of one gateway."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def write(self, entries: Sequence[Entry]) -> None:
+        """Note the entries, all or none. Raises StoreUnavailable: then it is not known which."""
+        promised: dict[tuple[Address, Address], Entry] = {}
+        spent: dict[tuple[Address, Address], int] = {}
+        charged: dict[tuple[Address, Address, ClusterId], int] = {}
+        newest: dict[bytes, StoredReceipt] = {}
+        for entry in entries:
+            receipt = entry.receipt
+            channel = receipt.payer, receipt.key
+            place = *channel, receipt.cluster_id
+            known = promised.get(channel)
+            if known is None or entry.promised_usd6 >= known.promised_usd6:
+                promised[channel] = entry
+            spent[channel] = spent.get(channel, 0) + entry.added_usd6
+            charged[place] = charged.get(place, 0) + entry.added_usd6
+            newest[receipt.id] = receipt
+        async with self._database.writing() as connection:
+            await connection.execute(
+                _CHANNELS,
+                {
+                    "payers": [address_bytes(payer) for payer, _ in promised],
+                    "keys": [address_bytes(key) for _, key in promised],
+                    "promised": [entry.promised_usd6 for entry in promised.values()],
+                    "signatures": [entry.signature for entry in promised.values()],
+                    "spent": [spent[channel] for channel in promised],
+                },
+            )
+            await connection.execute(
+                _CHARGES,
+                {
+                    "payers": [address_bytes(payer) for payer, _, _ in charged],
+                    "keys": [address_bytes(key) for _, key, _ in charged],
+                    "clusters": [int(cluster_id) for _, _, cluster_id in charged],
+                    "charged": list(charged.values()),
+                },
+            )
+            await connection.execute(_RECEIPTS, _columns(list(newest.values())))
+
+    async def channel(self, payer: Address, key: Address) -> StoredChannel | None:
+        """What is known of a channel; None if nothing is."""
+        query = select(channels).where(
+            channels.c.payer == address_bytes(payer), channels.c.key == address_bytes(key)
+        )
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else _channel(row)
+
+    async def close_open(self) -> int:
+        """What was cut off when the last process ended stays as it was noted; how many."""
+        async with self._database.writing() as connection:
+            result = await connection.execute(
+                update(receipts).where(receipts.c.is_open).values(is_open=False)
+            )
+            return result.rowcount
+
+    async def receipt(self, receipt_id: bytes) -> StoredReceipt | None:
+        """A receipt by its id."""
+        query = select(receipts).where(receipts.c.id == receipt_id)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else stored_receipt(row)
+
+
+def _columns(rows: Sequence[StoredReceipt]) -> Mapping[str, list[Any]]:
+    return {
+        "ids": [row.id for row in rows],
+        "payers": [address_bytes(row.payer) for row in rows],
+        "keys": [address_bytes(row.key) for row in rows],
+        "clusters": [int(row.cluster_id) for row in rows],
+        "charged": [row.charge_usd6 for row in rows],
+        "served": [row.served_at for row in rows],
+        "contents": [row.content for row in rows],
+        "hashes": [row.hash for row in rows],
+        "signatures": [row.signature for row in rows],
+        "open": [row.is_open for row in rows],
+    }
+
+
+def _channel(row: Row[*tuple[Any, ...]]) -> StoredChannel:
+    signature = None if row.signature is None else Signature(row.signature)
+    return StoredChannel(
+        to_address(row.payer), to_address(row.key), row.promised_usd6, signature, row.spent_usd6
+    )
+
+
+def stored_receipt(row: Row[*tuple[Any, ...]]) -> StoredReceipt:
+    """A row of `receipts`."""
+    return StoredReceipt(
+        row.id,
+        to_address(row.payer),
+        to_address(row.key),
+        ClusterId(row.cluster_id),
+        row.charge_usd6,
+        row.served_at,
+        row.content,
+        Digest(row.hash),
+        Signature(row.signature),
+        row.is_open,
+        row.collection_id,
+    )
