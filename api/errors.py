@@ -15,7 +15,9 @@
     │   ├── BadApiKey              not an API key, or miscopied
     │   └── WrongAgent             another agent is registered for this GPU
     ├── PaymentRefused             what was brought does not pay for what was asked
+    ├── UpstreamFault              an inference server answered what makes no sense
     ├── NotFound                   nothing is known under this id (yet)
+    │   ├── UnknownModel
     │   ├── UnknownCluster
     │   ├── UnknownGpu
     │   └── ReportNotFound         no report of this epoch is on chain
@@ -39,6 +41,7 @@
         ├── ChainTimeout           the node did not answer in time
         ├── ChainBehind            the node is too many blocks behind others
         ├── StoreUnavailable       the database cannot be reached
+        ├── UpstreamUnavailable    no inference server answers, or none has room
         ├── PeerUnavailable        another reporter does not answer
         ├── SignerUnavailable      the remote signer cannot be reached or is too slow
         ├── SignerRefused          the remote signer does not sign this, or has no such account
@@ -196,8 +199,19 @@ class PaymentRefused(RackstreamError):
         self.reason = reason
 
 
+class UpstreamFault(RackstreamError):
+    code = "upstream-fault"
+
+
 class NotFound(RackstreamError):
     code = "not-found"
+
+
+class UnknownModel(NotFound):
+    code = "unknown-model"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"no cluster here serves {model!r}", value=model)
 
 
 class UnknownCluster(NotFound):
@@ -393,6 +407,10 @@ class StoreUnavailable(Unavailable):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the database cannot be reached: {reason}")
+
+
+class UpstreamUnavailable(Unavailable):
+    code = "upstream-unavailable"
 
 
 class PeerUnavailable(Unavailable):

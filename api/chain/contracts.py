@@ -35,6 +35,8 @@ from api.domain.codec import to_address
 from api.types import Address
 
 At = int | str
+_OPERATOR = 65
+
 ZERO_ADDRESS = Address("0x0000000000000000000000000000000000000000")
 
 
@@ -287,6 +289,21 @@ class IdentityRegistry(Contract):
 
     async def wallets_of(self, investor_id: bytes, *, block: At = "latest") -> tuple[Address, ...]:
         return tuple(await self.read("walletsOf", investor_id, block=block))
+
+
+class Authority(Contract):
+    """contracts/access/interfaces/IAuthority.sol."""
+
+    ABI = "Authority"
+
+    async def has_role(self, role: int, account: Address, *, block: At = "latest") -> bool:
+        """Whether the account holds the role now, with whatever delay."""
+        is_member, _ = await self.read_all("hasRole", role, account, block=block)
+        return bool(is_member)
+
+    async def is_operator(self, account: Address, cluster_id: int, *, block: At = "latest") -> bool:
+        """Whether the account has the power OPERATOR over the cluster."""
+        return await self.has_role(_OPERATOR << 32 | cluster_id, account, block=block)
 
 
 class InferencePayments(Contract):

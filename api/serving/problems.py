@@ -23,6 +23,7 @@ from starlette.exceptions import HTTPException
 
 from api.domain.codec import json_integer, to_hex
 from api.errors import (
+    BadApiKey,
     BadSignature,
     ChainError,
     Conflict,
@@ -31,9 +32,11 @@ from api.errors import (
     NotAuthorised,
     NotFound,
     Oversized,
+    PaymentRefused,
     ProposalRefused,
     RackstreamError,
     Unavailable,
+    UpstreamFault,
 )
 
 _log = structlog.get_logger(__name__)
@@ -46,12 +49,15 @@ _STATUS: Final[Sequence[tuple[type[RackstreamError], HTTPStatus]]] = (
     (Malformed, HTTPStatus.BAD_REQUEST),
     (Oversized, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (InvalidInput, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (PaymentRefused, HTTPStatus.PAYMENT_REQUIRED),
+    (BadApiKey, HTTPStatus.UNAUTHORIZED),
     (BadSignature, HTTPStatus.UNPROCESSABLE_ENTITY),
     (NotAuthorised, HTTPStatus.FORBIDDEN),
     (NotFound, HTTPStatus.NOT_FOUND),
     (Conflict, HTTPStatus.CONFLICT),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (ChainError, HTTPStatus.BAD_GATEWAY),
+    (UpstreamFault, HTTPStatus.BAD_GATEWAY),
 )
 
 _RETRY_AFTER_SECONDS: Final = 1

@@ -47,7 +47,8 @@ class StoredReceipt:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is to be noted before anything more of an answer is given.
+    """What is to be noted before anything more of an answer is given. A receipt counts among the
+    charges of its cluster once it is closed.
 
     Attributes:
         promised_usd6, signature: The largest voucher of the channel.
@@ -113,7 +114,8 @@ class JournalStore:
             if known is None or entry.promised_usd6 >= known.promised_usd6:
                 promised[channel] = entry
             spent[channel] = spent.get(channel, 0) + entry.added_usd6
-            charged[place] = charged.get(place, 0) + entry.added_usd6
+            if not receipt.is_open:
+                charged[place] = charged.get(place, 0) + receipt.charge_usd6
             newest[receipt.id] = receipt
         async with self._database.writing() as connection:
             await connection.execute(
@@ -146,9 +148,34 @@ class JournalStore:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _channel(row)
 
-    async def close_open(self) -> int:
-        """What was cut off when the last process ended stays as it was noted; how many."""
+    async def seen(self, payer: Address, key: Address, collected_usd6: int) -> StoredChannel:
+        """A channel of which so much was collected before this database knew of it."""
+        row = {"payer": address_bytes(payer), "key": address_bytes(key)}
         async with self._database.writing() as connection:
+            await connection.execute(
+                text(
+                    "insert into channels (payer, key, promised_usd6, spent_usd6)"
+                    " values (:payer, :key, 0, :spent) on conflict (payer, key) do update"
+                    " set spent_usd6 = greatest(channels.spent_usd6, excluded.spent_usd6)"
+                ),
+                {**row, "spent": collected_usd6},
+            )
+        found = await self.channel(payer, key)
+        assert found is not None
+        return found
+
+    async def close_open(self) -> int:
+        """What was cut off when the last process ended is charged as it was noted; how many."""
+        async with self._database.writing() as connection:
+            await connection.execute(
+                text(
+                    "insert into charges (payer, key, cluster_id, charged_usd6)"
+                    " select payer, key, cluster_id, sum(charge_usd6) from receipts where is_open"
+                    " group by payer, key, cluster_id"
+                    " on conflict (payer, key, cluster_id) do update set"
+                    " charged_usd6 = charges.charged_usd6 + excluded.charged_usd6"
+                )
+            )
             result = await connection.execute(
                 update(receipts).where(receipts.c.is_open).values(is_open=False)
             )

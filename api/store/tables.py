@@ -27,7 +27,7 @@ Of a gateway:
 | table           | writer     | holds                                                        |
 |-----------------|------------|--------------------------------------------------------------|
 | `channels`      | journal    | by payer and key: the largest voucher, what was charged      |
-| `charges`       | journal    | the same charges, by payer, key and cluster                  |
+| `charges`       | journal    | what closed receipts charge, by payer, key and cluster       |
 | `receipts`      | journal    | one a served request; an open one may still grow. A closed   |
 |                 |            | one is `collecting`'s, which notes the collection            |
 | `collections`   | collecting | batches of vouchers, each formed before it is sent           |

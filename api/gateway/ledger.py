@@ -1,0 +1,165 @@
+"""What each payer has left here, so that nothing is served that nobody has promised and can pay.
+
+In 10⁻⁶ dollars, of a channel (a key of a payer at this gateway):
+
+    room = min(promised, limit) − spent − held
+    uncovered = max(0, spent + held − collected − locked)
+    a payer's room = balance − requested − Σ uncovered over its channels
+
+`promised` is the largest voucher's, `limit` and what stands under `collected`, `locked`, `balance`
+and `requested` the chain's; `spent` is what was charged here, `held` the most that requests in work
+may come to. A request is served if its maximum fits into both rooms; what a lock still covers
+beyond what is spent is the channel's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from api.chain import views
+from api.domain.vouchers import MAX_USD6
+from api.errors import PaymentRefused
+from api.types import Address, Signature
+
+EXPIRY_MARGIN_SECONDS: Final = 300
+"""A key must last so much longer than a request, so that what it spends can still be collected; so
+must a lock to count.
+"""
+
+
+class PromiseTooLow(PaymentRefused):
+    """The voucher does not cover the request; `cumulative_usd6` would."""
+
+    def __init__(self, promised_usd6: int, cumulative_usd6: int) -> None:
+        super().__init__(
+            "voucher_too_low",
+            f"the voucher promises {promised_usd6}, {cumulative_usd6} is needed",
+            value=promised_usd6,
+            limit=cumulative_usd6,
+        )
+        self.cumulative_usd6 = cumulative_usd6
+
+
+@dataclass(slots=True)
+class Payer:
+    """A payer as the chain has it, and its channels here."""
+
+    address: Address
+    balance_usd6: int = 0
+    requested_usd6: int = 0
+    channels: list[Channel] = field(default_factory=list)
+
+    def free_usd6(self, now: int) -> int:
+        """What of its balance nothing here was served for yet."""
+        uncovered = sum(channel.uncovered_usd6(now) for channel in self.channels)
+        return self.balance_usd6 - self.requested_usd6 - uncovered
+
+
+@dataclass(slots=True)
+class Channel:
+    """One key of a payer. `signature` is None until there is a voucher, and where the gateway signs
+    itself.
+    """
+
+    payer: Payer
+    key: Address
+    promised_usd6: int = 0
+    signature: Signature | None = field(default=None, repr=False)
+    spent_usd6: int = 0
+    held_usd6: int = 0
+    limit_usd6: int = 0
+    expires_at: int = 0
+    collected_usd6: int = 0
+    locked_usd6: int = 0
+    locked_until: int = 0
+
+    @property
+    def is_account(self) -> bool:
+        """The payer's own key, which has neither limit nor expiry."""
+        return self.key == self.payer.address
+
+    def take(self, state: views.Channel) -> None:
+        """What the chain says of it now."""
+        self.limit_usd6 = MAX_USD6 if self.is_account else state.limit_usd6
+        self.expires_at = state.expires_at
+        self.collected_usd6 = state.collected_usd6
+        self.locked_usd6 = state.locked_usd6
+        self.locked_until = state.locked_until
+
+    def uncovered_usd6(self, now: int) -> int:
+        """What was served or may be, and only the payer's free balance can pay."""
+        return max(0, self.spent_usd6 + self.held_usd6 - self.collected_usd6 - self._lock(now))
+
+    def room_usd6(self, now: int) -> int:
+        """Most that the payer can pay for more, whatever was promised."""
+        outstanding = self.spent_usd6 + self.held_usd6 - self.collected_usd6
+        own = max(0, self._lock(now) - outstanding)
+        return min(
+            self.limit_usd6 - self.spent_usd6 - self.held_usd6, own + self.payer.free_usd6(now)
+        )
+
+    def _lock(self, now: int) -> int:
+        return self.locked_usd6 if self.locked_until > now + EXPIRY_MARGIN_SECONDS else 0
+
+    def require_alive(self, now: int) -> None:
+        """Raises PaymentRefused if nothing that it signs could be collected for long enough."""
+        if self.is_account:
+            return
+        if self.limit_usd6 == 0:
+            raise PaymentRefused(
+                "no_session",
+                f"{self.key} is no session key of {self.payer.address} for this gateway",
+                value=self.key,
+            )
+        least = now + EXPIRY_MARGIN_SECONDS
+        if self.expires_at <= least:
+            raise PaymentRefused(
+                "session_expired",
+                f"the session key ends at {self.expires_at}, {least} is needed",
+                value=self.expires_at,
+                limit=least,
+            )
+
+
+class Hold:
+    """A part of a channel's room that a request in work may use up.
+
+    Raises:
+        PromiseTooLow: The voucher does not cover it.
+        PaymentRefused: The key or the payer's balance does not.
+    """
+
+    __slots__ = ("_channel", "_charged", "_most")
+
+    def __init__(self, channel: Channel, most_usd6: int, now: int, *, is_promised: bool) -> None:
+        channel.require_alive(now)
+        needed = channel.spent_usd6 + channel.held_usd6 + most_usd6
+        if is_promised and needed > channel.promised_usd6:
+            raise PromiseTooLow(channel.promised_usd6, needed)
+        room = channel.room_usd6(now)
+        if most_usd6 > room:
+            raise PaymentRefused(
+                "insufficient_funds",
+                f"the request may come to {most_usd6}, {max(room, 0)} can be paid",
+                value=most_usd6,
+                limit=max(room, 0),
+            )
+        channel.held_usd6 += most_usd6
+        self._channel, self._most, self._charged = channel, most_usd6, 0
+
+    def charge(self, total_usd6: int) -> int:
+        """The request has come to `total_usd6`, never more than was held and never less than
+        before; how much more than before.
+        """
+        total = min(max(total_usd6, self._charged), self._most)
+        added = total - self._charged
+        self._channel.held_usd6 -= added
+        self._channel.spent_usd6 += added
+        self._charged = total
+        return added
+
+    def release(self) -> None:
+        """Nothing more will be charged."""
+        self._channel.held_usd6 -= self._most - self._charged
+        self._most = self._charged
