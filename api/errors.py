@@ -9,6 +9,8 @@
     │   ├── Incoherent             values that contradict each other
     │   ├── InTheFuture            later than the clock allows
     │   ├── Backdated              earlier than what is already settled
+    │   ├── ContextTooLong         more tokens than a language model takes
+    │   ├── RequestNotSupported    asks a language model for what it does not do
     │   └── TraceRefused           a recorded trace, with the row and the rule
     ├── NotAuthorised              well formed, and not allowed
     │   ├── BadSignature           no valid signature, or not by who it says
@@ -146,6 +148,29 @@ class Backdated(InvalidInput):
             value=at_ms,
             limit=earliest_ms,
         )
+
+
+class ContextTooLong(InvalidInput):
+    """Named as OpenAI's clients know it."""
+
+    code = "context_length_exceeded"
+
+    def __init__(self, prompt_tokens: int, answer_tokens: int, limit: int) -> None:
+        total = prompt_tokens + answer_tokens
+        super().__init__(
+            f"the prompt has {prompt_tokens} tokens and {answer_tokens} are asked for: {total}"
+            f" together, at most {limit} are allowed",
+            value=total,
+            limit=limit,
+        )
+
+
+class RequestNotSupported(InvalidInput):
+    code = "unsupported_parameter"
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"{field} asks for what this model does not do", value=field)
+        self.field = field
 
 
 class TraceRefused(InvalidInput):

@@ -364,6 +364,33 @@ class OracleSettings(KeySettings):
         return value
 
 
+_NGRAM: Final = "RACKSTREAM_NGRAM_"
+
+
+class NgramSettings(BaseSettings):
+    """Of `python -m api.ngram`, a small language model; prefix RACKSTREAM_NGRAM_.
+
+    Attributes:
+        host, port: Where to listen; port 0 takes a free one and logs it.
+        corpus: What it learns from: a file, or a folder's documents. Without it Rackstream's own.
+        tokens_per_second: How fast each answer is given, like that of a GPU; 0 as fast as possible.
+        context_tokens: Most that a prompt and its answer have together.
+        seed: Of answers whose request names none: the same requests in the same order get the same
+            texts.
+        log_level: debug, info, warning or error.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=_NGRAM, frozen=True, extra="ignore")
+
+    host: str = "127.0.0.1"
+    port: int = Field(8_090, ge=0, le=65_535)
+    corpus: Path = Path(__file__).resolve().parents[1]
+    tokens_per_second: int = Field(0, ge=0, le=1_000_000)
+    context_tokens: int = Field(16_384, ge=64, le=1_000_000)
+    seed: int = Field(1, ge=0, le=UINT64_MAX)
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+
+
 _Settings = TypeVar("_Settings", bound=BaseSettings)
 
 

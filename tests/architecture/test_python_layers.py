@@ -10,13 +10,14 @@ import pytest
 from tests.architecture.tree import files, is_within, python_imports, python_tree, short
 
 BASE = ("api.types", "api.errors", "api.clock")
-SERVICES = ("api.agent", "api.oracle")
+SERVICES = ("api.agent", "api.ngram", "api.oracle")
 SHARED = ("api.serving", "api.sending")
 
 MAY_IMPORT = {
     "api.types": (),
     "api.errors": ("api.types",),
     "api.clock": (),
+    "api.files": ("api.errors",),
     "api.streams": (),
     "api.domain": BASE,
     "api.keys": ("api.types", "api.errors", "api.domain"),
@@ -25,12 +26,13 @@ MAY_IMPORT = {
     "api.store": (*BASE, "api.domain"),
     "api.serving": (*BASE, "api.streams", "api.domain", "api.store"),
     "api.sending": (*BASE, "api.domain", "api.chain", "api.store"),
-    "api.agent": (*BASE, "api.streams", "api.domain", "api.chain", "api.store"),
+    "api.agent": (*BASE, "api.files", "api.streams", "api.domain", "api.chain", "api.store"),
+    "api.ngram": (*BASE, "api.domain", "api.files", "api.serving"),
     "api.oracle": (*BASE, *SHARED, "api.keys", "api.domain", "api.chain", "api.store"),
 }
 """What each part of `api` may import of `api`, apart from itself."""
 
-ENTRY_POINTS = {"api/agent/__main__.py", "api/oracle/__main__.py"}
+ENTRY_POINTS = {"api/agent/__main__.py", "api/ngram/__main__.py", "api/oracle/__main__.py"}
 """They alone read the settings, and hand values on."""
 
 

@@ -2,54 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from collections.abc import Iterator
-from io import TextIOWrapper
 from pathlib import Path
 
 from api.agent.sources.source import Collected
 from api.domain.epochs import EPOCH_MS
 from api.domain.replay import Replay
 from api.domain.trace import Trace, read_trace
-from api.errors import TraceRefused
+from api.files import trace_lines
 from api.types import EnergySource
-
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 def load_trace(path: Path) -> Trace:
-    """The trace in a CSV file, compressed with gzip or not (its first bytes decide, not its name).
+    """The trace in a CSV file, compressed with gzip or not.
 
     Raises:
         TraceRefused: The file cannot be read, or is malformed: with the row and the rule.
     """
-    try:
-        with path.open("rb") as file:
-            is_compressed = file.read(2) == _GZIP_MAGIC
-            file.seek(0)
-            text = (
-                TextIOWrapper(gzip.GzipFile(fileobj=file), encoding="utf-8", newline="")
-                if is_compressed
-                else TextIOWrapper(file, encoding="utf-8", newline="")
-            )
-            with text:
-                return read_trace(_lines(text), path.name)
-    except OSError as error:
-        raise TraceRefused(f"{path} cannot be read: {error}", value=str(path)) from None
-
-
-def _lines(text: TextIOWrapper) -> Iterator[str]:
-    """The lines, with the row named where the file itself breaks off."""
-    row = 1
-    try:
-        for line in text:
-            yield line
-            row += 1
-    except UnicodeDecodeError as error:
-        raise TraceRefused(f"not UTF-8: {error}", row=row) from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise TraceRefused(f"the compressed file is damaged: {error}", row=row) from None
+    return read_trace(trace_lines(path), path.name)
 
 
 class TraceSource:

@@ -1,0 +1,1 @@
+"""`rackstream-ngram`: a small language model behind the protocol of OpenAI and vLLM."""
