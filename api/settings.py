@@ -13,7 +13,9 @@ from typing import Annotated, Any, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
+    BeforeValidator,
     Field,
     SecretStr,
     ValidationError,
@@ -56,6 +58,33 @@ class SourceKind(StrEnum):
 def _shared(name: str, service_prefix: str) -> AliasChoices:
     """The service's own variable first, then the one shared by all services."""
     return AliasChoices(f"{service_prefix}{name}", f"RACKSTREAM_{name}")
+
+
+def _nodes(value: Any) -> Any:
+    parts = value.split(",") if isinstance(value, str) else value
+    urls = tuple(part.strip() for part in parts if part.strip())
+    for number, url in enumerate(urls, start=1):
+        # Not shown: the path often is a key.
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"number {number} is no http or https URL")
+    return urls
+
+
+def _dialect(value: str) -> str:
+    if not value.startswith("postgresql+psycopg://"):
+        raise ValueError("a database's address starts with postgresql+psycopg://")
+    try:
+        # Not shown: it holds a password.
+        _ = urlsplit(value).port
+    except ValueError:
+        raise ValueError("a database's port is a number of 0 to 65,535") from None
+    return value
+
+
+NodeUrls = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_nodes)]
+"""Separated by commas."""
+
+DatabaseUrl = Annotated[str, AfterValidator(_dialect)]
 
 
 class KeySettings(BaseSettings):
@@ -234,13 +263,13 @@ class OracleSettings(KeySettings):
     transmitter_signer_address: Address | None = None
     signer_timeout_s: float = Field(4.0, gt=0, le=60)
     chain_id: int = Field(ge=1, le=UINT64_MAX, validation_alias=_shared("CHAIN_ID", _ORACLE))
-    rpc_urls: Annotated[tuple[str, ...], NoDecode] = Field(
+    rpc_urls: NodeUrls = Field(
         min_length=1, max_length=8, validation_alias=_shared("RPC_URL", _ORACLE)
     )
     deployments_dir: Path = Field(
         Path("deployments"), validation_alias=_shared("DEPLOYMENTS_DIR", _ORACLE)
     )
-    database_url: str | None = None
+    database_url: DatabaseUrl | None = None
     data_dir: Path = Path("var/oracle")
     host: str = "127.0.0.1"
     port: int = Field(8_080, ge=0, le=65_535)
@@ -321,17 +350,6 @@ class OracleSettings(KeySettings):
         except Malformed as error:
             raise ValueError(error.message) from None
 
-    @field_validator("rpc_urls", mode="before")
-    @classmethod
-    def _nodes(cls, value: Any) -> Any:
-        parts = value.split(",") if isinstance(value, str) else value
-        urls = tuple(part.strip() for part in parts if part.strip())
-        for number, url in enumerate(urls, start=1):
-            # Not shown: the path often is a key.
-            if not url.startswith(("http://", "https://")):
-                raise ValueError(f"number {number} is no http or https URL")
-        return urls
-
     @field_validator("peers", mode="before")
     @classmethod
     def _pairs(cls, value: Any) -> Any:
@@ -351,17 +369,64 @@ class OracleSettings(KeySettings):
             pairs[address] = url.rstrip("/")
         return pairs
 
-    @field_validator("database_url")
-    @classmethod
-    def _dialect(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith("postgresql+psycopg://"):
-            raise ValueError("a database's address starts with postgresql+psycopg://")
-        try:
-            # Not shown: it holds a password.
-            _ = urlsplit(value or "").port
-        except ValueError:
-            raise ValueError("a database's port is a number of 0 to 65,535") from None
-        return value
+
+_GATEWAY: Final = "RACKSTREAM_GATEWAY_"
+
+
+class GatewaySettings(KeySettings):
+    """Of `python -m api.gateway`, which sells inference; prefix RACKSTREAM_GATEWAY_.
+
+    Attributes:
+        key, keystore, keystore_password_file: The account that vouchers name: it signs receipts,
+            collects and pays for that.
+        chain_id: The chain.
+        rpc_urls: Nodes of it (RPC_URL), separated by commas: the first that works is asked.
+        deployments_dir: Holds `<chain-id>.json`, which says where the contracts are.
+        fleet: The file with quotes and servers; see `api/gateway/fleet.py`.
+        database_url: An SQLAlchemy address (`postgresql+psycopg://…`) of a database of this
+            gateway's own; without it PostgreSQL is started from its wheel in `data_dir`.
+        data_dir: Of the started PostgreSQL; belongs to this gateway alone.
+        host, port: Where to listen; port 0 takes a free one and logs it.
+        clock: `chain` takes the time of the newest block of the node.
+        poll_ms: Pause between two looks at the chain. About a tenth of its block time.
+        confirmations: Blocks on top of the one with a collection before it counts. Without it 0 on
+            the local chain and 12 on every other.
+        max_fee_gwei: Most that is offered a gas; collecting waits while the chain asks for more.
+        collect_s: Between two collections.
+        collect_least_usd6: What must be due for one, in 10⁻⁶ dollars: at least its gas is worth.
+        default_max_tokens: Most tokens of an answer whose request sets no limit.
+        connect_s, first_byte_s, idle_s: How long a server may take to be reached, to begin an
+            answer, and between two of its pieces.
+        log_level: debug, info, warning or error.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=_GATEWAY, frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    chain_id: int = Field(ge=1, le=UINT64_MAX, validation_alias=_shared("CHAIN_ID", _GATEWAY))
+    rpc_urls: NodeUrls = Field(
+        min_length=1, max_length=8, validation_alias=_shared("RPC_URL", _GATEWAY)
+    )
+    deployments_dir: Path = Field(
+        Path("deployments"), validation_alias=_shared("DEPLOYMENTS_DIR", _GATEWAY)
+    )
+    fleet: Path
+    database_url: DatabaseUrl | None = None
+    data_dir: Path = Path("var/gateway")
+    host: str = "127.0.0.1"
+    port: int = Field(8_000, ge=0, le=65_535)
+    clock: ClockKind = Field(ClockKind.SYSTEM, validation_alias=_shared("CLOCK", _GATEWAY))
+    poll_ms: int = Field(500, ge=10, le=60_000)
+    confirmations: int | None = Field(None, ge=0, le=1_000)
+    max_fee_gwei: int = Field(200, ge=1, le=100_000)
+    collect_s: float = Field(30.0, gt=0, le=86_400)
+    collect_least_usd6: int = Field(1, ge=1, le=10**12)
+    default_max_tokens: int = Field(1_024, ge=1, le=131_072)
+    connect_s: float = Field(3.0, gt=0, le=60)
+    first_byte_s: float = Field(120.0, gt=0, le=3_600)
+    idle_s: float = Field(60.0, gt=0, le=3_600)
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
 
 
 _NGRAM: Final = "RACKSTREAM_NGRAM_"

@@ -62,29 +62,44 @@ class Accounts:
         finally:
             self._opening.pop((payer, key), None)
 
+    async def look(self, payer: Address, key: Address) -> Channel:
+        """The same for whoever asks: nobody is remembered for a question.
+
+        Raises Unavailable or ChainError.
+        """
+        known = self._channels.get((payer, key))
+        if known is not None:
+            return known
+        channel, _ = await self._read(payer, key)
+        return channel
+
     async def _open(self, payer: Address, key: Address) -> Channel:
-        owner = self._payers.get(payer) or Payer(payer)
-        channel = Channel(owner, key)
-        at = (await self._client.block()).number
-        state = await self._payments.channel(payer, key, self._gateway, block=at)
-        if owner.address not in self._payers:
-            account = await self._payments.account(payer, block=at)
-            owner.balance_usd6, owner.requested_usd6 = account.balance_usd6, account.requested_usd6
-        channel.take(state)
-        stored = await self._store.channel(payer, key)
-        if stored is None or stored.spent_usd6 < state.collected_usd6:
+        channel, at = await self._read(payer, key)
+        if channel.spent_usd6 < channel.collected_usd6:
             # The store is younger than the channel: what was collected was spent.
-            stored = await self._store.seen(payer, key, state.collected_usd6)
-        channel.promised_usd6, channel.signature = stored.promised_usd6, stored.signature
-        channel.spent_usd6 = stored.spent_usd6
-        self._payers.setdefault(payer, owner)
-        self._payers[payer].channels.append(channel)
-        channel.payer = self._payers[payer]
+            await self._store.seen(payer, key, channel.collected_usd6)
+            channel.spent_usd6 = channel.collected_usd6
+        channel.forget_used()
+        channel.payer = self._payers.setdefault(payer, channel.payer)
+        channel.payer.channels.append(channel)
         self._channels[payer, key] = channel
         if self._seen is not None and self._seen[0] > at:
             # Its events may have been passed over meanwhile.
             await self.refresh(payer)
         return channel
+
+    async def _read(self, payer: Address, key: Address) -> tuple[Channel, int]:
+        """A channel as store and chain have it, and as of which block."""
+        at = (await self._client.block()).number
+        account = await self._payments.account(payer, block=at)
+        owner = Payer(payer, account.balance_usd6, account.requested_usd6)
+        channel = Channel(self._payers.get(payer, owner), key)
+        channel.take(await self._payments.channel(payer, key, self._gateway, block=at))
+        stored = await self._store.channel(payer, key)
+        if stored is not None:
+            channel.promised_usd6, channel.signature = stored.promised_usd6, stored.signature
+            channel.spent_usd6 = stored.spent_usd6
+        return channel, at
 
     async def reload(self) -> None:
         """Take from the store what was spent and promised. Raises StoreUnavailable."""
@@ -93,6 +108,7 @@ class Accounts:
             channel.spent_usd6 = stored.spent_usd6 if stored else channel.collected_usd6
             channel.promised_usd6 = stored.promised_usd6 if stored else 0
             channel.signature = stored.signature if stored else None
+            channel.forget_used()
 
     async def refresh(self, payer: Address) -> None:
         """Read a payer and its channels anew, all as of one block."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from api.chain import views
-from api.domain.vouchers import MAX_USD6
+from api.domain.vouchers import MAX_USD6, Voucher
 from api.errors import PaymentRefused
 from api.types import Address, Signature
 
@@ -28,13 +28,18 @@ must a lock to count.
 """
 
 
-class PromiseTooLow(PaymentRefused):
-    """The voucher does not cover the request; `cumulative_usd6` would."""
+_MOST_USED: Final = 4_096
 
-    def __init__(self, promised_usd6: int, cumulative_usd6: int) -> None:
+
+class PromiseTooLow(PaymentRefused):
+    """The voucher does not cover the request, or was brought before; one for `cumulative_usd6`
+    would do.
+    """
+
+    def __init__(self, reason: str, promised_usd6: int, cumulative_usd6: int) -> None:
         super().__init__(
-            "voucher_too_low",
-            f"the voucher promises {promised_usd6}, {cumulative_usd6} is needed",
+            reason,
+            f"the voucher promises {promised_usd6}, a new one for {cumulative_usd6} is needed",
             value=promised_usd6,
             limit=cumulative_usd6,
         )
@@ -73,6 +78,9 @@ class Channel:
     collected_usd6: int = 0
     locked_usd6: int = 0
     locked_until: int = 0
+    # Amounts of vouchers that were brought, and the one from which on they are remembered.
+    used: set[int] = field(default_factory=set, repr=False)
+    used_above_usd6: int = 0
 
     @property
     def is_account(self) -> bool:
@@ -86,6 +94,32 @@ class Channel:
         self.collected_usd6 = state.collected_usd6
         self.locked_usd6 = state.locked_usd6
         self.locked_until = state.locked_until
+
+    def use(self, voucher: Voucher) -> None:
+        """Take a voucher whose signature was checked.
+
+        Each amount counts once, as the proof that its key wants this very request: vouchers become
+        public when they are collected, and what they promise beyond what was used is not for
+        whoever reads them there. Raises PromiseTooLow.
+        """
+        amount = voucher.cumulative_usd6
+        if amount <= self.used_above_usd6 or amount in self.used:
+            raise PromiseTooLow("voucher_used", amount, self.needed_usd6(0))
+        self.used.add(amount)
+        if len(self.used) > _MOST_USED:
+            self.used_above_usd6 = min(self.used)
+            self.used.remove(self.used_above_usd6)
+        if amount > self.promised_usd6:
+            self.promised_usd6, self.signature = amount, voucher.signature
+
+    def forget_used(self) -> None:
+        """What was promised until now may be public: only a larger amount is a new voucher."""
+        self.used.clear()
+        self.used_above_usd6 = self.promised_usd6
+
+    def needed_usd6(self, most_usd6: int) -> int:
+        """What a new voucher has to promise for a request that comes to `most_usd6` at most."""
+        return max(self.spent_usd6 + self.held_usd6 + most_usd6, self.promised_usd6 + 1)
 
     def uncovered_usd6(self, now: int) -> int:
         """What was served or may be, and only the payer's free balance can pay."""
@@ -134,9 +168,13 @@ class Hold:
 
     def __init__(self, channel: Channel, most_usd6: int, now: int, *, is_promised: bool) -> None:
         channel.require_alive(now)
-        needed = channel.spent_usd6 + channel.held_usd6 + most_usd6
-        if is_promised and needed > channel.promised_usd6:
-            raise PromiseTooLow(channel.promised_usd6, needed)
+        if (
+            is_promised
+            and channel.spent_usd6 + channel.held_usd6 + most_usd6 > channel.promised_usd6
+        ):
+            raise PromiseTooLow(
+                "voucher_too_low", channel.promised_usd6, channel.needed_usd6(most_usd6)
+            )
         room = channel.room_usd6(now)
         if most_usd6 > room:
             raise PaymentRefused(

@@ -16,20 +16,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import signal
-import socket
 import sys
-from collections.abc import Coroutine
 
 import structlog
-import uvicorn
 
 from api.chain import deployments
 from api.domain.codec import parse_address, to_hex
 from api.domain.eip712 import reporter_registry_domain
 from api.domain.reports import possession_message
 from api.domain.signing import Signer
-from api.errors import ConfigurationError, InvalidInput, RackstreamError, Unavailable
+from api.errors import ConfigurationError, InvalidInput, Unavailable
 from api.keys import RemoteKey
 from api.oracle import check
 from api.oracle.app import create_app
@@ -38,6 +34,7 @@ from api.sending.remote_signer import RemoteSigner
 from api.sending.signers import LocalSigner, SigningAccount
 from api.serving import logs
 from api.serving.listening import listen
+from api.serving.running import serve
 from api.settings import ClockKind, OracleSettings, load
 from api.store.embedded import EmbeddedPostgres
 from api.types import LOCAL_CHAIN_ID
@@ -160,57 +157,12 @@ def _serve(settings: OracleSettings) -> int:
             confirmations=confirmations,
             max_fee_per_gas=settings.max_fee_gwei * _GWEI,
         )
-        return _run(config, listening)
+        reporter = Reporter(config)
+        return serve(lambda failed: create_app(reporter, failed), listening)
     finally:
         listening.close()
         if postgres is not None:
             postgres.stop()
-
-
-def _run(config: ReporterConfig, listening: socket.socket) -> int:
-    failures: list[BaseException] = []
-
-    async def work() -> None:
-        def failed(error: BaseException) -> None:
-            failures.append(error)
-            server.should_exit = True
-
-        server = uvicorn.Server(
-            uvicorn.Config(
-                create_app(Reporter(config), failed),
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=5,
-            )
-        )
-        host, port = listening.getsockname()[:2]
-        _log.info("listening", host=host, port=port)
-        await server.serve(sockets=[listening])
-
-    # The server raises a signal again when it has stopped, which would skip what is left to do.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
-    _run_loop(work())
-    for error in failures:
-        if isinstance(error, ConfigurationError):
-            raise error
-        if isinstance(error, RackstreamError):
-            _log.error("ended", code=error.code, error=error.message)
-        else:
-            _log.error("ended", exc_info=error)
-        return 1
-    _log.info("stopped")
-    return 0
-
-
-def _run_loop(work: Coroutine[None, None, None]) -> None:
-    if sys.platform == "win32":
-        asyncio.run(work)
-    else:
-        import uvloop
-
-        uvloop.run(work)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from api.errors import NotFound
 from api.oracle import schemas, shapes
 from api.oracle.peers import MAX_CLUSTERS_ASKED
 from api.oracle.proposals import MAX_PROPOSAL_BYTES
-from api.oracle.routes import EpochPath, documents, problems, read_body, reporter_of
+from api.oracle.routes import EpochPath, reporter_of
+from api.serving.documented import documents, problems, read_body
 from api.types import UINT32_MAX, ClusterId, Epoch
 
 peers = APIRouter(prefix="/v1/peer", tags=["peers"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -10,28 +9,13 @@ from fastapi.responses import JSONResponse
 
 from api.domain.codec import parse_digest
 from api.domain.samples import BATCH_ADAPTER
-from api.errors import Malformed, Oversized, RackstreamError
+from api.errors import Malformed, RackstreamError
 from api.oracle import schemas, shapes
 from api.oracle.manifests import MAX_MANIFEST_BYTES
 from api.oracle.metrics import CONTENT_TYPE
 from api.oracle.service import Reporter
-from api.serving.problems import MEDIA_TYPE
+from api.serving.documented import documents, problems, read_body
 from api.types import JSON_SAFE_INTEGER, MAX_BATCH_BYTES, UINT32_MAX, ClusterId, Epoch
-
-
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The documented error answers of an endpoint."""
-    problem = {"schema": {"$ref": f"#/components/schemas/{schemas.ProblemModel.__name__}"}}
-    return {
-        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: problem}}
-        for status in statuses
-    }
-
-
-def documents(media_type: str, *statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The documented answers of an endpoint that returns text of another's making."""
-    return {200: {"content": {media_type: {}}}} | problems(*statuses)
-
 
 ClusterIdPath = Annotated[
     int, Path(alias="id", ge=1, le=UINT32_MAX, description="The cluster on chain.", examples=[1])
@@ -52,26 +36,6 @@ def reporter_of(request: Request) -> Reporter:
     reporter: Reporter = request.app.state.reporter
     reporter.require_started()
     return reporter
-
-
-async def read_body(request: Request, limit: int) -> bytes:
-    """The request's body.
-
-    Raises Oversized before anything is read if the announced length is above `limit`, and as soon
-    as more than that has come if none was announced.
-    """
-    announced = request.headers.get("content-length")
-    if announced is not None:
-        if not announced.isdecimal():
-            raise Malformed("Content-Length", announced, "a number")
-        if int(announced) > limit:
-            raise Oversized("bytes", int(announced), limit)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise Oversized("bytes", len(body), limit)
-    return bytes(body)
 
 
 agents = APIRouter(tags=["agents"])

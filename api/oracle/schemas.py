@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
+
+from api.serving.documented import Model
 
 Hash = Annotated[str, Field(pattern="^0x[0-9a-f]{64}$", examples=["0x" + "5d" * 32])]
 Account = Annotated[
@@ -29,25 +30,6 @@ FiguresState = Annotated[
         " settled what is counted; final: counted."
     ),
 ]
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
-
-
-class ProblemModel(Model):
-    """RFC 9457. `code` is stable; `value` offended, `limit` is what it broke."""
-
-    model_config = ConfigDict(extra="allow")
-
-    type: str = Field(examples=["urn:rackstream:problem:in-the-future"])
-    title: str = Field(examples=["In the future"])
-    status: int = Field(examples=[422])
-    detail: str = Field(examples=["atMs is 1700003700000, later than 1700003660000 by the clock"])
-    code: str = Field(examples=["in-the-future"])
-    value: object = Field(None, examples=[1700003700000])
-    limit: object = Field(None, examples=[1700003660000])
-    instance: str = Field(examples=["/v1/samples"])
 
 
 class BatchReceipt(Model):

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, text, update
+from sqlalchemy import Row, Select, func, insert, select, text, update
 
 from api.domain.codec import address_bytes, to_address
 from api.store.database import Database
-from api.store.journal import StoredReceipt, stored_receipt
 from api.store.tables import channels, charges, collected, collections, receipts
 from api.types import Address, ClusterId, Digest, Signature
 
@@ -29,7 +28,6 @@ class Due:
     cluster_id: ClusterId
     due_usd6: int
     promised_usd6: int
-    spent_usd6: int
     signature: Signature | None
 
 
@@ -55,56 +53,13 @@ class CollectionStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def dues(self, limit: int) -> list[Due]:
-        """What is due of up to `limit` channels: those that owe most first."""
-        due = charges.c.charged_usd6 - func.coalesce(collected.c.collected_usd6, 0)
-        places = (
-            select(
-                charges.c.payer,
-                charges.c.key,
-                charges.c.cluster_id,
-                due.label("due_usd6"),
-                func.sum(due).over(partition_by=(charges.c.payer, charges.c.key)).label("all_due"),
-            )
-            .outerjoin(
-                collected,
-                (charges.c.payer == collected.c.payer)
-                & (charges.c.key == collected.c.key)
-                & (charges.c.cluster_id == collected.c.cluster_id),
-            )
-            .where(due > 0)
-            .subquery()
-        )
-        ranked = select(
-            places,
-            func.dense_rank()
-            .over(order_by=(places.c.all_due.desc(), places.c.payer, places.c.key))
-            .label("rank"),
-        ).subquery()
-        query = (
-            select(ranked, channels.c.promised_usd6, channels.c.spent_usd6, channels.c.signature)
-            .join(channels, (channels.c.payer == ranked.c.payer) & (channels.c.key == ranked.c.key))
-            .where(ranked.c.rank <= limit)
-            .order_by(ranked.c.rank, ranked.c.cluster_id)
-        )
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(query)).all()
-        return [
-            Due(
-                to_address(row.payer),
-                to_address(row.key),
-                ClusterId(row.cluster_id),
-                int(row.due_usd6),
-                row.promised_usd6,
-                row.spent_usd6,
-                None if row.signature is None else Signature(row.signature),
-            )
-            for row in rows
-        ]
-
-    async def waiting_receipts(self, channels_: Sequence[tuple[Address, Address]]) -> list[bytes]:
-        """Hashes of these channels' closed receipts that no collection has."""
-        async with self._database.reading() as connection:
+    async def due(self, limit: int) -> tuple[list[Due], list[Digest]]:
+        """What is due of up to `limit` channels, those that owe most first; and the hashes of these
+        channels' closed receipts that no collection has. Both as of one moment.
+        """
+        async with self._database.snapshot() as connection:
+            dues = [_due(row) for row in await connection.execute(_dues(limit))]
+            channels_ = list({(due.payer, due.key): None for due in dues})
             rows = await connection.execute(
                 text(
                     "select hash from receipts where collection_id is null and not is_open"
@@ -113,7 +68,7 @@ class CollectionStore:
                 ),
                 _pairs(channels_),
             )
-            return [row.hash for row in rows]
+            return dues, [Digest(row.hash) for row in rows]
 
     async def form(
         self,
@@ -151,8 +106,13 @@ class CollectionStore:
         return None if row is None else _collection(row)
 
     async def last(self) -> Collection | None:
-        """The newest one."""
-        query = select(collections).order_by(collections.c.id.desc()).limit(1)
+        """The newest that was collected."""
+        query = (
+            select(collections)
+            .where(collections.c.tx_hash.is_not(None))
+            .order_by(collections.c.id.desc())
+            .limit(1)
+        )
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _collection(row)
@@ -161,10 +121,10 @@ class CollectionStore:
         self,
         collection: Collection,
         brought: Mapping[Place, int],
-        tx_hash: Digest | None,
-        block_number: int | None,
+        tx_hash: Digest,
+        block_number: int,
     ) -> None:
-        """Note what it brought, in 10⁻⁶ dollars; nothing and no transaction if it was given up."""
+        """Note what it brought, in 10⁻⁶ dollars, and by which transaction."""
         async with self._database.writing() as connection:
             await connection.execute(
                 update(collections)
@@ -191,6 +151,20 @@ class CollectionStore:
                     },
                 )
 
+    async def give_up(self, collection: Collection) -> None:
+        """It will never be collected: its receipts wait for another one."""
+        async with self._database.writing() as connection:
+            await connection.execute(
+                update(receipts)
+                .where(receipts.c.collection_id == collection.id)
+                .values(collection_id=None)
+            )
+            await connection.execute(
+                update(collections)
+                .where(collections.c.id == collection.id)
+                .values(collected_usd6=0)
+            )
+
     async def of(self, collection_id: int) -> tuple[Collection, list[Digest]] | None:
         """A collection with the leaves of its tree."""
         async with self._database.reading() as connection:
@@ -206,16 +180,49 @@ class CollectionStore:
             )
             return _collection(row), [Digest(one.hash) for one in hashes]
 
-    async def receipts_of(self, payer: Address, limit: int) -> list[StoredReceipt]:
-        """A payer's newest receipts, the newest first."""
-        query = (
-            select(receipts)
-            .where(receipts.c.payer == address_bytes(payer))
-            .order_by(receipts.c.position.desc())
-            .limit(limit)
+
+def _dues(limit: int) -> Select[Any]:
+    due = charges.c.charged_usd6 - func.coalesce(collected.c.collected_usd6, 0)
+    places = (
+        select(
+            charges.c.payer,
+            charges.c.key,
+            charges.c.cluster_id,
+            due.label("due_usd6"),
+            func.sum(due).over(partition_by=(charges.c.payer, charges.c.key)).label("all_due"),
         )
-        async with self._database.reading() as connection:
-            return [stored_receipt(row) for row in await connection.execute(query)]
+        .outerjoin(
+            collected,
+            (charges.c.payer == collected.c.payer)
+            & (charges.c.key == collected.c.key)
+            & (charges.c.cluster_id == collected.c.cluster_id),
+        )
+        .where(due > 0)
+        .subquery()
+    )
+    ranked = select(
+        places,
+        func.dense_rank()
+        .over(order_by=(places.c.all_due.desc(), places.c.payer, places.c.key))
+        .label("rank"),
+    ).subquery()
+    return (
+        select(ranked, channels.c.promised_usd6, channels.c.signature)
+        .join(channels, (channels.c.payer == ranked.c.payer) & (channels.c.key == ranked.c.key))
+        .where(ranked.c.rank <= limit)
+        .order_by(ranked.c.rank, ranked.c.cluster_id)
+    )
+
+
+def _due(row: Row[*tuple[Any, ...]]) -> Due:
+    return Due(
+        to_address(row.payer),
+        to_address(row.key),
+        ClusterId(row.cluster_id),
+        int(row.due_usd6),
+        row.promised_usd6,
+        None if row.signature is None else Signature(row.signature),
+    )
 
 
 def _pairs(pairs: Sequence[tuple[Address, Address]]) -> dict[str, list[Any]]:

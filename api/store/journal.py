@@ -148,9 +148,8 @@ class JournalStore:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else _channel(row)
 
-    async def seen(self, payer: Address, key: Address, collected_usd6: int) -> StoredChannel:
+    async def seen(self, payer: Address, key: Address, collected_usd6: int) -> None:
         """A channel of which so much was collected before this database knew of it."""
-        row = {"payer": address_bytes(payer), "key": address_bytes(key)}
         async with self._database.writing() as connection:
             await connection.execute(
                 text(
@@ -158,11 +157,12 @@ class JournalStore:
                     " values (:payer, :key, 0, :spent) on conflict (payer, key) do update"
                     " set spent_usd6 = greatest(channels.spent_usd6, excluded.spent_usd6)"
                 ),
-                {**row, "spent": collected_usd6},
+                {
+                    "payer": address_bytes(payer),
+                    "key": address_bytes(key),
+                    "spent": collected_usd6,
+                },
             )
-        found = await self.channel(payer, key)
-        assert found is not None
-        return found
 
     async def close_open(self) -> int:
         """What was cut off when the last process ended is charged as it was noted; how many."""

@@ -1,0 +1,100 @@
+"""`python -m api.gateway`: a gateway, configured by RACKSTREAM_GATEWAY_…
+
+1. Read the settings and the fleet, open the key, look up the contracts, take the port.
+2. Start PostgreSQL from its wheel, unless an address of one is given.
+3. Serve. The gateway's own start waits for database and node in the background.
+4. On SIGTERM or SIGINT finish what is being answered and stop.
+
+Exit status: 0 stopped as told, 1 a fault, 2 the settings do not allow a start.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import structlog
+
+from api.chain import deployments
+from api.chain.clock import ChainClock
+from api.clock import Clock, SystemClock
+from api.domain.prices import gateway_domain
+from api.errors import ConfigurationError, InvalidInput, Unavailable
+from api.gateway.app import create_app
+from api.gateway.fleet import load_fleet
+from api.gateway.service import Gateway, GatewayConfig
+from api.serving import logs
+from api.serving.listening import listen
+from api.serving.running import serve
+from api.settings import ClockKind, GatewaySettings, load
+from api.store.embedded import EmbeddedPostgres
+from api.types import LOCAL_CHAIN_ID
+
+_log = structlog.get_logger("api.gateway")
+
+_GWEI = 10**9
+_CONFIRMATIONS = 12
+
+
+def main() -> int:
+    logs.configure("info")
+    try:
+        return _serve(load(GatewaySettings))
+    except (ConfigurationError, InvalidInput) as error:
+        _log.error("cannot start", code=error.code, error=error.message)
+        return 2
+    except Unavailable as error:
+        _log.error("ended", code=error.code, error=error.message)
+        return 1
+
+
+def _serve(settings: GatewaySettings) -> int:
+    signer = settings.signer(settings.chain_id)
+    logs.configure(settings.log_level, gateway=signer.address)
+    deployment = deployments.load(settings.deployments_dir, settings.chain_id)
+    payments = deployment.address_of("InferencePayments")
+    fleet = load_fleet(settings.fleet, gateway_domain(settings.chain_id, payments))
+    confirmations = settings.confirmations
+    if confirmations is None:
+        confirmations = 0 if settings.chain_id == LOCAL_CHAIN_ID else _CONFIRMATIONS
+    listening = listen(settings.host, settings.port)
+    postgres: EmbeddedPostgres | None = None
+    database_url = settings.database_url
+    try:
+        if database_url is None:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+            postgres = EmbeddedPostgres(settings.data_dir / "postgres").start()
+            database_url = postgres.url(f"gateway_{signer.address[2:].lower()}")
+        gateway = Gateway(
+            GatewayConfig(
+                signer=signer,
+                rpc_urls=settings.rpc_urls,
+                deployment=deployment,
+                fleet=fleet,
+                database_url=database_url,
+                clock=_clock(settings),
+                poll_seconds=settings.poll_ms / 1_000,
+                confirmations=confirmations,
+                max_fee_per_gas=settings.max_fee_gwei * _GWEI,
+                collect_seconds=settings.collect_s,
+                collect_least_usd6=settings.collect_least_usd6,
+                default_max_tokens=settings.default_max_tokens,
+                connect_seconds=settings.connect_s,
+                first_byte_seconds=settings.first_byte_s,
+                idle_seconds=settings.idle_s,
+            )
+        )
+        return serve(lambda failed: create_app(gateway, failed), listening)
+    finally:
+        listening.close()
+        if postgres is not None:
+            postgres.stop()
+
+
+def _clock(settings: GatewaySettings) -> Clock:
+    if settings.clock is ClockKind.CHAIN:
+        return ChainClock(settings.rpc_urls[0], settings.chain_id)
+    return SystemClock()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""How a request is paid for. What serves it does not know which way."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from api.clock import Clock
+from api.domain.eip712 import Eip712Domain
+from api.domain.receipts import Receipt
+from api.domain.signing import Signer
+from api.domain.vouchers import Voucher
+from api.gateway.journal import Journal
+from api.gateway.ledger import Channel, Hold
+from api.gateway.shapes import receipt_content
+from api.store.journal import Entry, StoredReceipt
+from api.types import Address, Digest
+
+
+class Purse(Protocol):
+    """A customer's means for one request.
+
+    `Desk` gives it with `hold` done. Then `begin`, before the first byte of a stream; `record`,
+    before anything is given, as often as there is more; `release`, whatever happened.
+    """
+
+    @property
+    def payer(self) -> Address: ...
+
+    @property
+    def key(self) -> Address: ...
+
+    @property
+    def promised_usd6(self) -> int:
+        """The voucher behind it, 0 where there is none."""
+
+    def hold(self, most_usd6: int) -> None:
+        """Set aside the most that the request may come to. Raises PaymentRefused."""
+
+    async def begin(self) -> None:
+        """What must have happened before a stream begins has. Raises PaymentRefused."""
+
+    async def record(self, receipt: Receipt, *, is_open: bool) -> None:
+        """Note durably what the request has come to. Raises StoreUnavailable."""
+
+    def release(self) -> None:
+        """Give back what was set aside and not charged."""
+
+
+class ReceiptBook:
+    """Signs receipts, and notes them with what they charge."""
+
+    def __init__(
+        self,
+        *,
+        signer: Signer,
+        gateway_domain: Eip712Domain,
+        payments_domain: Eip712Domain,
+        journal: Journal,
+        clock: Clock,
+    ) -> None:
+        self._signer = signer
+        self._domain = gateway_domain
+        self.payments_domain = payments_domain
+        self.gateway = signer.address
+        self.journal = journal
+        self.clock = clock
+
+    def stored(self, receipt: Receipt, *, is_open: bool) -> StoredReceipt:
+        message = receipt.message(self._domain)
+        return StoredReceipt(
+            receipt.id,
+            receipt.payer,
+            receipt.key,
+            receipt.cluster_id,
+            receipt.charge_usd6,
+            receipt.served_at,
+            receipt_content(receipt),
+            Digest(message.struct_hash),
+            self._signer.sign(message.digest),
+            is_open,
+        )
+
+
+class ChannelPurse:
+    """A channel of InferencePayments: by voucher, or by a session key that the gateway was given.
+
+    `signer` is that session key.
+    """
+
+    def __init__(self, channel: Channel, book: ReceiptBook, signer: Signer | None) -> None:
+        self._channel = channel
+        self._book = book
+        self._signer = signer
+        self._hold: Hold | None = None
+        self.payer = channel.payer.address
+        self.key = channel.key
+
+    @property
+    def promised_usd6(self) -> int:
+        return self._channel.promised_usd6 if self._signer is None else 0
+
+    def hold(self, most_usd6: int) -> None:
+        now = self._book.clock.now()
+        self._hold = Hold(self._channel, most_usd6, now, is_promised=self._signer is None)
+
+    async def begin(self) -> None:
+        """A channel needs nothing."""
+
+    async def record(self, receipt: Receipt, *, is_open: bool) -> None:
+        assert self._hold is not None
+        channel = self._channel
+        added = self._hold.charge(receipt.charge_usd6)
+        if self._signer is not None:
+            self._promise(self._signer)
+        await self._book.journal.write(
+            Entry(
+                channel.promised_usd6,
+                channel.signature,
+                added,
+                self._book.stored(receipt, is_open=is_open),
+            )
+        )
+
+    def _promise(self, signer: Signer) -> None:
+        """Promise in the customer's name what was charged, and no more."""
+        channel = self._channel
+        if channel.spent_usd6 > channel.promised_usd6:
+            book = self._book
+            channel.promised_usd6 = channel.spent_usd6
+            channel.signature = Voucher.signed(
+                book.payments_domain, signer, self.payer, book.gateway, channel.spent_usd6
+            ).signature
+
+    def release(self) -> None:
+        if self._hold is not None:
+            self._hold.release()

@@ -1,0 +1,254 @@
+"""A gateway's parts, put together; its start, its loops and its end."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from api.chain.client import ChainClient
+from api.chain.contracts import Authority, ClusterRegistry, InferencePayments, MetricsOracle
+from api.chain.deployments import Deployment
+from api.clock import Clock
+from api.domain.prices import gateway_domain
+from api.domain.signing import Signer
+from api.domain.vouchers import payments_domain
+from api.errors import (
+    ChainError,
+    ConfigurationError,
+    NotStarted,
+    RackstreamError,
+    StoreUnavailable,
+    Unavailable,
+)
+from api.gateway.accounts import Accounts
+from api.gateway.collecting import Collector
+from api.gateway.desk import Desk, Terms
+from api.gateway.fleet import Fleet
+from api.gateway.journal import Journal
+from api.gateway.metrics import Metrics
+from api.gateway.purse import ReceiptBook
+from api.gateway.serving import Serving
+from api.gateway.standings import Standings
+from api.gateway.upstream import Upstreams
+from api.sending.sender import Sender
+from api.sending.signers import LocalSigner
+from api.serving.lease import Lease
+from api.serving.loops import supervise
+from api.store.collections import CollectionStore
+from api.store.database import Database, DatabaseIdentity
+from api.store.journal import JournalStore
+from api.store.transactions import TransactionStore
+from api.types import Digest
+
+_log = structlog.get_logger(__name__)
+
+_START_PAUSE_SECONDS: Final = 0.5
+_NODES_SECONDS: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """What a gateway needs to know. `signer` is whom vouchers name: it signs receipts, collects and
+    pays for that.
+    """
+
+    signer: Signer
+    rpc_urls: tuple[str, ...]
+    deployment: Deployment
+    fleet: Fleet
+    database_url: str
+    clock: Clock
+    poll_seconds: float
+    confirmations: int
+    max_fee_per_gas: int
+    collect_seconds: float
+    collect_least_usd6: int
+    default_max_tokens: int
+    connect_seconds: float
+    first_byte_seconds: float
+    idle_seconds: float
+
+
+class Gateway:
+    """One gateway. `run` starts it, waiting for what is not there yet, and keeps it going."""
+
+    def __init__(self, config: GatewayConfig) -> None:
+        self._config = config
+        deployment, chain_id = config.deployment, config.deployment.chain_id
+        self.address = config.signer.address
+        self.metrics = Metrics()
+        self.fleet = config.fleet
+        self.default_max_tokens = config.default_max_tokens
+        self._client = client = ChainClient(*config.rpc_urls, chain_id=chain_id)
+        payments = InferencePayments(client, deployment.address_of("InferencePayments"))
+        self._database = database = Database(config.database_url)
+        self.journal_store = JournalStore(database)
+        self.collections = CollectionStore(database)
+        self.accounts = Accounts(
+            client=client,
+            payments=payments,
+            store=self.journal_store,
+            gateway=self.address,
+            clock=config.clock,
+        )
+        self._journal = Journal(self.journal_store, self.accounts.reload)
+        self._upstreams = Upstreams(
+            connect_seconds=config.connect_seconds,
+            first_byte_seconds=config.first_byte_seconds,
+            idle_seconds=config.idle_seconds,
+        )
+        domain = payments_domain(chain_id, payments.address)
+        self.terms = Terms(
+            chain_id,
+            self.address,
+            payments.address,
+            deployment.address_of("Stablecoin"),
+            domain,
+        )
+        self.desk = Desk(
+            terms=self.terms,
+            accounts=self.accounts,
+            book=ReceiptBook(
+                signer=config.signer,
+                gateway_domain=gateway_domain(chain_id, payments.address),
+                payments_domain=domain,
+                journal=self._journal,
+                clock=config.clock,
+            ),
+        )
+        self.serving = Serving(
+            fleet=config.fleet,
+            upstreams=self._upstreams,
+            journal=self._journal,
+            clock=config.clock,
+            gateway=self.address,
+            metrics=self.metrics,
+        )
+        transactions = TransactionStore(database)
+        self._collector = Collector(
+            client=client,
+            payments=payments,
+            accounts=self.accounts,
+            store=self.collections,
+            transactions=transactions,
+            sender=Sender(
+                account=LocalSigner(config.signer),
+                client=client,
+                clock=config.clock,
+                store=transactions,
+                metrics=self.metrics,
+                max_fee_per_gas=config.max_fee_per_gas,
+            ),
+            gateway=self.address,
+            clock=config.clock,
+            metrics=self.metrics,
+            confirmations=config.confirmations,
+            interval_seconds=config.collect_seconds,
+            least_usd6=config.collect_least_usd6,
+        )
+        self._standings = Standings(
+            fleet=config.fleet,
+            registry=ClusterRegistry(client, deployment.address_of("ClusterRegistry")),
+            oracle=MetricsOracle(client, deployment.address_of("MetricsOracle")),
+            authority=Authority(client, deployment.address_of("Authority")),
+        )
+        self._lease = Lease(database)
+        self._is_started = False
+
+    async def run(self) -> None:
+        """Work until cancelled.
+
+        Raises:
+            ConfigurationError: This will not pass: the wrong chain, another gateway's database, a
+                second process on it.
+        """
+        try:
+            await self._wait_for_start()
+            poll = self._config.poll_seconds
+            work = supervise(
+                {
+                    "journal": self._journal.run,
+                    "accounts": lambda: self.accounts.run(poll),
+                    "standings": self._standings.run,
+                    "collect": self._collector.run,
+                    "nodes": self._check_nodes,
+                },
+                self.metrics,
+            )
+            async with asyncio.TaskGroup() as group:
+                group.create_task(work, name="work")
+                # Ends only with an error: the database is another process's now.
+                group.create_task(self._lease.keep(), name="lease")
+        except* ConfigurationError as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            await self._upstreams.close()
+            await self._client.close()
+            await self._database.close()
+
+    def now(self) -> int:
+        """Unix seconds by the clock that expiries are held against."""
+        return self._config.clock.now()
+
+    def require_started(self) -> None:
+        """Raise NotStarted until the start is done."""
+        if not self._is_started:
+            raise NotStarted("the gateway is starting; try again")
+
+    async def failures(self) -> dict[str, str]:
+        """What it cannot work without and does not have now, in words."""
+        found: dict[str, str] = {}
+        if not self._is_started:
+            found["start"] = "not connected yet"
+        else:
+            try:
+                await self._database.ping()
+            except StoreUnavailable as error:
+                found["database"] = error.message
+            try:
+                await self._client.block()
+            except RackstreamError as error:
+                found["chain"] = error.message
+            if not any(standing.is_live for standing in self.fleet.standings.values()):
+                found["fleet"] = "no cluster is live"
+        return found
+
+    async def _wait_for_start(self) -> None:
+        reason = None
+        while not self._is_started:
+            try:
+                await self._start()
+            except (Unavailable, ChainError) as error:
+                if error.message != reason:
+                    _log.warning("start waits", reason=error.message)
+                reason = error.message
+                await asyncio.sleep(_START_PAUSE_SECONDS)
+
+    async def _start(self) -> None:
+        deployment = self._config.deployment
+        await self._client.connect()
+        await self._lease.hold()
+        await self._database.migrate()
+        origin = await self._client.block(deployment.contracts["InferencePayments"].block)
+        await self._database.bind(
+            DatabaseIdentity(
+                self.address,
+                deployment.chain_id,
+                self.terms.payments,
+                Digest(origin.hash),
+            )
+        )
+        cut_off = await self.journal_store.close_open()
+        await self._standings.refresh()
+        self._is_started = True
+        _log.info("started", chain=deployment.chain_id, cut_off_streams=cut_off)
+
+    async def _check_nodes(self) -> None:
+        while True:
+            with suppress(RackstreamError):
+                await self._client.check()
+            await asyncio.sleep(_NODES_SECONDS)

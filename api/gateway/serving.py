@@ -1,0 +1,267 @@
+"""One paid request, from the hold on its payment to the receipt.
+
+1. What it may come to at most is held, at the dearest place where it may be served.
+2. The servers are asked in the fleet's order until one begins to answer with success. Until then
+   nothing is charged.
+3. A whole answer is metered, charged and noted, then given.
+4. A stream's pieces are noted before they are given: those that come while a note is being made go
+   together with the next. So whatever was given can be collected, even if this process is killed
+   at any moment, and what was cut off is charged as far as it was given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import structlog
+from pydantic_core import to_json
+
+from api.clock import Clock
+from api.domain.receipts import RECEIPT_ID_BYTES, Receipt
+from api.errors import RackstreamError, UpstreamFault, UpstreamUnavailable
+from api.gateway.asked import Asked
+from api.gateway.fleet import Choice, Fleet
+from api.gateway.journal import Journal
+from api.gateway.metering import Meter, Usage
+from api.gateway.metrics import Metrics
+from api.gateway.purse import Purse
+from api.gateway.upstream import Answer, Upstreams
+from api.types import Address, Digest
+
+_log = structlog.get_logger(__name__)
+
+_DONE: Final = b"data: [DONE]\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A whole answer, charged."""
+
+    body: bytes
+    content_type: str
+    receipt: Receipt
+
+
+class Stream:
+    """An answer that comes in pieces. `receipt` is as far as it was noted."""
+
+    def __init__(
+        self,
+        stack: AsyncExitStack,
+        answer: Answer,
+        meter: Meter,
+        purse: Purse,
+        receipt: Receipt,
+        wants_usage: bool,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._stack = stack
+        self._answer = answer
+        self._meter = meter
+        self._purse = purse
+        self._wants_usage = wants_usage
+        self._metrics = metrics
+        self._clock = clock
+        self._hash = hashlib.sha256()
+        self.receipt = receipt
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The bytes for the customer, each noted before it is given."""
+        waiting: list[bytes] = []
+        arrived = asyncio.Event()
+        reading = asyncio.create_task(self._read(waiting, arrived), name="upstream stream")
+        is_noted = True
+        try:
+            while True:
+                await arrived.wait()
+                arrived.clear()
+                piece = b"".join(waiting)
+                waiting.clear()
+                is_over = reading.done()
+                if piece:
+                    self._hash.update(piece)
+                    is_noted = False
+                    await self._note(self._meter.so_far(), is_open=True)
+                    yield piece
+                if is_over and not waiting:
+                    break
+            # What went wrong is for the customer to know; what was given stays charged.
+            error = reading.exception()
+            last = _DONE if error is None else _error_event(error)
+            self._hash.update(last)
+            await self._note(self._meter.total(), is_open=False)
+            is_noted = True
+            yield last
+        finally:
+            reading.cancel()
+            # In a task of its own: where the customer has gone, this one is being cancelled.
+            await asyncio.shield(asyncio.ensure_future(self._end(is_noted=is_noted)))
+
+    async def _read(self, waiting: list[bytes], arrived: asyncio.Event) -> None:
+        try:
+            async for data in self._answer.events():
+                if data == b"[DONE]":
+                    return
+                is_usage = self._meter.take_event(data)
+                if is_usage and not self._wants_usage:
+                    continue
+                waiting.append(b"data: " + data + b"\n\n")
+                arrived.set()
+        finally:
+            asyncio.get_running_loop().call_soon(arrived.set)
+
+    async def _note(self, usage: Usage, *, is_open: bool) -> None:
+        self.receipt = charged(self.receipt, usage, Digest(self._hash.digest()), self._clock.now())
+        await self._purse.record(self.receipt, is_open=is_open)
+        if not is_open:
+            self._metrics.served(self.receipt, is_overclaimed=self._meter.is_overclaimed())
+
+    async def _end(self, *, is_noted: bool) -> None:
+        if not is_noted:
+            with suppress(RackstreamError):
+                await self._note(self._meter.total(), is_open=False)
+        await self.close()
+
+    async def close(self) -> None:
+        """Leave the upstream, and give back what was held and not used. Again is no harm."""
+        self._purse.release()
+        await self._stack.aclose()
+
+
+class Serving:
+    """Serves requests that are paid for."""
+
+    def __init__(
+        self,
+        *,
+        fleet: Fleet,
+        upstreams: Upstreams,
+        journal: Journal,
+        clock: Clock,
+        gateway: Address,
+        metrics: Metrics,
+    ) -> None:
+        self._fleet = fleet
+        self._upstreams = upstreams
+        self._journal = journal
+        self._clock = clock
+        self._gateway = gateway
+        self._metrics = metrics
+
+    def choices(self, asked: Asked) -> list[Choice]:
+        """Where it can be served now. Raises UnknownModel or UpstreamUnavailable."""
+        # Routing compares prices; bytes bound every tokenizer's count.
+        return self._fleet.choices(asked.model, asked.most(None), self._clock.now())
+
+    def most_usd6(self, asked: Asked, choices: list[Choice]) -> int:
+        """What it can come to at most, wherever it is served."""
+        return max(_most_usd6(asked, choice) for choice in choices)
+
+    async def serve(self, asked: Asked, choices: list[Choice], purse: Purse) -> Served | Stream:
+        """Serve it where it can be. The purse holds `most_usd6`.
+
+        Raises:
+            PaymentRefused: A payment that had to be settled before a stream was not.
+            UpstreamAnswered: The request is to blame. UpstreamUnavailable: no server could.
+            StoreUnavailable: What it came to could not be noted; nothing was given.
+        """
+        try:
+            self._journal.require_working()
+            failure: RackstreamError | None = None
+            for choice in choices:
+                try:
+                    return await self._serve_at(asked, choice, purse)
+                except (UpstreamUnavailable, UpstreamFault) as error:
+                    failure = error
+                    self._metrics.failed_over(choice.seat.cluster_id)
+                    _log.warning(
+                        "upstream failed", upstream=choice.seat.upstream.host, why=error.message
+                    )
+            assert failure is not None
+            raise failure
+        except BaseException:
+            purse.release()
+            raise
+
+    async def _serve_at(self, asked: Asked, choice: Choice, purse: Purse) -> Served | Stream:
+        seat = choice.seat
+        stack = AsyncExitStack()
+        try:
+            answer = await stack.enter_async_context(
+                self._upstreams.ask(
+                    seat.upstream, asked.endpoint, asked.for_upstream(seat.upstream_model)
+                )
+            )
+            meter = Meter(asked.most(seat.count), seat.count)
+            receipt = Receipt(
+                id=secrets.token_bytes(RECEIPT_ID_BYTES),
+                gateway=self._gateway,
+                payer=purse.payer,
+                key=purse.key,
+                promised_usd6=purse.promised_usd6,
+                cluster_id=seat.cluster_id,
+                model=asked.model,
+                request_hash=Digest(hashlib.sha256(asked.body).digest()),
+                answer_hash=Digest(bytes(32)),
+                input_tokens=0,
+                output_tokens=0,
+                price=choice.price,
+                charge_usd6=0,
+                served_at=self._clock.now(),
+            )
+            if asked.is_stream:
+                await purse.begin()
+                return Stream(
+                    stack, answer, meter, purse, receipt, asked.wants_usage, self._metrics,
+                    self._clock,
+                )  # fmt: skip
+            body = await answer.body()
+            meter.take_answer(body)
+            receipt = charged(
+                receipt,
+                meter.total(),
+                Digest(hashlib.sha256(body).digest()),
+                self._clock.now(),
+            )
+            await purse.record(receipt, is_open=False)
+        except BaseException:
+            await stack.aclose()
+            raise
+        await stack.aclose()
+        purse.release()
+        self._metrics.served(receipt, is_overclaimed=meter.is_overclaimed())
+        return Served(body, answer.content_type, receipt)
+
+
+def charged(receipt: Receipt, usage: Usage, answer_hash: Digest, now: int) -> Receipt:
+    """The receipt with so much used."""
+    return replace(
+        receipt,
+        input_tokens=usage.input,
+        output_tokens=usage.output,
+        charge_usd6=max(
+            receipt.price.charge_up_usd6(usage.input, usage.output), receipt.charge_usd6
+        ),
+        answer_hash=answer_hash,
+        served_at=now,
+    )
+
+
+def _most_usd6(asked: Asked, choice: Choice) -> int:
+    most = asked.most(choice.seat.count)
+    return choice.price.charge_up_usd6(most.input, most.output)
+
+
+def _error_event(error: BaseException) -> bytes:
+    """How a stream that could not be brought to its end ends."""
+    message = error.message if isinstance(error, RackstreamError) else "internal error"
+    code = error.code if isinstance(error, RackstreamError) else "internal-error"
+    shape: dict[str, Any] = {"error": {"message": message, "type": code, "code": code}}
+    return b"data: " + to_json(shape) + b"\n\n"
