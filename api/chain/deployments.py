@@ -75,6 +75,12 @@ class Deployment:
             raise DeploymentMissing(self.chain_id, contract)
         return record.address
 
+    def stablecoin_address(self) -> Address:
+        """What everything is paid in; DeploymentMissing if it was not chosen yet."""
+        if self.stablecoin is None:
+            raise DeploymentMissing(self.chain_id, "the stablecoin")
+        return self.stablecoin
+
     def share_of(self, cluster_id: int) -> Address:
         """The address of a cluster's ClusterShare; DeploymentMissing if it is not deployed."""
         record = self.shares.get(cluster_id)

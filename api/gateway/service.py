@@ -106,7 +106,7 @@ class Gateway:
             chain_id,
             self.address,
             payments.address,
-            deployment.address_of("Stablecoin"),
+            deployment.stablecoin_address(),
             domain,
         )
         self.desk = Desk(

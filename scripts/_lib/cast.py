@@ -18,7 +18,7 @@ from scripts._lib.anvil import MNEMONIC
 DEPLOYER, ADMIN, REGISTRAR, GUARDIAN, KYC_PROVIDER, COMPLIANCE, ORACLE_ADMIN = range(7)
 ISSUER, OPERATOR, TRUSTEE = 7, 8, 9
 _FIRST_HOLDER, _FIRST_CUSTOMER, KEEPER = 10, 16, 19
-_FIRST_REPORTER, _FIRST_TRANSMITTER, _FIRST_AGENT = 20, 24, 30
+_FIRST_REPORTER, _FIRST_TRANSMITTER, _FIRST_AGENT, _FIRST_SESSION = 20, 24, 30, 40
 MAX_AGENTS = 10
 
 
@@ -63,6 +63,9 @@ REPORTERS = _accounts(_FIRST_REPORTER, tuple(f"reporter-{n}" for n in range(1, 5
 TRANSMITTERS = _accounts(_FIRST_TRANSMITTER, tuple(f"transmitter-{n}" for n in range(1, 5)))
 """Of the reporters, in the same order: they pay for what a reporter sends."""
 
+GATEWAY = Account(28, "gateway")
+"""Whom the customers' vouchers name."""
+
 _KEEPER = Account(KEEPER, "keeper")
 _OPERATOR = Account(OPERATOR, "operator")
 
@@ -75,6 +78,11 @@ def keeper() -> Signer:
 def operator() -> Signer:
     """Who runs the machines."""
     return _OPERATOR.signer
+
+
+def session_keys(count: int) -> tuple[Account, ...]:
+    """Hot keys that customers let sign vouchers for them."""
+    return _accounts(_FIRST_SESSION, tuple(f"session-{n}" for n in range(1, count + 1)))
 
 
 def agents(count: int) -> tuple[Account, ...]:

@@ -70,6 +70,9 @@ def make_stage(
                 "ClusterRegistry": Address(str(system.registry.address)),
                 "ReporterRegistry": Address(str(system.reporter_registry.address)),
                 "Disputes": Address(str(system.disputes.address)),
+                "Authority": Address(str(system.authority.address)),
+                "Waterfall": Address(str(system.waterfall.address)),
+                "InferencePayments": Address(str(system.payments.address)),
             }
             stablecoin = Address(str(system.stablecoin.address))
         anvil.checkpoint()

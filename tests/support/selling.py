@@ -1,0 +1,322 @@
+"""A gateway as a real process, between real customers and a real chain.
+
+A `Shop` has a chain on a copy of the stage, a language model, a gateway with a database of its own,
+and customers with money in InferencePayments and session keys for the gateway.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from api.chain import deployments
+from api.chain.abi import contract_abi
+from api.domain.api_key import ApiKey
+from api.domain.codec import to_hex
+from api.domain.eip712 import Eip712Domain
+from api.domain.prices import Price, Quote, SignedQuote, gateway_domain
+from api.domain.vouchers import Voucher, payments_domain
+from api.domain.x402 import Offer, Payment, network_of
+from api.types import LOCAL_CHAIN_ID, Address, ClusterId
+from scripts._lib import cast
+from scripts._lib.anvil import Anvil, rpc
+from scripts._lib.cast import Account
+from scripts._lib.processes import Program, service_environment
+from tests.support.ngram import NgramProcess
+from tests.support.reporting import CLUSTER, ROOT, Stage, standing_ports
+
+MODEL = "rackstream-ngram"
+USD = 10**6
+FOREVER = 2**40 - 1
+FLOOR, CEILING = Price(200_000, 800_000), Price(400_000, 1_600_000)
+"""$0.20 and $0.80 for a million tokens in and out, twice that without room."""
+
+OPERATOR = Account(cast.OPERATOR, "operator")
+
+Stablecoin = "TestUsd"
+
+
+def quote(
+    domain: Eip712Domain,
+    cluster_id: ClusterId = CLUSTER,
+    model: str = MODEL,
+    floor: Price = FLOOR,
+    ceiling: Price = CEILING,
+    operator: Account = OPERATOR,
+) -> SignedQuote:
+    """What the operator asks for a model, for ever."""
+    asked = Quote(cluster_id, model, floor, ceiling, 0, FOREVER)
+    return SignedQuote(asked, operator.address, operator.signer.sign(asked.message(domain).digest))
+
+
+@dataclass
+class Customer:
+    """Who pays, and a session key that signs for it at the gateway."""
+
+    account: Account
+    session: Account
+    shop: Shop
+    promised: int = 0
+
+    @property
+    def api_key(self) -> str:
+        return ApiKey(self.account.address, self.session.key).text()
+
+    def voucher(self, cumulative_usd6: int) -> dict[str, str]:
+        """The headers of a payment by voucher."""
+        shop = self.shop
+        voucher = Voucher.signed(
+            shop.payments_domain,
+            self.session.signer,
+            self.account.address,
+            shop.gateway.address,
+            cumulative_usd6,
+        )
+        offer = Offer(
+            "voucher", network_of(LOCAL_CHAIN_ID), 0, shop.stablecoin, shop.payments, 60, {}
+        )
+        return {"PAYMENT-SIGNATURE": Payment(offer, voucher.payload()).to_header()}
+
+    def pay(self, more_usd6: int = 1_000) -> dict[str, str]:
+        """A voucher for so much more than the last."""
+        self.promised += more_usd6
+        return self.voucher(self.promised)
+
+
+class GatewayProcess:
+    """`python -m api.gateway` at a port of its own."""
+
+    def __init__(self, environment: Mapping[str, str], port: int, log: Path) -> None:
+        self.account = cast.GATEWAY
+        self.address = cast.GATEWAY.address
+        self.url = f"http://127.0.0.1:{port}"
+        self.environment = dict(environment)
+        self._log = log
+        self._program = self._new()
+
+    def _new(self) -> Program:
+        return Program(
+            "gateway",
+            [sys.executable, "-m", "api.gateway"],
+            self.environment,
+            self._log,
+            self._is_ready,
+            directory=ROOT,
+        )
+
+    def _is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def start(self) -> None:
+        """Start it and wait until it is ready. Raises ProcessFailure."""
+        self._program = self._new()
+        self._program.start()
+
+    def launch(self) -> None:
+        """Start it without waiting."""
+        self._program = self._new()
+        self._program.launch()
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        if self._program.pid is not None:
+            os.kill(self._program.pid, signal.SIGKILL)
+        self._program.stop()
+
+    def stop(self) -> None:
+        self._program.stop()
+
+    def log(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+
+@dataclass
+class Shop:
+    """Everything that is sold with, for one module of tests."""
+
+    stage: Stage
+    anvil: Anvil
+    upstreams: list[NgramProcess]
+    gateway: GatewayProcess
+    payments: Address
+    stablecoin: Address
+    folder: Path
+    fleet: Path
+    customers: list[Customer] = field(default_factory=list)
+
+    @classmethod
+    def open(
+        cls,
+        stage: Stage,
+        folder: Path,
+        database_url: str,
+        *,
+        upstream: Mapping[str, object] | None = None,
+        upstreams: Sequence[str] = (),
+        clusters: Sequence[ClusterId] = (CLUSTER,),
+        slots: int = 64,
+        **settings: object,
+    ) -> Shop:
+        """A shop whose gateway is up. `upstreams` are servers beside the language model;
+        `settings` the gateway's, by their names.
+        """
+        state = folder / "anvil.json"
+        shutil.copyfile(stage.state, state)
+        port, gateway_port = standing_ports(2)
+        anvil = Anvil(port, state, folder / "anvil.log", genesis_time=stage.newest_time)
+        anvil.start()
+        ngram = NgramProcess(folder, **(upstream or {})).start()
+        deployment = deployments.load(stage.deployments, LOCAL_CHAIN_ID)
+        payments = deployment.address_of("InferencePayments")
+        domain = gateway_domain(LOCAL_CHAIN_ID, payments)
+        servers = [
+            {
+                "clusterId": int(cluster_id),
+                "url": url,
+                "slots": slots,
+                "models": {MODEL: MODEL},
+                "tokenizer": MODEL,
+            }
+            for cluster_id in clusters
+            for url in (*upstreams, ngram.url)
+        ]
+        quotes = [quote(domain, cluster_id).to_json() for cluster_id in clusters]
+        fleet = folder / "fleet.json"
+        fleet.write_text(json.dumps({"quotes": quotes, "upstreams": servers}))
+        given = {
+            f"RACKSTREAM_GATEWAY_{name.upper()}": str(value) for name, value in settings.items()
+        }
+        environment = service_environment(
+            RACKSTREAM_CHAIN_ID=str(LOCAL_CHAIN_ID),
+            RACKSTREAM_RPC_URL=anvil.url,
+            RACKSTREAM_CLOCK="chain",
+            RACKSTREAM_GATEWAY_KEY="0x" + cast.GATEWAY.key.hex(),
+            RACKSTREAM_GATEWAY_DEPLOYMENTS_DIR=str(stage.deployments),
+            RACKSTREAM_GATEWAY_DATABASE_URL=database_url,
+            RACKSTREAM_GATEWAY_PORT=str(gateway_port),
+            RACKSTREAM_GATEWAY_FLEET=str(fleet),
+            RACKSTREAM_GATEWAY_POLL_MS="50",
+            RACKSTREAM_GATEWAY_COLLECT_S="1",
+            **given,
+        )
+        gateway = GatewayProcess(environment, gateway_port, folder / "gateway.log")
+        assert deployment.stablecoin is not None
+        shop = cls(stage, anvil, [ngram], gateway, payments, deployment.stablecoin, folder, fleet)
+        rpc(port, "anvil_setBalance", cast.GATEWAY.address, hex(10**20))
+        gateway.start()
+        return shop
+
+    def close(self) -> None:
+        self.gateway.stop()
+        for upstream in self.upstreams:
+            upstream.stop()
+        self.anvil.stop()
+
+    @property
+    def payments_domain(self) -> Eip712Domain:
+        return payments_domain(LOCAL_CHAIN_ID, self.payments)
+
+    # -- the chain --------------------------------------------------------------------------------
+
+    def transact(
+        self, sender: Address, contract: str, to: Address, name: str, *values: object
+    ) -> Any:
+        """A transaction in anybody's name; its receipt."""
+        data = contract_abi(contract).functions[name].encode(values)
+        port = self.anvil.port
+        rpc(port, "anvil_impersonateAccount", sender)
+        return self._send(sender, to, to_hex(data))
+
+    def _send(self, sender: Address, to: Address, data: str) -> Any:
+        port = self.anvil.port
+        transaction = {"from": sender, "to": to, "data": data, "gas": hex(2_000_000)}
+        tx_hash = rpc(port, "eth_sendTransaction", transaction)
+        until(
+            lambda: rpc(port, "eth_getTransactionReceipt", tx_hash) is not None, f"{tx_hash} mined"
+        )
+        receipt = rpc(port, "eth_getTransactionReceipt", tx_hash)
+        assert int(receipt["status"], 16) == 1, receipt
+        return receipt
+
+    def read(self, contract: str, to: Address, name: str, *values: object) -> Any:
+        """What a view function answers now."""
+        function = contract_abi(contract).functions[name]
+        call = {"to": to, "data": to_hex(function.encode(values))}
+        answer = rpc(self.anvil.port, "eth_call", call, "latest")
+        decoded = function.decode(bytes.fromhex(answer[2:]))
+        return decoded[0] if len(decoded) == 1 else decoded
+
+    def customer(self, number: int, balance_usd6: int, limit_usd6: int = 10**12) -> Customer:
+        """The next one, with so much in InferencePayments and a session key that may spend it."""
+        account = Account(60 + number, f"customer-{number}")
+        (session,) = cast.session_keys(number + 1)[number:]
+        customer = Customer(account, session, self)
+        port = self.anvil.port
+        rpc(port, "anvil_setBalance", account.address, hex(10**20))
+        self.transact(
+            account.address, "Stablecoin", self.stablecoin, "approve", self.payments, 2**255
+        )
+        self.fund(customer, balance_usd6)
+        self.transact(
+            account.address,
+            "InferencePayments",
+            self.payments,
+            "authorise",
+            session.address,
+            self.gateway.address,
+            limit_usd6,
+            FOREVER,
+        )
+        self.customers.append(customer)
+        return customer
+
+    def fund(self, customer: Customer, amount_usd6: int) -> None:
+        """Deposit so much more."""
+        self.mint(customer.account.address, amount_usd6)
+        self.transact(
+            customer.account.address, "InferencePayments", self.payments, "deposit", amount_usd6
+        )
+
+    def mint(self, to: Address, amount_usd6: int) -> None:
+        # keccak256("mint(address,uint256)")[:4]: a local chain's own, in no deployed interface.
+        data = "0x40c10f19" + to[2:].rjust(64, "0") + f"{amount_usd6:064x}"
+        minter = Account(cast.DEPLOYER, "deployer").address
+        self._send(minter, self.stablecoin, data)
+
+    def collected(self, customer: Customer) -> int:
+        """What the chain has collected from a customer's session key."""
+        channel = self.read(
+            "InferencePayments",
+            self.payments,
+            "channel",
+            customer.account.address,
+            customer.session.address,
+            self.gateway.address,
+        )
+        return int(channel[2])
+
+    def income(self, cluster_id: ClusterId = CLUSTER) -> int:
+        """What a cluster's waterfall has received in all."""
+        waterfall = deployments.load(self.stage.deployments, LOCAL_CHAIN_ID).address_of("Waterfall")
+        return int(self.read("Waterfall", waterfall, "state", cluster_id)[0])
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.05)
