@@ -44,9 +44,14 @@ def texts_of(value: object) -> list[str]:
 
 def most_input_tokens(prompt: object, count: CountTokens | None) -> int:
     """The most that an upstream may claim to have read for `prompt`."""
-    texts = texts_of(prompt)
-    around = _TEMPLATE_TOKENS + MESSAGE_TOKENS * (len(prompt) if isinstance(prompt, list) else 1)
-    return around + sum(count(text) if count else len(text.encode()) for text in texts)
+    if isinstance(prompt, list) and prompt and type(prompt[0]) is int:
+        # Token ids.
+        return _TEMPLATE_TOKENS + len(prompt)
+    parts = prompt if isinstance(prompt, list) else [prompt]
+    if any(isinstance(part, list) for part in parts):
+        return sum(most_input_tokens(part, count) for part in parts)
+    around = _TEMPLATE_TOKENS + MESSAGE_TOKENS * len(parts)
+    return around + sum(count(text) if count else len(text.encode()) for text in texts_of(prompt))
 
 
 class Meter:
@@ -61,7 +66,7 @@ class Meter:
         self._most = most
         self._count = count
         self._claimed: Usage | None = None
-        self._texts: list[str] = []
+        self._texts: dict[str, list[str]] = {}
         self._bytes = 0
         self._pieces = 0
 
@@ -90,12 +95,14 @@ class Meter:
             if not isinstance(choice, Mapping):
                 continue
             said = choice.get("delta") or choice.get("message") or choice.get("text")
-            texts = _spoken(said)
+            texts = [(kind, text) for kind, text in _spoken(said) if text]
             if texts:
                 self._pieces += 1
-                self._bytes += sum(len(text.encode()) for text in texts)
-                if self._count is not None:
-                    self._texts += texts
+                self._bytes += sum(len(text.encode()) for _, text in texts)
+            if self._count is not None:
+                for kind, text in texts:
+                    place = f"{choice.get('index', 0)}/{kind}"
+                    self._texts.setdefault(place, []).append(text)
         return True
 
     def so_far(self) -> Usage:
@@ -108,7 +115,9 @@ class Meter:
 
     def total(self) -> Usage:
         """What is to be paid for: what was delivered, as far as the answer came."""
-        counted = self._count("".join(self._texts)) if self._count is not None else None
+        counted = None
+        if self._count is not None:
+            counted = sum(self._count("".join(texts)) for texts in self._texts.values())
         most = min(self._most.output, self._bytes if counted is None else counted)
         if self._claimed is None:
             # Cut off before the upstream said anything: what came out can be counted, and what
@@ -143,22 +152,16 @@ def _usage(answer: Mapping[str, Any]) -> Usage | None:
     if not isinstance(usage, Mapping):
         return None
     numbers = usage.get("prompt_tokens"), usage.get("completion_tokens", 0)
-    if not all(isinstance(number, int) and number >= 0 for number in numbers):
+    if not all(type(number) is int and number >= 0 for number in numbers):
         raise UpstreamFault("the usage is no number of tokens")
-    return Usage(int(numbers[0] or 0), int(numbers[1] or 0))
+    return Usage(*numbers)
 
 
-def _spoken(said: object) -> list[str]:
-    """What a model has said: its text, its thoughts, the arguments of its calls."""
+def _spoken(said: object) -> list[tuple[str, str]]:
+    """What a model has said, by kind: its text, its thoughts, its calls."""
     if isinstance(said, str):
-        return [said] if said else []
+        return [("text", said)]
     if not isinstance(said, Mapping):
         return []
-    parts = (
-        said.get("content"),
-        said.get("reasoning_content"),
-        said.get("reasoning"),
-        said.get("refusal"),
-        said.get("tool_calls"),
-    )
-    return [text for part in parts for text in texts_of(part) if text]
+    kinds = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls")
+    return [(kind, text) for kind in kinds for text in texts_of(said.get(kind))]

@@ -1,0 +1,175 @@
+"""Exposure: what is served fits what was promised and can be paid, in whatever order."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from api.chain import views
+from api.domain.vouchers import MAX_USD6, Voucher
+from api.errors import PaymentRefused
+from api.gateway.ledger import EXPIRY_MARGIN_SECONDS, Channel, Hold, Payer, PromiseTooLow
+from api.types import Address, Signature
+
+PAYER, KEY, OTHER, GATEWAY = (Address("0x" + digit * 40) for digit in "1234")
+NOW = 1_000_000
+LATER = NOW + 10 * EXPIRY_MARGIN_SECONDS
+
+
+def channel_of(
+    payer: Payer,
+    key: Address = KEY,
+    *,
+    promised: int = 0,
+    limit: int = 10**9,
+    expires_at: int = LATER,
+    collected: int = 0,
+    locked: int = 0,
+    locked_until: int = 0,
+) -> Channel:
+    channel = Channel(payer, key, promised_usd6=promised)
+    channel.take(views.Channel(limit, expires_at, collected, locked, locked_until))
+    channel.spent_usd6 = collected
+    payer.channels.append(channel)
+    return channel
+
+
+def voucher(amount: int) -> Voucher:
+    return Voucher(PAYER, KEY, GATEWAY, amount, Signature(bytes([amount % 256]) * 65))
+
+
+def hold(channel: Channel, most: int) -> Hold:
+    return Hold(channel, most, NOW, is_promised=True)
+
+
+def test_hold__more_than_promised__says_what_would_do() -> None:
+    channel = channel_of(Payer(PAYER, 1_000), promised=100)
+    hold(channel, 60)
+    with pytest.raises(PromiseTooLow) as refusal:
+        hold(channel, 41)
+    assert refusal.value.cumulative_usd6 == 101
+    hold(channel, 40)
+
+
+def test_hold__balance_of_all_channels_together__is_never_exceeded() -> None:
+    payer = Payer(PAYER, 100)
+    first = channel_of(payer, promised=1_000)
+    second = channel_of(payer, OTHER, promised=1_000)
+    hold(first, 70)
+    with pytest.raises(PaymentRefused) as refusal:
+        hold(second, 31)
+    assert (refusal.value.reason, refusal.value.limit) == ("insufficient_funds", 30)
+    hold(second, 30)
+
+
+def test_hold__withdrawal_requested__what_stays_counts() -> None:
+    channel = channel_of(Payer(PAYER, 100, 60), promised=1_000)
+    hold(channel, 40)
+    with pytest.raises(PaymentRefused, match="0 can be paid"):
+        hold(channel, 1)
+
+
+@pytest.mark.parametrize(("until", "room"), [(NOW + EXPIRY_MARGIN_SECONDS, 100), (LATER, 150)])
+def test_hold__locked__counts_while_the_lock_lasts(until: int, room: int) -> None:
+    payer = Payer(PAYER, 100)
+    channel = channel_of(payer, promised=1_000, locked=50, locked_until=until)
+    assert channel.room_usd6(NOW) == room
+    hold(channel, room)
+    assert channel.room_usd6(NOW) == 0
+
+
+def test_hold__key_limit__is_never_exceeded() -> None:
+    channel = channel_of(Payer(PAYER, 10**6), promised=10**6, limit=500, collected=400)
+    with pytest.raises(PaymentRefused):
+        hold(channel, 101)
+    hold(channel, 100)
+
+
+@pytest.mark.parametrize(
+    ("limit", "expires_at", "reason"),
+    [
+        (0, LATER, "no_session"),
+        (1, NOW + EXPIRY_MARGIN_SECONDS, "session_expired"),
+    ],
+)
+def test_hold__no_session_or_too_short__refused(limit: int, expires_at: int, reason: str) -> None:
+    channel = channel_of(Payer(PAYER, 100), promised=100, limit=limit, expires_at=expires_at)
+    with pytest.raises(PaymentRefused) as refusal:
+        hold(channel, 1)
+    assert refusal.value.reason == reason
+
+
+def test_hold__payers_own_key__has_neither_limit_nor_expiry() -> None:
+    channel = channel_of(Payer(PAYER, 100), PAYER, promised=100, limit=0, expires_at=0)
+    assert channel.limit_usd6 == MAX_USD6
+    hold(channel, 100)
+
+
+def test_charge__beyond_what_was_held_or_back__is_cut() -> None:
+    channel = channel_of(Payer(PAYER, 100), promised=100)
+    held = hold(channel, 50)
+    assert held.charge(30) == 30
+    assert held.charge(20) == 0
+    assert held.charge(80) == 20
+    assert (channel.spent_usd6, channel.held_usd6) == (50, 0)
+    held.release()
+    held.release()
+    assert (channel.spent_usd6, channel.held_usd6) == (50, 0)
+
+
+def test_use__same_amount_twice__refused_also_after_many_others() -> None:
+    channel = channel_of(Payer(PAYER, 10**6))
+    for amount in range(1, 6_000):
+        channel.use(voucher(amount))
+    for amount in (1, 3_000, 5_999):
+        with pytest.raises(PromiseTooLow) as refusal:
+            channel.use(voucher(amount))
+        assert refusal.value.cumulative_usd6 == 6_000
+    assert len(channel.used) <= 4_096
+
+
+def test_use__out_of_order__each_counts_once_and_the_largest_promises() -> None:
+    channel = channel_of(Payer(PAYER, 10**6))
+    channel.use(voucher(20))
+    channel.use(voucher(10))
+    assert channel.promised_usd6 == 20
+    assert channel.signature == voucher(20).signature
+    channel.forget_used()
+    with pytest.raises(PromiseTooLow):
+        channel.use(voucher(15))
+    channel.use(voucher(21))
+
+
+@pytest.mark.property
+@settings(max_examples=200, deadline=None)
+@given(
+    st.integers(0, 500),
+    st.lists(
+        st.tuples(st.integers(0, 1), st.integers(0, 200), st.integers(0, 200), st.booleans()),
+        max_size=30,
+    ),
+)
+def test_holds__any_requests_of_two_keys__spent_and_held_never_above_the_balance(
+    balance: int, requests: list[tuple[int, int, int, bool]]
+) -> None:
+    payer = Payer(PAYER, balance)
+    channels = [channel_of(payer, key, promised=10**6) for key in (KEY, OTHER)]
+    spent, open_ = [0, 0], [0, 0]
+    for which, most, used, is_over in requests:
+        room = balance - sum(spent) - sum(open_)
+        if most > room:
+            with pytest.raises(PaymentRefused):
+                hold(channels[which], most)
+            continue
+        held = hold(channels[which], most)
+        charged = min(most, used)
+        assert held.charge(used) == charged
+        spent[which] += charged
+        if is_over:
+            held.release()
+        else:
+            open_[which] += most - charged
+        assert [channel.spent_usd6 for channel in channels] == spent
+        assert [channel.held_usd6 for channel in channels] == open_
+        assert payer.free_usd6(NOW) == balance - sum(spent) - sum(open_) >= 0

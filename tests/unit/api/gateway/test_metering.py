@@ -1,0 +1,107 @@
+"""What is charged when an upstream tells the truth, lies, or breaks off."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from api.domain.tokens import count_tokens
+from api.errors import UpstreamFault
+from api.gateway.metering import Meter, Usage, most_input_tokens
+
+MOST = Usage(100, 50)
+TEXT = "one two three four"
+
+
+def event(text: str | None = None, usage: tuple[int, int] | None = None) -> bytes:
+    shape: dict[str, Any] = {"choices": []}
+    if text is not None:
+        shape["choices"] = [{"index": 0, "delta": {"content": text}}]
+    if usage is not None:
+        shape["usage"] = {"prompt_tokens": usage[0], "completion_tokens": usage[1]}
+    return json.dumps(shape).encode()
+
+
+def answer(text: str, usage: object) -> bytes:
+    return json.dumps(
+        {"choices": [{"message": {"role": "assistant", "content": text}}], "usage": usage}
+    ).encode()
+
+
+def usage(read: object, made: object) -> dict[str, object]:
+    return {"prompt_tokens": read, "completion_tokens": made}
+
+
+@pytest.mark.parametrize(
+    ("claimed", "counted", "charged", "is_overclaimed"),
+    [
+        ((10, 4), True, Usage(10, 4), False),
+        ((10, 40), True, Usage(10, 4), True),
+        ((10, 3), True, Usage(10, 3), False),
+        ((10, 40), False, Usage(10, len(TEXT)), True),
+        ((10**6, 4), False, Usage(100, 4), True),
+    ],
+)
+def test_total__claims__cut_to_what_can_be(
+    claimed: tuple[int, int], counted: bool, charged: Usage, is_overclaimed: bool
+) -> None:
+    meter = Meter(MOST, count_tokens if counted else None)
+    meter.take_answer(answer(TEXT, usage(*claimed)))
+    assert meter.total() == charged
+    assert meter.is_overclaimed() is is_overclaimed
+
+
+def test_total__nothing_said_and_forty_claimed__nothing_charged() -> None:
+    meter = Meter(MOST, None)
+    meter.take_answer(answer("", usage(10, 40)))
+    assert meter.total() == Usage(10, 0)
+
+
+def test_total__stream_cut_off__what_came_out_is_charged() -> None:
+    for count, charged in ((count_tokens, 4), (None, 2)):
+        meter = Meter(MOST, count)
+        for text in ("one two", " three four"):
+            assert not meter.take_event(event(text))
+        assert meter.total() == Usage(0, charged)
+
+
+def test_so_far__while_it_streams__never_above_the_total() -> None:
+    meter = Meter(MOST, count_tokens)
+    for number, text in enumerate(["one", " two", " three"], start=1):
+        meter.take_event(event(text))
+        assert meter.so_far() == Usage(0, number)
+    assert meter.take_event(event(usage=(7, 3)))
+    assert meter.so_far() == meter.total() == Usage(7, 3)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"choices": []}', answer(TEXT, usage("1", 2)),
+                                  answer(TEXT, usage(-1, 2)), answer(TEXT, usage(1.5, 2)),
+                                  answer(TEXT, usage(True, 2))])  # fmt: skip
+def test_take_answer__makes_no_sense__is_the_upstreams_fault(body: bytes) -> None:
+    with pytest.raises(UpstreamFault):
+        Meter(MOST, None).take_answer(body)
+
+
+def test_take_event__calls_and_thoughts__are_what_came_out() -> None:
+    meter = Meter(MOST, count_tokens)
+    delta = {"tool_calls": [{"function": {"name": "add", "arguments": "one two"}}]}
+    meter.take_event(json.dumps({"choices": [{"delta": delta}]}).encode())
+    meter.take_event(json.dumps({"choices": [{"delta": {"reasoning_content": "so"}}]}).encode())
+    assert meter.total().output >= 3
+
+
+@pytest.mark.parametrize(
+    ("prompt", "least"),
+    [("a" * 100, 100), ([{"role": "user", "content": "ü" * 10}], 20), (["a", "bb"], 3)],
+)
+def test_most_input_tokens__without_a_tokenizer__a_token_has_a_byte(
+    prompt: object, least: int
+) -> None:
+    assert least <= most_input_tokens(prompt, None) <= least + 32 + 16 * 2 + 20
+
+
+def test_most_input_tokens__token_ids__each_is_one() -> None:
+    assert most_input_tokens([1, 2, 3], None) >= 3
+    assert most_input_tokens([[1] * 1_000], None) >= 1_000
