@@ -197,6 +197,11 @@ class Hold:
         self._charged = total
         return added
 
+    @property
+    def charged_usd6(self) -> int:
+        """What the request has come to."""
+        return self._charged
+
     def release(self) -> None:
         """Nothing more will be charged."""
         self._channel.held_usd6 -= self._most - self._charged

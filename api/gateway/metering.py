@@ -151,10 +151,12 @@ def _usage(answer: Mapping[str, Any]) -> Usage | None:
     usage = answer.get("usage")
     if not isinstance(usage, Mapping):
         return None
-    numbers = usage.get("prompt_tokens"), usage.get("completion_tokens", 0)
-    if not all(type(number) is int and number >= 0 for number in numbers):
-        raise UpstreamFault("the usage is no number of tokens")
-    return Usage(*numbers)
+    read, made = usage.get("prompt_tokens"), usage.get("completion_tokens", 0)
+    for number in (read, made):
+        if type(number) is not int or number < 0:
+            raise UpstreamFault("the usage is no number of tokens")
+    assert read is not None
+    return Usage(read, made)
 
 
 def _spoken(said: object) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from api.clock import Clock
@@ -110,6 +111,7 @@ class ChannelPurse:
         assert self._hold is not None
         channel = self._channel
         added = self._hold.charge(receipt.charge_usd6)
+        receipt = replace(receipt, charge_usd6=self._hold.charged_usd6)
         if self._signer is not None:
             self._promise(self._signer)
         await self._book.journal.write(

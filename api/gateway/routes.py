@@ -64,13 +64,14 @@ class _Paid(StreamingResponse):
     """A stream that is left properly however it ends, and even if it never began."""
 
     def __init__(self, stream: Stream, headers: dict[str, str]) -> None:
-        super().__init__(stream.pieces(), media_type="text/event-stream", headers=headers)
+        super().__init__(stream.pieces, media_type="text/event-stream", headers=headers)
         self._stream = stream
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
+            # In a task of its own: where the customer has gone, this one is being cancelled.
             await asyncio.shield(asyncio.ensure_future(self._stream.close()))
 
 

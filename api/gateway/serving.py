@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -71,9 +71,10 @@ class Stream:
         self._clock = clock
         self._hash = hashlib.sha256()
         self.receipt = receipt
-
-    async def pieces(self) -> AsyncIterator[bytes]:
+        self.pieces = self._pieces()
         """The bytes for the customer, each noted before it is given."""
+
+    async def _pieces(self) -> AsyncGenerator[bytes]:
         waiting: list[bytes] = []
         arrived = asyncio.Event()
         reading = asyncio.create_task(self._read(waiting, arrived), name="upstream stream")
@@ -101,8 +102,10 @@ class Stream:
             yield last
         finally:
             reading.cancel()
-            # In a task of its own: where the customer has gone, this one is being cancelled.
-            await asyncio.shield(asyncio.ensure_future(self._end(is_noted=is_noted)))
+            if not is_noted:
+                # The customer has gone, or this is being stopped.
+                with suppress(RackstreamError):
+                    await self._note(self._meter.total(), is_open=False)
 
     async def _read(self, waiting: list[bytes], arrived: asyncio.Event) -> None:
         try:
@@ -123,16 +126,15 @@ class Stream:
         if not is_open:
             self._metrics.served(self.receipt, is_overclaimed=self._meter.is_overclaimed())
 
-    async def _end(self, *, is_noted: bool) -> None:
-        if not is_noted:
-            with suppress(RackstreamError):
-                await self._note(self._meter.total(), is_open=False)
-        await self.close()
-
     async def close(self) -> None:
-        """Leave the upstream, and give back what was held and not used. Again is no harm."""
-        self._purse.release()
-        await self._stack.aclose()
+        """End it wherever it is: charge what was given, give back what was held for more, and leave
+        the upstream.
+        """
+        try:
+            await self.pieces.aclose()
+        finally:
+            self._purse.release()
+            await self._stack.aclose()
 
 
 class Serving:
