@@ -15,6 +15,8 @@
     ├── NotAuthorised              well formed, and not allowed
     │   ├── BadSignature           no valid signature, or not by who it says
     │   ├── BadApiKey              not an API key, or miscopied
+    │   ├── SpendLimitReached      more than its payer lets a client spend
+    │   ├── OfferRefused           a gateway asks for what was not agreed
     │   └── WrongAgent             another agent is registered for this GPU
     ├── PaymentRefused             what was brought does not pay for what was asked
     ├── UpstreamFault              an inference server answered what makes no sense
@@ -45,6 +47,7 @@
         ├── StoreUnavailable       the database cannot be reached
         ├── UpstreamUnavailable    no inference server answers, or none has room
         ├── PeerUnavailable        another reporter does not answer
+        ├── GatewayUnavailable     a gateway does not tell how a payer stands with it
         ├── SignerUnavailable      the remote signer cannot be reached or is too slow
         ├── SignerRefused          the remote signer does not sign this, or has no such account
         ├── SignerUntrue           the remote signer signed something else, or as somebody else
@@ -199,6 +202,23 @@ class BadApiKey(NotAuthorised):
     """The message says what is wrong with the key; no attribute shows it."""
 
     code = "bad-api-key"
+
+
+class SpendLimitReached(NotAuthorised):
+    """In 10⁻⁶ dollars. Nothing was promised for what needed more."""
+
+    code = "spend-limit-reached"
+
+    def __init__(self, needed_usd6: int, limit_usd6: int) -> None:
+        super().__init__(
+            f"{needed_usd6} would have to be promised, at most {limit_usd6} may be (10⁻⁶ dollars)",
+            value=needed_usd6,
+            limit=limit_usd6,
+        )
+
+
+class OfferRefused(NotAuthorised):
+    code = "offer-refused"
 
 
 class WrongAgent(NotAuthorised):
@@ -443,6 +463,15 @@ class PeerUnavailable(Unavailable):
 
     def __init__(self, peer: str, reason: str) -> None:
         super().__init__(f"reporter {peer} does not answer: {reason}", value=peer)
+
+
+class GatewayUnavailable(Unavailable):
+    code = "gateway-unavailable"
+
+    def __init__(self, host: str, reason: str) -> None:
+        super().__init__(
+            f"the gateway at {host} does not tell of the channel: {reason}", value=host
+        )
 
 
 class SignerUnavailable(Unavailable):

@@ -24,9 +24,10 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.domain.api_key import ApiKey
 from api.domain.codec import parse_address
 from api.domain.signing import Signer
-from api.errors import ConfigurationError, KeyRefused, Malformed
+from api.errors import BadApiKey, ConfigurationError, KeyRefused, Malformed
 from api.keys import RemoteKey, open_key, remote_key
 from api.types import (
     MAX_BATCH_SAMPLES,
@@ -454,6 +455,63 @@ class NgramSettings(BaseSettings):
     context_tokens: int = Field(16_384, ge=64, le=1_000_000)
     seed: int = Field(1, ge=0, le=UINT64_MAX)
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+
+
+_CLIENT: Final = "RACKSTREAM_CLIENT_"
+
+
+class ClientSettings(KeySettings):
+    """Of `python -m api.client`, a customer of a gateway; prefix RACKSTREAM_CLIENT_.
+
+    Attributes:
+        key, keystore, keystore_password_file: The payer's own key, or a session key of it.
+        payer: Whose balance a session key spends; without it the key's own.
+        api_key: Instead of these for `chat`: a session key and its payer as an API key. It is not
+            sent, it signs.
+        gateway: The account that collects for the gateway.
+        chain_id: The chain.
+        rpc_url: A node of it; `chat` needs none.
+        deployments_dir: Holds `<chain-id>.json`, which says where the contracts are.
+        timeout_s: For an answer.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=_CLIENT, frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    payer: Address | None = None
+    api_key: SecretStr | None = None
+    gateway: Address
+    chain_id: int = Field(ge=1, le=UINT64_MAX, validation_alias=_shared("CHAIN_ID", _CLIENT))
+    rpc_url: str = Field("http://127.0.0.1:8545", validation_alias=_shared("RPC_URL", _CLIENT))
+    deployments_dir: Path = Field(
+        Path("deployments"), validation_alias=_shared("DEPLOYMENTS_DIR", _CLIENT)
+    )
+    timeout_s: float = Field(300.0, gt=0, le=3_600)
+
+    def channel(self) -> tuple[Signer, Address]:
+        """The key that signs vouchers and whose money they spend.
+
+        Raises: KeyRefused: As `signer`, or an API key that is none or beside another key.
+        """
+        if self.api_key is None:
+            signer = self.signer(self.chain_id)
+            return signer, self.payer or signer.address
+        if self.key is not None or self.keystore is not None or self.payer is not None:
+            raise KeyRefused("give either an API key or a key and its payer")
+        try:
+            known = ApiKey.parse(self.api_key.get_secret_value())
+        except BadApiKey as error:
+            raise KeyRefused(error.message) from None
+        return known.signer, known.payer
+
+    @field_validator("gateway", "payer", mode="before")
+    @classmethod
+    def _accounts(cls, value: Any) -> Any:
+        try:
+            return None if value is None else parse_address(value, "address")
+        except Malformed as error:
+            raise ValueError(error.message) from None
 
 
 _Settings = TypeVar("_Settings", bound=BaseSettings)

@@ -10,7 +10,7 @@ import pytest
 from tests.architecture.tree import files, is_within, python_imports, python_tree, short
 
 BASE = ("api.types", "api.errors", "api.clock")
-SERVICES = ("api.agent", "api.gateway", "api.ngram", "api.oracle")
+SERVICES = ("api.agent", "api.client", "api.gateway", "api.ngram", "api.oracle")
 SHARED = ("api.serving", "api.sending")
 
 MAY_IMPORT = {
@@ -27,13 +27,16 @@ MAY_IMPORT = {
     "api.serving": (*BASE, "api.streams", "api.domain", "api.store"),
     "api.sending": (*BASE, "api.domain", "api.chain", "api.store"),
     "api.agent": (*BASE, "api.files", "api.streams", "api.domain", "api.chain", "api.store"),
+    "api.client": (*BASE, "api.domain", "api.chain"),
     "api.ngram": (*BASE, "api.domain", "api.files", "api.serving"),
     "api.gateway": (*BASE, *SHARED, "api.domain", "api.chain", "api.store"),
     "api.oracle": (*BASE, *SHARED, "api.keys", "api.domain", "api.chain", "api.store"),
 }
 """What each part of `api` may import of `api`, apart from itself."""
 
-ENTRY_POINTS = {f"api/{service}/__main__.py" for service in ("agent", "gateway", "ngram", "oracle")}
+ENTRY_POINTS = {
+    f"api/{service}/__main__.py" for service in ("agent", "client", "gateway", "ngram", "oracle")
+}
 """They alone read the settings, and hand values on."""
 
 

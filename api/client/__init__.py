@@ -1,0 +1,1 @@
+"""Paying for inference: OpenAI's client, an agent, a wallet."""
