@@ -1,7 +1,8 @@
-"""A small series that Rackstream makes itself, for machines without a recorded trace.
+"""Small series that Rackstream makes itself, for machines without a recorded trace.
 
-It is invented: named `self-made` wherever it is shown, the same at every run, and shaped like the
-real thing (a daily wave, bursts, containers that come late, leave early and miss samples).
+They are invented: named `self-made` wherever they are shown, the same at every run, and shaped like
+the real thing: for GPUs a daily wave, bursts, containers that come late, leave early and miss
+samples; for requests bursts, prompts of all lengths and mostly short answers.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
+from api.domain.llm_trace import LlmRequest, LlmTrace
 from api.domain.trace import COLUMNS, Trace, read_trace
 from api.errors import OutOfRange
 
@@ -43,6 +45,46 @@ def self_made_rows(gpus: int = 24, hours: int = 24, interval_seconds: int = 60) 
 def self_made_trace(gpus: int = 24, hours: int = 24, interval_seconds: int = 60) -> Trace:
     """The series as a trace named `self-made`. Raises OutOfRange as `self_made_rows` does."""
     return read_trace(self_made_rows(gpus, hours, interval_seconds), SELF_MADE)
+
+
+def self_made_llm_trace(requests: int = 600, seconds: int = 300) -> LlmTrace:
+    """Requests to a language model, as a trace named `self-made`.
+
+    Args:
+        requests: 1 to 1,000,000.
+        seconds: From the first to after the last, 1 to 86,400.
+
+    Raises:
+        OutOfRange: An argument is outside its range.
+    """
+    for name, value, maximum in (("requests", requests, 1_000_000), ("seconds", seconds, 86_400)):
+        if not 1 <= value <= maximum:
+            raise OutOfRange(name, value, 1, maximum)
+    chance = Random(_SEED)  # noqa: S311 - invented data, nothing secret
+    span_us = seconds * 1_000_000
+    at_us = sorted(_arrivals(chance, requests, span_us))
+    return LlmTrace(
+        SELF_MADE,
+        tuple(
+            # The product of two numbers that are equally likely is mostly small.
+            LlmRequest(
+                at - at_us[0],
+                3 + chance.randrange(90) * chance.randrange(80),
+                6 + chance.randrange(12) * chance.randrange(12) * chance.randrange(1, 3),
+            )
+            for at in at_us
+        ),
+    )
+
+
+def _arrivals(chance: Random, requests: int, span_us: int) -> Iterator[int]:
+    """Half of them at any time, half within a second after one of a few instants."""
+    bursts = [chance.randrange(span_us) for _ in range(max(requests // 40, 1))]
+    for number in range(requests):
+        if number % 2:
+            yield chance.randrange(span_us)
+        else:
+            yield min(chance.choice(bursts) + chance.randrange(1_000_000), span_us - 1)
 
 
 def _rows(gpus: int, ticks: int, interval: int) -> Iterator[str]:

@@ -18,7 +18,6 @@ How a trace becomes telemetry:
 
 from __future__ import annotations
 
-import csv
 import re
 from array import array
 from collections import Counter
@@ -29,6 +28,7 @@ from itertools import pairwise
 from operator import sub
 
 from api.domain.codec import gpu_id_of
+from api.domain.table import rows_of, shown
 from api.errors import TraceRefused
 from api.types import BPS, MAX_SAMPLE_INTERVAL_MS, MIN_SAMPLE_INTERVAL_MS, GpuId
 
@@ -145,11 +145,11 @@ class _Column:
         spelled = text.strip()
         if _NUMBER.match(spelled) is None:
             rule = "is not finite" if _NOT_FINITE.match(spelled) else "is not a number"
-            raise TraceRefused(f"{self._name} {_shown(text)} {rule}", row=row, value=text)
+            raise TraceRefused(f"{self._name} {shown(text)} {rule}", row=row, value=text)
         exact = Decimal(spelled)
         if not self._minimum <= exact <= self._maximum:
             raise TraceRefused(
-                f"{self._name} {_shown(text)} is outside {self._minimum} to {self._maximum}",
+                f"{self._name} {shown(text)} is outside {self._minimum} to {self._maximum}",
                 row=row,
                 value=text,
                 limit=[self._minimum, self._maximum],
@@ -229,43 +229,8 @@ def _parsed(lines: Iterable[str]) -> Iterator[tuple[int, int, int, str]]:
     """(row, at in ms, busy in bps, identity) of each data row."""
     value = _Column("value", BPS // 100, 0, 100)
     timestamp = _Column("timestamp_anon", 1_000, 0, MAX_TIMESTAMP)
-    reader = csv.reader(lines, strict=True)
-    try:
-        header = next(reader, None)
-        if header is None:
-            raise TraceRefused("the file is empty", row=1)
-        # Excel writes a byte order mark before the first name.
-        names = [name.strip().removeprefix("\ufeff") for name in header]
-        for column in COLUMNS:
-            if names.count(column) != 1:
-                raise TraceRefused(
-                    f"column {column} is there {names.count(column)} times, once is needed;"
-                    f" the header is {_shown(','.join(header))}",
-                    row=1,
-                    value=names.count(column),
-                    limit=1,
-                )
-        at_value, at_timestamp, at_identity = map(names.index, COLUMNS)
-        width = len(names)
-        for fields in reader:
-            if len(fields) != width:
-                if not fields:
-                    continue  # an empty line, as many editors leave at the end
-                raise TraceRefused(
-                    f"{len(fields)} fields, the header has {width}",
-                    row=reader.line_num,
-                    value=len(fields),
-                    limit=width,
-                )
-            row = reader.line_num
-            yield (
-                row,
-                timestamp.parse(fields[at_timestamp], row),
-                value.parse(fields[at_value], row),
-                fields[at_identity].strip(),
-            )
-    except csv.Error as error:
-        raise TraceRefused(f"not CSV: {error}", row=reader.line_num) from None
+    for row, (busy, at, identity) in rows_of(lines, COLUMNS):
+        yield row, timestamp.parse(at, row), value.parse(busy, row), identity.strip()
 
 
 def _check_identity(identity: str, row: int) -> None:
@@ -273,14 +238,14 @@ def _check_identity(identity: str, row: int) -> None:
         raise TraceRefused(
             f"container_ip has {len(identity)} characters, allowed are 1 to {MAX_IDENTITY_CHARS}",
             row=row,
-            value=_shown(identity),
+            value=shown(identity),
             limit=MAX_IDENTITY_CHARS,
         )
     if not identity.isprintable():
         raise TraceRefused(
-            f"container_ip {_shown(identity)} has characters that cannot be printed",
+            f"container_ip {shown(identity)} has characters that cannot be printed",
             row=row,
-            value=_shown(identity),
+            value=shown(identity),
         )
 
 
@@ -350,7 +315,3 @@ def _held(series: TraceSeries, interval: int) -> TraceSeries:
     at_ms.append(series.at_ms[-1])
     busy_bps.append(series.busy_bps[-1])
     return TraceSeries(series.identity, at_ms, busy_bps, -(-interval // pieces))
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 60 else f"{text[:57]}...")
