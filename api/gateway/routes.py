@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from api.domain.codec import parse_address
+from api.domain.codec import parse_address, to_hex
 from api.domain.receipts import parse_receipt_id
 from api.domain.vouchers import MAX_USD6
 from api.domain.x402 import (
@@ -188,7 +188,9 @@ async def get_channel(
     payer: Annotated[str, Path(description="The payer's address.")],
     key: Annotated[str, Path(description="A session key's, or the payer's again.")],
 ) -> dict[str, Any]:
-    """Amounts in 10⁻⁶ dollars, as strings. A voucher has to promise more than `promisedUsd6`."""
+    """Amounts in 10⁻⁶ dollars, as strings. A voucher has to promise more than `promisedUsd6`, of
+    which the newest voucher's `signature` is the proof: what is spent is no more than it.
+    """
     gateway = gateway_of(request)
     channel = await gateway.accounts.look(parse_address(payer, "payer"), parse_address(key, "key"))
     return {
@@ -196,6 +198,7 @@ async def get_channel(
         "key": channel.key,
         "gateway": gateway.address,
         "promisedUsd6": str(channel.promised_usd6),
+        "signature": None if channel.signature is None else to_hex(channel.signature),
         "spentUsd6": str(channel.spent_usd6),
         "heldUsd6": str(channel.held_usd6),
         "collectedUsd6": str(channel.collected_usd6),
