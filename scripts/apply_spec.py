@@ -1,4 +1,4 @@
-"""Count a cluster's costs by the specification that is now in force."""
+"""Book a cluster's past costs, and take the reserve's terms from its newest specification."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from scripts._lib.commands import account_option, cluster_option, command, open_
 @account_option("anybody")
 @cluster_option
 def cli(account: str | None, cluster_id: int, deployments: Path | None) -> None:
-    """Count a cluster's costs by the specification that is now in force."""
+    """Book a cluster's past costs, and take the reserve's terms from its newest specification."""
     from scripts._lib.operations import apply_spec
 
     sender = signer(account)
     applied = apply_spec(open_record(deployments).system(), cluster_id, sender)
     say(
-        f"cluster {cluster_id}: specification of epoch {applied.specEpoch} counts after epoch"
-        f" {applied.sinceEpoch}"
+        f"cluster {cluster_id}: the specification of epoch {applied.specEpoch} is applied, costs up"
+        f" to epoch {applied.sinceEpoch} are booked"
     )

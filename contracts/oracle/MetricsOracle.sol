@@ -76,6 +76,9 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
     mapping(ClusterId clusterId => PendingQueue) private _queues;
     mapping(bytes32 root => PackedRecord) private _records;
 
+    /// @dev What the meters showed when the first epoch of a specification was counted, without that epoch.
+    mapping(ClusterId clusterId => mapping(uint32 specEpoch => PackedReading)) private _readingsBefore;
+
     /// @dev Of each epoch the reports of which figures were queued: which one some came with must be exact.
     mapping(uint32 epoch => bytes32[] roots) private _queuedRoots;
 
@@ -106,6 +109,8 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
         }
         if (PackedRecord.unwrap(_records[root]) != 0) revert MetricsOracle_Replayed(root);
         Quorum.check(_digest(header, figures), signatures, settings.reporterSet.members());
+        // One question about all clusters: one about each would cost a third of a report.
+        if (REGISTRY.changesAt(epoch) != 0) _keepReadings(figures, epoch);
 
         // Lapsed in the very second in which `resolvedEpoch` passes it: energy that came later could change what
         // somebody has already settled.
@@ -134,10 +139,12 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
         uint32 lastEpoch = queue.lastEpoch;
         if (lastEpoch <= counters.epoch()) return 0;
 
+        bool changes = REGISTRY.specEpochAt(clusterId, lastEpoch) > counters.epoch();
         uint32 epoch = _epochAfter(clusterId, counters.epoch());
         for (; count < limit && epoch <= lastEpoch; ++epoch) {
             (bool over, ClusterFigures figures) = queue.pop(clusterId, epoch);
             if (!over) break;
+            if (changes) _keepReading(clusterId, epoch, counters);
             counters = counters.plus(figures, epoch);
             emit FiguresFinal(clusterId, epoch, figures, counters);
             ++count;
@@ -211,6 +218,20 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
     /// @inheritdoc IMetricsOracle
     function reading(ClusterId clusterId) external view returns (MeterReading memory) {
         return _meters[clusterId].reading.unpack();
+    }
+
+    /// @inheritdoc IMetricsOracle
+    function readingBefore(ClusterId clusterId, uint32 specEpoch)
+        external
+        view
+        returns (MeterReading memory)
+    {
+        PackedReading counters = _meters[clusterId].reading;
+        if (counters.epoch() >= specEpoch) {
+            counters = _readingsBefore[clusterId][specEpoch];
+            if (counters.epoch() == 0) revert MetricsOracle_NoReadingBefore(clusterId, specEpoch);
+        }
+        return counters.unpack();
     }
 
     /// @inheritdoc IMetricsOracle
@@ -356,6 +377,21 @@ contract MetricsOracle is IMetricsOracle, Authorised, EIP712 {
             revert MetricsOracle_WrongReporterSet(setId, current);
         }
         return previous.reporterSet;
+    }
+
+    /// @dev Costs are priced apart on both sides of a specification's first epoch, so what the meters show between them
+    ///      is kept, of each cluster in a report whose next epoch that is. Of others it is when their turn comes.
+    function _keepReadings(ClusterFigures[] calldata figures, uint32 epoch) private {
+        for (uint256 i; i < figures.length; ++i) {
+            ClusterId clusterId = _at(figures, i).clusterId();
+            _keepReading(clusterId, epoch, _meters[clusterId].reading);
+        }
+    }
+
+    function _keepReading(ClusterId clusterId, uint32 epoch, PackedReading counters) private {
+        if (counters.epoch() + 1 == epoch && REGISTRY.specEpochAt(clusterId, epoch) == epoch) {
+            _readingsBefore[clusterId][epoch] = counters;
+        }
     }
 
     /// @dev Count the figures of every cluster whose turn it is, at once. Only while nothing waits in a queue.

@@ -48,6 +48,9 @@ contract ClusterRegistry is IClusterRegistry, Authorised {
     mapping(ClusterId clusterId => uint32[]) private _specEpochs;
     mapping(ClusterId clusterId => mapping(uint32 fromEpoch => ClusterSpec)) private _specs;
 
+    /// @inheritdoc IClusterRegistry
+    mapping(uint32 fromEpoch => uint256 clusters) public changesAt;
+
     constructor(IAuthority authority_) Authorised(authority_) {}
 
     /// @inheritdoc IClusterRegistry
@@ -145,6 +148,7 @@ contract ClusterRegistry is IClusterRegistry, Authorised {
         entry.specEpoch = fromEpoch;
         _specEpochs[clusterId].push(fromEpoch);
         _specs[clusterId][fromEpoch] = spec;
+        ++changesAt[fromEpoch];
         emit SpecScheduled(clusterId, fromEpoch, previousSpec, spec);
     }
 
@@ -157,6 +161,7 @@ contract ClusterRegistry is IClusterRegistry, Authorised {
         uint32[] storage epochs = _specEpochs[clusterId];
         epochs.pop();
         delete _specs[clusterId][fromEpoch];
+        --changesAt[fromEpoch];
         uint256 count = epochs.length;
         entry.specEpoch = epochs[count - 1];
         entry.priorSpecEpoch = count > 1 ? epochs[count - 2] : 0;

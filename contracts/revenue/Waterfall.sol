@@ -50,8 +50,8 @@ contract Waterfall is IWaterfall, InflowPausable, ReentrancyGuardTransient {
         uint64 operatorPaid;
     }
 
-    /// @dev What costs are counted by. `baseCost` is the cost of all epochs up to `baseEpoch`, in 1/OperatingCost.SCALE;
-    ///      later ones are counted by `terms` from the meter that then showed `baseEnergyWh`. Three slots.
+    /// @dev What costs are counted from. `baseCost` is the cost of all epochs up to `baseEpoch`, in 1/OperatingCost.SCALE,
+    ///      with `baseEnergyWh` of energy. Those after it cost by `terms` until the next specification. Three slots.
     /// @param reserveCarryBps Remainder of the reserve's share, in 1/10,000 of 10⁻⁶ dollars.
     /// @param specEpoch First epoch of the specification that `terms` were taken from.
     struct Costs {
@@ -157,16 +157,19 @@ contract Waterfall is IWaterfall, InflowPausable, ReentrancyGuardTransient {
         // decide which reserve share it meets.
         _distribute(clusterId);
         Costs storage costs = _costs[clusterId];
-        uint256 epoch = Epochs.epochAt(block.timestamp);
-        uint32 specEpoch = REGISTRY.specEpochAt(clusterId, epoch);
-        (uint256 cost, uint256 resolved, uint256 energyWh) = _finalCost(clusterId, costs);
-        if (specEpoch == costs.specEpoch || resolved + 1 < specEpoch) {
+        uint256 resolved = ORACLE.resolvedEpoch(clusterId);
+        uint32 specEpoch = REGISTRY.specEpochAt(clusterId, resolved + 1);
+        if (specEpoch == costs.specEpoch) {
             revert Waterfall_NoSpecToApply(clusterId, specEpoch, uint32(resolved));
         }
-        costs.baseCost = uint128(cost);
-        costs.baseEpoch = uint32(resolved);
-        costs.baseEnergyWh = uint56(energyWh);
-        _takeSpec(clusterId, epoch);
+        if (specEpoch > costs.baseEpoch + 1) {
+            uint256 energyWh = ORACLE.readingBefore(clusterId, specEpoch).energyWh;
+            (uint256 cost,) = _cost(clusterId, costs, specEpoch - 1, energyWh, 0);
+            costs.baseCost = uint128(cost);
+            costs.baseEpoch = specEpoch - 1;
+            costs.baseEnergyWh = uint56(energyWh);
+        }
+        _takeSpec(clusterId, specEpoch);
     }
 
     // ------------------------------------------------------------------ split
@@ -358,18 +361,6 @@ contract Waterfall is IWaterfall, InflowPausable, ReentrancyGuardTransient {
 
     // ------------------------------------------------------------------ cost
 
-    /// @dev Cost of all resolved epochs, in 1/OperatingCost.SCALE; the last of them; and what the meter shows.
-    function _finalCost(ClusterId clusterId, Costs memory costs)
-        private
-        view
-        returns (uint256 scaledCost, uint256 resolved, uint256 energyWh)
-    {
-        resolved = Math.max(ORACLE.resolvedEpoch(clusterId), costs.baseEpoch);
-        energyWh = ORACLE.reading(clusterId).energyWh;
-        scaledCost = costs.baseCost
-            + OperatingCost.actual(costs.terms, resolved - costs.baseEpoch, energyWh - costs.baseEnergyWh);
-    }
-
     /// @return finalDown Cost of the resolved epochs, rounded down.
     /// @return dueUp With the maximum for the time since, rounded up; once ended, no more than is final.
     /// @return ended Whether the cluster is retired and its last epoch resolved: no cost will come any more.
@@ -378,33 +369,63 @@ contract Waterfall is IWaterfall, InflowPausable, ReentrancyGuardTransient {
         view
         returns (uint256 finalDown, uint256 dueUp, bool ended)
     {
-        (uint256 cost, uint256 resolved,) = _finalCost(clusterId, costs);
-        finalDown = cost / OperatingCost.SCALE;
+        uint256 resolved = ORACLE.resolvedEpoch(clusterId);
         (, uint256 lastEpoch) = REGISTRY.epochRange(clusterId);
-        if (lastEpoch != 0 && resolved >= lastEpoch) return (finalDown, finalDown, true);
+        ended = lastEpoch != 0 && resolved >= lastEpoch;
         uint256 accruesTo = block.timestamp;
         if (lastEpoch != 0) accruesTo = Math.min(accruesTo, Epochs.endOf(lastEpoch));
-        uint256 since = Epochs.endOf(resolved);
-        if (accruesTo > since) cost += _maximumCost(clusterId, costs, since, accruesTo);
-        dueUp = Math.ceilDiv(cost, OperatingCost.SCALE);
+        (uint256 finalCost, uint256 maximumSince) =
+            _cost(clusterId, costs, resolved, ORACLE.reading(clusterId).energyWh, accruesTo);
+        finalDown = finalCost / OperatingCost.SCALE;
+        dueUp = ended ? finalDown : Math.ceilDiv(finalCost + maximumSince, OperatingCost.SCALE);
     }
 
-    /// @dev The most that the time from `since` to `until` can cost, in 1/OperatingCost.SCALE. Where a specification is
-    ///      in force and not applied, its epochs may come to be counted by either, so the dearer one is escrowed.
-    function _maximumCost(ClusterId clusterId, Costs memory costs, uint256 since, uint256 until)
+    /// @dev Walk back from the newest specification to the one that the base is counted by, each by its own time: who
+    ///      calls what when decides nothing.
+    /// @param energyWh Counted energy of all epochs up to `resolved`.
+    /// @return finalCost Cost of the epochs up to `resolved`, in 1/OperatingCost.SCALE.
+    /// @return maximumSince The most that the time from then to `accruesTo` can cost, likewise.
+    function _cost(
+        ClusterId clusterId,
+        Costs memory costs,
+        uint256 resolved,
+        uint256 energyWh,
+        uint256 accruesTo
+    ) private view returns (uint256 finalCost, uint256 maximumSince) {
+        finalCost = costs.baseCost;
+        uint256 baseEnd = Epochs.endOf(costs.baseEpoch);
+        uint256 resolvedEnd = Epochs.endOf(resolved);
+        uint256 end = Math.max(accruesTo, resolvedEnd);
+        while (end > baseEnd) {
+            (OperatingCost.Terms memory terms, uint32 specEpoch) =
+                _termsAt(clusterId, costs, Epochs.epochAt(end - 1));
+            uint256 start = Math.max(Epochs.startOf(specEpoch), baseEnd);
+            if (end > resolvedEnd) {
+                uint256 from = Math.max(start, resolvedEnd);
+                maximumSince += OperatingCost.maximum(terms, end - from);
+                end = from;
+            }
+            if (end > start) {
+                uint256 before = start == baseEnd
+                    ? costs.baseEnergyWh
+                    : ORACLE.readingBefore(clusterId, specEpoch).energyWh;
+                uint256 epochs = (end - start) / Epochs.EPOCH_SECONDS;
+                finalCost += OperatingCost.actual(terms, epochs, energyWh - before);
+                (end, energyWh) = (start, before);
+            }
+        }
+    }
+
+    /// @dev What costs in `epoch` are counted by, and the epoch from which they are.
+    function _termsAt(ClusterId clusterId, Costs memory costs, uint256 epoch)
         private
         view
-        returns (uint256)
+        returns (OperatingCost.Terms memory, uint32 specEpoch)
     {
-        uint32 specEpoch = REGISTRY.specEpochAt(clusterId, Epochs.epochAt(until - 1));
-        if (specEpoch == costs.specEpoch) return OperatingCost.maximum(costs.terms, until - since);
+        specEpoch = REGISTRY.specEpochAt(clusterId, epoch);
+        if (specEpoch == costs.specEpoch) return (costs.terms, specEpoch);
         (ClusterSpec memory spec,) = REGISTRY.specAt(clusterId, specEpoch);
-        uint256 from = Math.max(since, Epochs.startOf(specEpoch));
-        return OperatingCost.maximum(costs.terms, from - since)
-            + Math.max(
-            OperatingCost.maximum(costs.terms, until - from),
-            OperatingCost.maximum(_termsOf(spec), until - from)
-        );
+        return (_termsOf(spec), specEpoch);
     }
 
     function _operatorEarned(ClusterId clusterId) private view returns (uint256) {

@@ -315,7 +315,7 @@ def withdraw_operating_cost(
 
 
 def apply_spec(system: System, cluster_id: int, sender: AccountAPI) -> Any:
-    """Count costs by the specification in force; its SpecApplied event.
+    """Book costs up to the newest specification and take its reserve; the SpecApplied event.
 
     A cluster that never had income or a distribution applies its first specification in passing.
     """

@@ -35,9 +35,13 @@ class Meter:
 
     @property
     def reading(self) -> Reading:
+        return self.reading_before(self.next_epoch)
+
+    def reading_before(self, before: int) -> Reading:
+        """The sum of what is counted of the epochs before that one."""
         reading = Reading()
         for epoch in sorted(self.accepted):
-            if self.accepted[epoch].counted:
+            if epoch < before and self.accepted[epoch].counted:
                 reading = reading.plus(self.accepted[epoch].figures, epoch)
         return reading
 

@@ -24,12 +24,20 @@ from tests.support.oracle import (
     GRACE_SECONDS,
     Figures,
     Newsdesk,
+    Reading,
     end_of,
     reporter_keys,
 )
-from tests.support.scenario import EPOCH_SECONDS, SHARE, Scenario, current_epoch, travel_to
+from tests.support.scenario import (
+    EPOCH_SECONDS,
+    SHARE,
+    Scenario,
+    current_epoch,
+    default_spec,
+    travel_to,
+)
 
-STEPS = 40
+STEPS = 60
 
 
 @dataclass
@@ -39,6 +47,8 @@ class History:
     desk: Newsdesk
     oracle_admin: AccountAPI
     keeper: AccountAPI
+    registry: ContractInstance
+    issuer: AccountAPI
     meters: dict[int, Meter]
     draw: random.Random
     now: int
@@ -46,13 +56,15 @@ class History:
     holds: int = 0
     roots: dict[tuple[int, int], bytes] = field(default_factory=dict)
     """cluster and epoch → root of the report that it was posted with."""
+    changes: dict[int, list[int]] = field(default_factory=dict)
+    """cluster → epochs from which specifications act."""
     settled: dict[int, dict[int, int]] = field(default_factory=dict)
     """cluster → resolved epoch that was seen → energy up to it at that time."""
 
     def step(self) -> None:
         chances = {
-            self.post: 12, self.finalize: 6, self.change_window: 2, self.wait: 3,
-            self.hold: 6, self.settle: 4,
+            self.post: 12, self.finalize: 6, self.change_window: 3, self.wait: 3,
+            self.hold: 6, self.settle: 4, self.change_spec: 4,
         }  # fmt: skip
         [action] = self.draw.choices(list(chances), list(chances.values()))
         self.advance(self.draw.choice([1, 60, 1_800, EPOCH_SECONDS]))
@@ -131,7 +143,29 @@ class History:
         self.window = self.draw.choice([0, 0, 600, 2 * EPOCH_SECONDS, DAY_SECONDS])
         self.desk.oracle.setDisputeWindow(self.window, sender=self.oracle_admin)
 
+    def change_spec(self) -> None:
+        """A specification of each cluster, from the first epoch that its notice allows."""
+        for cluster_id in self.meters:
+            scheduled = self.changes.setdefault(cluster_id, [])
+            epoch = (self.now + EPOCH_SECONDS - 1) // EPOCH_SECONDS + 1
+            if not scheduled or scheduled[-1] * EPOCH_SECONDS <= self.now:
+                spec = default_spec(contractedRateUsd6PerGpuHour=1_000 - len(scheduled))
+                self.registry.scheduleSpec(cluster_id, epoch, spec, sender=self.issuer)
+                scheduled.append(epoch)
+            self.advance(1)
+        travel_to(self.now)
+
+    def check_changes(self) -> None:
+        """What is kept of a change, or shown until it is reached, is the sum before it."""
+        for cluster_id, scheduled in self.changes.items():
+            meter = self.meters[cluster_id]
+            for epoch in scheduled:
+                if epoch > meter.first_epoch:
+                    told = self.desk.oracle.readingBefore(cluster_id, epoch)
+                    assert Reading.of(told) == meter.reading_before(epoch)
+
     def check(self) -> None:
+        self.check_changes()
         oracle = self.desk.oracle
         for cluster_id, meter in self.meters.items():
             reading = self.desk.reading(cluster_id)
@@ -178,6 +212,8 @@ def test_meter__random_history__as_the_model_says_at_every_step(
     desk: Newsdesk,
     oracle_admin: AccountAPI,
     keeper: AccountAPI,
+    registry: ContractInstance,
+    issuer: AccountAPI,
     meters: dict[int, int],
     seed: int,
 ) -> None:
@@ -185,10 +221,13 @@ def test_meter__random_history__as_the_model_says_at_every_step(
         desk,
         oracle_admin,
         keeper,
+        registry,
+        issuer,
         {id_: Meter(first_epoch) for id_, first_epoch in meters.items()},
         random.Random(seed),
         int(chain.blocks.head.timestamp),
     )
+    history.change_spec()
     for _ in range(STEPS):
         history.step()
         history.check()
@@ -196,3 +235,10 @@ def test_meter__random_history__as_the_model_says_at_every_step(
     assert any(entry.late for entry in accepted)
     assert any(not entry.late for entry in accepted)
     assert history.holds > 0
+    passed = [
+        epoch
+        for id_, scheduled in history.changes.items()
+        for epoch in scheduled
+        if epoch <= history.meters[id_].reading.epoch
+    ]
+    assert passed

@@ -38,6 +38,7 @@ class Stage:
     issuer: str
     operator: str
     trustee: str
+    oracle_admin: str
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,7 @@ def stage(
             str(scenario.issuer.address),
             str(scenario.operator.address),
             str(scenario.trustee.address),
+            str(oracle_admin.address),
         )
 
 
@@ -99,8 +101,23 @@ class Run:
 
     def report(self, energies: list[int]) -> None:
         """As many of the epochs that are over and not reported as there are energies."""
-        for energy in energies:
-            epoch = self.model.reported + 1
+        for epoch, energy, at in self._post(energies):
+            self.model.report(epoch, energy, at)
+
+    def report_at_once(self, energies: list[int], window: int) -> None:
+        """The same, but they wait, as if the first were disputed, and all become final together."""
+        oracle, admin = self.books.desk.oracle, self.stage.oracle_admin
+        assert self.act(admin, oracle, "setDisputeWindow", window)
+        posted = list(self._post(energies))
+        assert self.act(admin, oracle, "setDisputeWindow", 0)
+        self.wait(window)
+        assert self.act(self.customer, oracle, "finalize", self.books.cluster_id, len(posted))
+        for epoch, energy, at in posted:
+            self.model.report(epoch, energy, at)
+
+    def _post(self, energies: list[int]) -> Iterator[tuple[int, int, int]]:
+        """Epoch, energy and second of each report that was posted."""
+        for epoch, energy in enumerate(energies, self.model.reported + 1):
             last = self.model.last_epoch
             if (epoch + 1) * EPOCH_SECONDS > self.model.now or (last and epoch > last):
                 return
@@ -113,7 +130,7 @@ class Run:
             )
             arguments = report.args(report.signatures(self.books.desk.quorum))
             assert self.act(self.customer, self.books.desk.oracle, "postReport", *arguments)
-            self.model.report(epoch, energy)
+            yield epoch, energy, self.model.now
 
     def accrue(self, which: int, at_once: int, rate: int) -> None:
         tranche = (self.books.senior, self.books.junior)[which]
@@ -168,6 +185,11 @@ class Run:
         if done:
             self.model.apply_spec()
         self.check()
+
+    def change(self, changes: dict[str, int], wait: int) -> None:
+        """Schedule, and go past its first second without a report."""
+        self.schedule(changes)
+        self.wait(max(self.model.specs[-1].from_epoch * EPOCH_SECONDS - self.model.now, 0) + wait)
 
     def renew(self, changes: dict[str, int], energy: int, late: int) -> None:
         """Schedule, and apply as soon as the epochs before it are resolved, or a little later."""
@@ -272,6 +294,11 @@ _FLOWS = (
     st.tuples(st.just("distribute")),
     st.tuples(st.just("report"), st.lists(_ENERGIES, min_size=1, max_size=6)),
     st.tuples(st.just("report"), st.lists(_ENERGIES, min_size=1, max_size=6)),
+    st.tuples(
+        st.just("report_at_once"),
+        st.lists(_ENERGIES, min_size=1, max_size=24),
+        st.integers(1, 24 * HOUR),
+    ),
     st.tuples(st.just("accrue"), st.integers(0, 1), st.integers(0, 10**7), st.integers(0, 50)),
     st.tuples(st.just("withdraw_tranche"), st.integers(0, 1)),
     st.tuples(st.just("withdraw_operating_cost")),
@@ -279,6 +306,7 @@ _FLOWS = (
 _ORDERS = (
     st.tuples(st.just("draw"), st.one_of(st.integers(1, 10**4), st.integers(1, 10**10))),
     st.tuples(st.just("schedule"), _CHANGES),
+    st.tuples(st.just("change"), _CHANGES, st.integers(0, 5 * HOUR)),
     st.tuples(st.just("apply")),
     st.tuples(st.just("renew"), _CHANGES, _ENERGIES, st.integers(0, HOUR)),
 )

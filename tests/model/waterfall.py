@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import groupby
 
 EPOCH_SECONDS = 3_600
 GRACE_SECONDS = 86_400
@@ -82,8 +83,9 @@ class WaterfallModel:
     drawn: int = 0
     short: bool = False
     """Whether the last distribution left a shortfall, of the operator or of a lender."""
+    applied: Terms | None = None
+    """Whose reserve counts; None before the first use."""
     _reports: dict[int, tuple[int, int]] = field(default_factory=dict)
-    _applied: list[tuple[Terms, int, int]] = field(default_factory=list)
     _reserve_carry: Fraction = Fraction(0)
 
     # -------------------------------------------------------------- what is known
@@ -97,14 +99,10 @@ class WaterfallModel:
         """The last epoch that is Final; the one before the first if none is."""
         return max(self._reports, default=self.first_epoch - 1)
 
-    @property
-    def watt_hours(self) -> int:
+    def watt_hours(self, epoch: int) -> int:
         """Energy that counts: reported within a day of the end of its epoch."""
-        return sum(
-            energy
-            for epoch, (at, energy) in self._reports.items()
-            if at < (epoch + 1) * EPOCH_SECONDS + GRACE_SECONDS
-        )
+        at, energy = self._reports.get(epoch, (0, 0))
+        return energy if at < (epoch + 1) * EPOCH_SECONDS + GRACE_SECONDS else 0
 
     @property
     def resolved(self) -> int:
@@ -121,28 +119,29 @@ class WaterfallModel:
         return [terms for terms in self.specs if terms.from_epoch <= epoch][-1]
 
     @property
-    def applied(self) -> Terms:
-        return self._applied[-1][0]
-
-    @property
     def can_apply(self) -> bool:
-        terms = self.in_force(self.epoch)
-        return terms != self.applied and self.resolved + 1 >= terms.from_epoch
+        return self.in_force(self.resolved + 1) != self.applied
 
     # -------------------------------------------------------------- dues
 
     def final_cost(self) -> Fraction:
-        """Cost of all resolved epochs, each by the specification that counts it."""
-        starts = [*self._applied[1:], (self.applied, self.resolved, self.watt_hours)]
-        return sum(
-            (
-                terms.actual(until - since, energy_until - energy_since)
-                for (terms, since, energy_since), (_, until, energy_until) in zip(
-                    self._applied, starts, strict=True
-                )
-            ),
-            Fraction(0),
-        )
+        """Cost of all resolved epochs, each by the specification of its time."""
+        epochs = range(self.first_epoch, self.resolved + 1)
+        groups = groupby(epochs, key=self.in_force)
+        return sum((self._cost(terms, list(group)) for terms, group in groups), Fraction(0))
+
+    def _cost(self, terms: Terms, epochs: list[int]) -> Fraction:
+        return terms.actual(len(epochs), sum(self.watt_hours(epoch) for epoch in epochs))
+
+    def maximum_cost(self, start: int, end: int) -> Fraction:
+        """The most that the time from one second to another can cost, likewise."""
+        cost = Fraction(0)
+        while start < end:
+            epoch = start // EPOCH_SECONDS
+            until = min((epoch + 1) * EPOCH_SECONDS, end)
+            cost += self.in_force(epoch).maximum(until - start)
+            start = until
+        return cost
 
     def operator_due(self) -> int:
         final = self.final_cost()
@@ -152,14 +151,7 @@ class WaterfallModel:
         end = self.now
         if self.last_epoch:
             end = min(end, (self.last_epoch + 1) * EPOCH_SECONDS)
-        if end <= start:
-            return math.ceil(final)
-        newest = self.in_force((end - 1) // EPOCH_SECONDS)
-        if newest == self.applied:
-            return math.ceil(final + self.applied.maximum(end - start))
-        change = max(start, newest.from_epoch * EPOCH_SECONDS)
-        dearest = max(self.applied.maximum(end - change), newest.maximum(end - change))
-        return math.ceil(final + self.applied.maximum(change - start) + dearest)
+        return math.ceil(final + self.maximum_cost(start, end))
 
     @property
     def operator_earned(self) -> int:
@@ -173,12 +165,13 @@ class WaterfallModel:
     # -------------------------------------------------------------- what happens
 
     def open(self) -> None:
-        """The first use: costs count from the first epoch, by the specification in force in it."""
-        if not self._applied:
-            self._applied.append((self.in_force(self.first_epoch), self.first_epoch - 1, 0))
+        """The first use takes the specification in force in the first epoch."""
+        if self.applied is None:
+            self.applied = self.in_force(self.first_epoch)
 
-    def report(self, epoch: int, watt_hours: int) -> None:
-        self._reports[epoch] = (self.now, watt_hours)
+    def report(self, epoch: int, watt_hours: int, at: int) -> None:
+        """It is Final now, and was posted at second `at`."""
+        self._reports[epoch] = (at, watt_hours)
 
     def distribute(self) -> int:
         """Raise every level to its due, in order; what passed to the holders."""
@@ -195,6 +188,7 @@ class WaterfallModel:
         left = self.undistributed
         if not self.ended:
             terms = self.applied
+            assert terms is not None
             share = self._reserve_carry + Fraction(left * terms.reserve_bps, BPS)
             self._reserve_carry = share - math.floor(share)
             room = max(terms.reserve_target - (self.reserve - self.drawn), 0)
@@ -205,4 +199,4 @@ class WaterfallModel:
 
     def apply_spec(self) -> None:
         self.distribute()
-        self._applied.append((self.in_force(self.epoch), self.resolved, self.watt_hours))
+        self.applied = self.in_force(self.resolved + 1)

@@ -104,6 +104,8 @@ interface IMetricsOracle {
     error MetricsOracle_NotHeld(ClusterId clusterId, uint32 epoch);
     /// @notice The figures that wait did not come with the report of that root.
     error MetricsOracle_OtherReport(ClusterId clusterId, uint32 epoch, bytes32 root);
+    /// @notice Epoch `specEpoch` is counted, and it is the cluster's first or no specification acts from it on.
+    error MetricsOracle_NoReadingBefore(ClusterId clusterId, uint32 specEpoch);
     error MetricsOracle_WindowOutOfRange(uint256 secondsAsked, uint256 limit);
 
     /// @notice Post a report. Open to all: the signatures are what counts.
@@ -144,6 +146,11 @@ interface IMetricsOracle {
 
     /// @notice What the meters of a cluster show; all zero if it has no Final report.
     function reading(ClusterId clusterId) external view returns (MeterReading memory);
+
+    /// @notice What the meters show of the epochs before `specEpoch`, from which a specification acts and which is not the
+    ///         cluster's first: kept when `specEpoch` is counted, and until then `reading`. Its energy cannot change
+    ///         once `resolvedEpoch` is `specEpoch` − 1 or later.
+    function readingBefore(ClusterId clusterId, uint32 specEpoch) external view returns (MeterReading memory);
 
     /// @notice The epoch that a cluster's next report must be of; 0 if it is not measured (not Live yet, or
     ///         retired and complete).

@@ -170,6 +170,10 @@ interface IClusterRegistry {
     /// @notice The epoch from which the specification in force in `epoch` acts, without reading it.
     function specEpochAt(ClusterId clusterId, uint256 epoch) external view returns (uint32 fromEpoch);
 
+    /// @notice How many clusters have a specification that acts from `fromEpoch` on, beside their first ones. Of an epoch
+    ///         that has begun it is the same for all time. One question about all clusters, for those who go through many.
+    function changesAt(uint32 fromEpoch) external view returns (uint256 clusters);
+
     /// @notice The scheduled specification; `fromEpoch` is 0 when there is none.
     function scheduledSpec(ClusterId clusterId)
         external

@@ -44,8 +44,8 @@ struct WaterfallState {
 ///         *assigned*. A distribution at second t raises each level's assigned to its due, in order, as far as income
 ///         reaches, and passes the rest on. The operator's due is its actual cost for the epochs that are resolved
 ///         (Final, or past their grace) plus the maximum for the time since: that maximum is the escrow, and a report
-///         that shows less releases the difference to the next distribution. While a specification is in force and not
-///         applied, the maximum of its time is the dearer of it and the one before.
+///         that shows less releases the difference to the next distribution. Both are reckoned by the specification that
+///         was in force at the time, whenever somebody asks.
 ///
 ///         Hence a junior is never paid before the senior is known, and the totals after a distribution that leaves
 ///         no shortfall do not depend on how many distributions there were before it, or when. A draw from the reserve
@@ -53,7 +53,8 @@ struct WaterfallState {
 ///
 ///         Cost of an epoch = min(metered energy, GPUs × maximum power × time) × PUE × tariff
 ///         + GPUs × contracted rate × time. The minimum is taken over all resolved epochs of one specification
-///         together, which makes it independent of when it is looked at; reporters also apply it epoch by epoch.
+///         together, from its first one, which makes it independent of when it is looked at; reporters also apply it
+///         epoch by epoch.
 ///
 ///         All payments out are pulled. The stablecoin is one with 6 decimals; what arrives is measured by balance
 ///         difference.
@@ -98,7 +99,8 @@ interface IWaterfall is IRevenueSink {
         uint256 totalUsd6
     );
     event TrancheAppended(ClusterId indexed clusterId, address indexed tranche, uint256 seniority);
-    /// @notice Costs after `sinceEpoch` are counted by the specification that acts from `specEpoch`.
+    /// @notice The reserve's share and target are those of the specification that acts from `specEpoch`. Cost of all epochs
+    ///         up to `sinceEpoch` is booked, each by the specification of its time.
     event SpecApplied(ClusterId indexed clusterId, uint32 specEpoch, uint32 sinceEpoch);
 
     error Waterfall_NotEarning(ClusterId clusterId);
@@ -114,7 +116,7 @@ interface IWaterfall is IRevenueSink {
     error Waterfall_NotATranche(ClusterId clusterId, address tranche);
     /// @notice Debt ranks before the holders, so it is appended before they can have bought: while Proposed.
     error Waterfall_TooLateForDebt(ClusterId clusterId);
-    /// @notice The specification in force is already applied, or its first epoch's predecessor is not resolved.
+    /// @notice Applied is the specification of the epoch after `resolvedEpoch`, the last resolved one, already.
     error Waterfall_NoSpecToApply(ClusterId clusterId, uint32 specEpoch, uint32 resolvedEpoch);
 
     /// @notice Split what came in since the last distribution, and what reports have released. Open to all.
@@ -137,9 +139,9 @@ interface IWaterfall is IRevenueSink {
     ///         what ranks before them. For the cluster's ISSUER. At most MAX_TRANCHES.
     function appendTranche(ClusterId clusterId, address tranche) external;
 
-    /// @notice Distribute, then count costs by the specification now in force, from the last resolved epoch on. Open to
-    ///         all, as soon as the epoch before its first one is resolved. Epochs of it that are resolved by then are
-    ///         counted by the specification before.
+    /// @notice Distribute, then take the reserve's share and target from the newest specification whose first epoch follows
+    ///         a resolved one, and book the cost up to it. Open to all. Costs do not wait for it: each epoch costs by the
+    ///         specification of its time.
     function applySpec(ClusterId clusterId) external;
 
     function state(ClusterId clusterId) external view returns (WaterfallState memory);

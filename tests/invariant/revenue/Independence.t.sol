@@ -7,7 +7,8 @@ import {vm} from "../Vm.sol";
 import {WaterfallFixture} from "./WaterfallFixture.sol";
 
 /// @notice The same incomes, reports, debts, draws and specifications twice: once with as few distributions as there
-///         can be, once with many at moments of the search's choice. Equation 4: it changes nobody's total.
+///         can be, once with many at moments of the search's choice; once with specifications applied, once without.
+///         Equation 4: it changes nobody's total.
 contract IndependenceTest is WaterfallFixture {
     uint256 private constant STEPS = 16;
     /// @dev More than can fall due in the scenario.
@@ -16,6 +17,8 @@ contract IndependenceTest is WaterfallFixture {
     uint32 private reported;
     uint32 private scheduled;
     uint256 private draws;
+    uint16 private reserveShareBps;
+    bool private applies;
 
     function setUp() external {
         ClusterSpec memory spec = _spec();
@@ -23,6 +26,7 @@ contract IndependenceTest is WaterfallFixture {
         spec.tariffUsd6PerKwh = 99_991;
         _open(spec);
         reported = FIRST_EPOCH - 1;
+        reserveShareBps = spec.reserveShareBps;
     }
 
     function test_distribute__at_any_moments__totals_are_the_same(uint256 seed) external {
@@ -40,6 +44,7 @@ contract IndependenceTest is WaterfallFixture {
         returns (WaterfallState memory state, bytes32 tranches)
     {
         _receive(1);
+        applies = distributing;
         // Draws and specifications meet no shortfall, so that they too are compared; without them incomes are scarce.
         bool ample = seed % 2 == 0;
         for (uint256 step; step < STEPS; ++step) {
@@ -98,20 +103,23 @@ contract IndependenceTest is WaterfallFixture {
         }
     }
 
-    /// @dev A new specification from the next epoch on, applied as soon as the epochs before it are reported.
+    /// @dev A new specification from the next epoch on. One that changes the reserve's share is applied in both runs, as
+    ///      soon as the epochs before it are reported; another in one of them, or in none, when some of its own are.
     function _changeSpec(uint256 seed) private {
         uint32 next = uint32(time / 1 hours + 1);
         if (next <= scheduled) return;
         scheduled = next;
         ClusterSpec memory spec = _spec();
         spec.contractedRateUsd6PerGpuHour = uint32(_bound(seed, 0, 900_000));
-        spec.reserveShareBps = uint16(_bound(seed >> 32, 0, 10_000));
+        bool sameReserve = seed >> 128 & 1 == 1;
+        if (!sameReserve) reserveShareBps = uint16(_bound(seed >> 32, 0, 10_000));
+        spec.reserveShareBps = reserveShareBps;
         spec.reserveTargetUsd6 = 3e12;
         spec.tariffUsd6PerKwh = uint32(_bound(seed >> 64, 0, 300_000));
         cluster.schedule(next, spec);
-        _warp(uint256(next) * 1 hours);
+        _warp(uint256(next) * 1 hours + (sameReserve ? _bound(seed >> 96, 0, 6 hours) : 0));
         _report(seed);
         _receive(ENOUGH);
-        waterfall.applySpec(CLUSTER);
+        if (applies || !sameReserve) waterfall.applySpec(CLUSTER);
     }
 }

@@ -29,19 +29,21 @@ contract SeniorityTest is WaterfallFixture {
         require(_state().operatorAssigned == 900_000 + _ceil(3_150_000 * into), "the due moved");
     }
 
-    /// @dev While nobody has applied a cheaper one, costs may yet be counted by the old one.
-    function test_distribute__cheaper_spec_not_applied__escrows_the_old_maximum() external {
+    /// @dev And so does a cheaper one: nobody can keep the old prices by waiting.
+    function test_distribute__cheaper_spec_not_applied__escrows_its_maximum() external {
         ClusterSpec memory cheaper = _spec();
         cheaper.contractedRateUsd6PerGpuHour = 0;
         cluster.schedule(FIRST_EPOCH + 2, cheaper);
         _warp(START + 5 hours);
         _receive(1000e6);
         waterfall.distribute(CLUSTER);
-        require(_state().operatorAssigned == 4 * 450_000, "not the old maximum");
+        require(_state().operatorAssigned == 2 * 450_000 + 2 * 150_000, "not its maximum");
         cluster.report(FIRST_EPOCH + 1, 2000);
-        waterfall.applySpec(CLUSTER);
+        cluster.report(FIRST_EPOCH + 3, 2000);
         waterfall.distribute(CLUSTER);
-        require(_state().operatorAssigned == 2 * 450_000 + 2 * 150_000, "the difference was not released");
+        require(_state().operatorEarned == 2 * 450_000 + 2 * 150_000, "not each epoch by its own");
+        waterfall.applySpec(CLUSTER);
+        require(_state().operatorEarned == 2 * 450_000 + 2 * 150_000, "the call moved money");
     }
 
     /// @dev Equation 6: what the reserve gives back at the end runs down the waterfall from its top.

@@ -34,6 +34,7 @@ contract ClusterStub {
     uint56 private _energyWh;
     uint32[] private _specEpochs;
     mapping(uint32 fromEpoch => ClusterSpec) private _specs;
+    mapping(uint32 epoch => uint56 energyWh) private _energyUpTo;
 
     constructor(ClusterSpec memory spec) {
         schedule(0, spec);
@@ -61,6 +62,7 @@ contract ClusterStub {
     function report(uint32 epoch, uint32 energyWh) external {
         _reportedEpoch = epoch;
         _energyWh += energyWh;
+        _energyUpTo[epoch] = _energyWh;
     }
 
     function statusOf(ClusterId) external view returns (ClusterStatus) {
@@ -95,6 +97,12 @@ contract ClusterStub {
 
     function reading(ClusterId) external view returns (MeterReading memory) {
         return MeterReading(_reportedEpoch, _energyWh, 0, 0, 0);
+    }
+
+    function readingBefore(ClusterId, uint32 specEpoch) external view returns (MeterReading memory) {
+        uint32 epoch = specEpoch - 1;
+        while (epoch >= _firstEpoch && _energyUpTo[epoch] == 0) --epoch;
+        return MeterReading(epoch, _energyUpTo[epoch], 0, 0, 0);
     }
 }
 
