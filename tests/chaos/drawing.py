@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, TypeVar
 
 from tests.chaos.changes import EquivocatorSlashed, KeyRotated, ReporterReplaced, SeatChanged
-from tests.chaos.faults import HELD, PASSING, Kill
+from tests.chaos.faults import DISPUTES, HELD, PASSING, CutTwo, Kill
 from tests.chaos.schedule import (
     AGENTS,
     DURING,
@@ -40,7 +40,8 @@ _KILLED: Final = (("reporter", 40), ("agent", 30), ("anvil", 15), ("postgresql",
 
 
 def drawn(seed: int, scale: Scale) -> Schedule:
-    """Each epoch has one held fault and `scale.passing` others; kills fall anywhere.
+    """Each epoch has one held fault and `scale.passing` others, some a dispute; kills fall
+    anywhere.
 
     The liar is punished once, in the place of a held fault, after the first changes of who reports
     and before the next are announced: nobody can name a set with an operator that has no bond.
@@ -68,9 +69,25 @@ def drawn(seed: int, scale: Scale) -> Schedule:
     for victim in _kills(dice, scale.kills):
         epoch, moment = dice.randrange(scale.epochs), dice.choice((*DURING, SETTLING))
         strikes.append(Strike(epoch, moment, _pause(dice), Kill.name, victim))
+    strikes += _disputes(dice, scale.disputes, strikes, liar)
     dice.shuffle(strikes)
     strikes.sort(key=lambda one: (one.epoch, one.moment))
     return Schedule(seed, scale, liar, dice.choice(LIES), tuple(notices), tuple(strikes))
+
+
+def _disputes(
+    dice: random.Random, count: int, strikes: Sequence[Strike], liar: str
+) -> list[Strike]:
+    """So many of each kind, in epochs whose held fault does not wait until they are counted."""
+    held = (CutTwo.name, EquivocatorSlashed.name)
+    epochs = dice.sample([one.epoch for one in strikes if one.fault in held], 2 * count)
+    drawing = Drawing(dice, [], [], liar)
+    drawn = []
+    for epoch, kind in zip(epochs, DISPUTES * count, strict=True):
+        fault = kind()
+        moment, target = dice.choice(fault.moments), fault.target(drawing)
+        drawn.append(Strike(epoch, moment, _pause(dice), fault.name, target))
+    return drawn
 
 
 def _notices(

@@ -21,6 +21,9 @@ class Replaying(Protocol):
     async def no_quorum(self, epoch: int) -> None:
         """Let the chain go on until a reporter found no quorum; nothing may have been reported."""
 
+    async def go_on(self, seconds: int) -> None:
+        """Let so much of the chain's time pass at once."""
+
     async def until(self, condition: Callable[[], Awaitable[bool]], what: str) -> None:
         """Let the chain go on until a condition holds; `what` names it."""
 

@@ -1,8 +1,9 @@
-"""The faults, each a class with a line in `PASSING`, `HELD` or `CHANGES`: the schedule draws them.
+"""The faults, each a class with a line in `PASSING`, `HELD`, `CHANGES` or `DISPUTES`: the schedule
+draws them.
 
 A passing fault ends soon after the epoch does, before its report is waited for. A held one lasts:
-`under` says what has to be seen while it does. There is one held fault an epoch. A change of who
-reports lasts too, and ends after the held one.
+`under` says what has to be seen while it does. There is one held fault an epoch. A
+dispute lasts too, and ends after the held one; then ends a change of who reports.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, ClassVar, Final
 
 from scripts._lib.anvil import Anvil, NodeGone, RpcRefused, rpc
 from tests.chaos.changes import EquivocatorSlashed, KeyRotated, ReporterReplaced, SeatChanged
+from tests.chaos.disputes import ChallengeLost, ChallengeWon, Disputed
 from tests.chaos.fault import Fault, Replaying
 from tests.chaos.schedule import DURING, REPORTED, REPORTERS, SETTLING, Drawing
 from tests.chaos.system import System
@@ -353,4 +355,13 @@ HELD: Final[tuple[type[Fault], ...]] = (CutOne, CutTwo, GasDear)
 
 CHANGES: Final[tuple[type[SeatChanged], ...]] = (KeyRotated, ReporterReplaced)
 
-KINDS: Final[tuple[type[Fault], ...]] = (Kill, *HELD, *PASSING, *CHANGES, EquivocatorSlashed)
+DISPUTES: Final[tuple[type[Disputed], ...]] = (ChallengeWon, ChallengeLost)
+
+KINDS: Final[tuple[type[Fault], ...]] = (
+    Kill,
+    *HELD,
+    *PASSING,
+    *CHANGES,
+    *DISPUTES,
+    EquivocatorSlashed,
+)

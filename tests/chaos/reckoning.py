@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -22,6 +23,7 @@ from api.domain.figures import ClusterFigures
 from api.domain.samples import Sample, SampleSet, SignedBatch, parse_batch
 from api.types import ClusterId, Epoch
 from tests.chaos.changes import ReporterReplaced
+from tests.chaos.disputes import CORRECTED, bonds
 from tests.chaos.schedule import ACCOUNTS, REPORTERS
 from tests.chaos.system import System
 from tests.chaos.telemetry import IDLE_WATTS, PEAK_WATTS, Telemetry
@@ -42,6 +44,14 @@ class Reckoning:
             cluster_id: list(hours(one.containers, IDLE_WATTS, PEAK_WATTS))[:epochs]
             for cluster_id, one in telemetry.items()
         }
+        for (cluster_id, number), is_corrected in system.verdicts.items():
+            if is_corrected:
+                counted = self._hours[cluster_id][number]
+                self._hours[cluster_id][number] = replace(
+                    counted,
+                    available=CORRECTED["availableGpuSeconds"],
+                    busy=CORRECTED["busyGpuSeconds"],
+                )
         self._acknowledged: dict[str, list[SignedBatch]] = {
             name: [parse_batch(body) for body in bodies]
             for name, bodies in system.acknowledged.bodies.items()
@@ -58,6 +68,7 @@ class Reckoning:
         found += [line async for line in self._under_roots()]
         found += [line async for line in self._accused()]
         found += self._at_registry()
+        found += self._at_disputes()
         found += self._endings()
         return found
 
@@ -170,6 +181,17 @@ class Reckoning:
         half = len(forfeited) * minimum // 2
         if (ledger.challenger_usd6, ledger.treasury_usd6) != (half, half):
             yield f"challenger and treasury have not {half} each: {ledger}"
+
+    def _at_disputes(self) -> Iterator[str]:
+        """Disputes are over; the treasury has the bonds that were lost, the challenger others."""
+        found, verdicts = self._system.registry.ask(bonds), self._system.verdicts
+        lost = list(verdicts.values()).count(False) * found.bond_usd6
+        if (found.held_usd6, found.owed_usd6) != (lost, lost):
+            yield f"Disputes has not {lost} for the treasury alone: {found}"
+        # A bond that came back is the next one's.
+        kept = found.bond_usd6 if [*verdicts.values()][-1:] == [True] else 0
+        if found.challenger_usd6 != kept:
+            yield f"the challenger has not {kept}: {found}"
 
     def _endings(self) -> Iterator[str]:
         """A process may say that it cannot start, and is started again; it does not crash."""

@@ -1,4 +1,4 @@
-"""What people do at the ReporterRegistry while the replay runs, by the code that the scripts use.
+"""What people do on chain while the replay runs, by the code that the scripts use.
 
 An act looks first whether it is done. So it can be seen to again when the chain has taken blocks
 back, as whoever sent a transaction does until nothing can undo it.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 from ape import accounts
 
@@ -23,8 +23,10 @@ from scripts._lib.record import instance
 from tests.support.reporting import World
 
 Act = Callable[[Any], None]
-"""Given what it needs of a `scripts._lib.deployment.System`: `reporter_registry`, `oracle` and
-`stablecoin`."""
+"""Given what it needs of a `scripts._lib.deployment.System`: `reporter_registry`, `oracle`,
+`disputes` and `stablecoin`."""
+
+Told = TypeVar("Told")
 
 
 def announce_key(operator: Account, newcomer: Account) -> Act:
@@ -96,7 +98,7 @@ class Ledger:
 
 
 class Registry:
-    """Acts at the ReporterRegistry of a world."""
+    """Acts on the chain of a world, most of them at its ReporterRegistry."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -119,10 +121,15 @@ class Registry:
         self._acts = self._acts[self._before :]
         self._before = len(self._acts)
 
+    def ask(self, question: Callable[[Any], Told]) -> Told:
+        """What is found on chain now."""
+        with connected(self._world.anvil.url):
+            return question(self._system())
+
     def ledger(self, operators: Sequence[Account]) -> Ledger:
         """As it is now; `operators` are all that ever were."""
-        with connected(self._world.anvil.url):
-            system = self._system()
+
+        def read(system: Any) -> Ledger:
             registry, stablecoin = system.reporter_registry, system.stablecoin
             challenger, treasury = _somebody(), registry.TREASURY()
             owed = {
@@ -139,6 +146,8 @@ class Registry:
                 treasury_usd6=int(registry.owedUsd6(treasury)),
                 reporters=tuple(map(str, system.oracle.reporters())),
             )
+
+        return self.ask(read)
 
     def _do_all(self) -> None:
         with connected(self._world.anvil.url):
@@ -158,6 +167,7 @@ class Registry:
         return SimpleNamespace(
             reporter_registry=registry,
             oracle=instance("MetricsOracle", record.address_of("MetricsOracle")),
+            disputes=instance("Disputes", record.address_of("Disputes")),
             stablecoin=instance("TestUsd", str(registry.STABLECOIN())),
         )
 

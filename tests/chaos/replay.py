@@ -8,8 +8,8 @@ For each epoch:
 3. It goes over the epoch's end; kills go on. Then passing faults end.
 4. It waits there until two honest reporters have acknowledged what each agent measured: a proposal
    that leaves out what one of them holds finds no quorum. Only then may the epoch close by time.
-5. What has to be seen under the held fault is waited for, then that ends too, and then a change of
-   who reports.
+5. What has to be seen under the held fault is waited for, then that ends too; then a dispute, and
+   then a change of who reports.
 6. The clock goes on, from one reporter's turn to the next, until the epoch is on chain; then comes
    what strikes after that, and it has to be on chain again.
 7. Anvil's state is kept: a kill takes the chain back to here.
@@ -25,7 +25,7 @@ from typing import Final
 from api.domain.epochs import epoch_end, epoch_start
 from api.types import CLOSE_SECONDS, ROUND_SECONDS, Epoch
 from tests.chaos.changes import SeatChanged
-from tests.chaos.faults import CHANGES, KINDS, PASSING, Kill
+from tests.chaos.faults import CHANGES, DISPUTES, KINDS, PASSING, Kill
 from tests.chaos.schedule import ANNOUNCED, DURING, OFFSETS, REPORTED, SETTLING, Schedule, Strike
 from tests.chaos.system import System
 from tests.chaos.telemetry import AGENTS
@@ -75,6 +75,9 @@ class Replay:
 
         await self.until(is_there, f"epoch {epoch} on chain")
 
+    async def go_on(self, seconds: int) -> None:
+        await self._go_to(min(self._target + seconds, self._closing))
+
     async def no_quorum(self, epoch: int) -> None:
         before = {one: len(one.log()) for one in self._world.reporters}
 
@@ -102,7 +105,7 @@ class Replay:
             await self._heal(strike)
         await self.until(self._acknowledged(epoch), f"epoch {number} acknowledged")
         self._closing = epoch_end(Epoch(epoch + 1))
-        for strike in sorted(self._lasting, key=self._is_change):
+        for strike in sorted(self._lasting, key=self._place):
             await self._faults[strike.fault].under(self, number)
             await self._heal(strike)
         await self.report_comes(number)
@@ -136,8 +139,9 @@ class Replay:
     def _is_passing(self, strike: Strike) -> bool:
         return isinstance(self._faults[strike.fault], PASSING)
 
-    def _is_change(self, strike: Strike) -> bool:
-        return isinstance(self._faults[strike.fault], CHANGES)
+    def _place(self, strike: Strike) -> int:
+        fault = self._faults[strike.fault]
+        return 2 if isinstance(fault, CHANGES) else 1 if isinstance(fault, DISPUTES) else 0
 
     def _acknowledged(self, epoch: Epoch) -> Callable[[], Awaitable[bool]]:
         end_ms = epoch_end(epoch) * 1_000

@@ -43,18 +43,19 @@ ANNOUNCED: Final = 1
 @dataclass(frozen=True)
 class Scale:
     """How long a replay is: epochs, kills in all of them, passing faults in each, and how often
-    each kind of change of who reports comes into force. The first of each is announced before the
-    replay, another one in it.
+    each kind of change of who reports comes into force, and of dispute. The first of each change is
+    announced before the replay, another one in it.
     """
 
     epochs: int
     kills: int
     passing: int
     changes: int
+    disputes: int
 
 
-FULL: Final = Scale(epochs=36, kills=100, passing=2, changes=2)
-SHORT: Final = Scale(epochs=4, kills=6, passing=3, changes=1)
+FULL: Final = Scale(epochs=36, kills=100, passing=2, changes=2, disputes=2)
+SHORT: Final = Scale(epochs=4, kills=6, passing=3, changes=1, disputes=1)
 
 
 @dataclass

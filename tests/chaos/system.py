@@ -72,7 +72,8 @@ class System:
     """Everything that runs, by name; `reporters` and `operators` by seat. Made by `running`.
 
     `newcomers` have had their seat only since some moment of the epoch, `forfeited` are the
-    operators who lost their bond.
+    operators who lost their bond. `disputed` is the cluster of this epoch's dispute, `verdicts` say
+    of each cluster and epoch that was disputed whether the challenger was right, in their order.
     """
 
     def __init__(self, world: World, postgres: Postgres, schedule: Schedule) -> None:
@@ -82,6 +83,8 @@ class System:
         self.registry = Registry(world)
         self.operators: dict[str, Account] = {one.name: one for one in cast.REPORTERS}
         self.forfeited: set[str] = set()
+        self.disputed = ClusterId(0)
+        self.verdicts: dict[tuple[ClusterId, int], bool] = {}
         self.reporters: dict[str, ReporterProcess] = {}
         self.newcomers: set[str] = set()
         self.agents: dict[str, AgentProcess] = {}

@@ -10,7 +10,7 @@ import pytest
 
 from tests.chaos.changes import EquivocatorSlashed, ReporterReplaced
 from tests.chaos.drawing import drawn
-from tests.chaos.faults import CHANGES, HELD, KINDS, PASSING, Kill
+from tests.chaos.faults import CHANGES, DISPUTES, HELD, KINDS, PASSING, Kill
 from tests.chaos.run import run
 from tests.chaos.schedule import FULL, SHORT, Scale
 
@@ -41,6 +41,7 @@ def test_drawn__long_replay__every_fault_and_a_hundred_kills_of_every_kind(seed:
     struck = Counter(one.fault for one in strikes)
     assert all(struck[kind.name] >= 8 for kind in (*HELD, *PASSING))
     assert all(struck[kind.name] == FULL.changes for kind in CHANGES)
+    assert all(struck[kind.name] == FULL.disputes for kind in DISPUTES)
     assert struck[EquivocatorSlashed.name] == 1
 
 
