@@ -113,6 +113,19 @@ contract HostileUsd is ERC20 {
         return _answer(vice != Vice.ReturnsFalse);
     }
 
+    /// @notice EIP-3009's, of which no signature is asked and no nonce is kept.
+    function transferWithAuthorization(
+        address from,
+        address to,
+        uint256 value,
+        uint256,
+        uint256,
+        bytes32,
+        bytes calldata
+    ) external {
+        if (vice != Vice.ReturnsFalse) _transfer(from, to, value);
+    }
+
     function approve(address spender, uint256 value) public override returns (bool) {
         if (vice == Vice.Paused) revert HostileUsd_Paused();
         _refuseBlacklisted(msg.sender);

@@ -268,15 +268,22 @@ contract InferencePayments is PaymentChannels {
         for (uint256 i; i < clusters.length; ++i) {
             uint256 amount = amountsUsd6[i];
             if (amount == 0) continue;
-            uint256 feeDown = amount * feeBps / BPS;
+            uint256 feeDown = _feeDown(clusters[i], receiptsRoot, amount, feeBps);
             feesUsd6 += feeDown;
             amountsUsd6[i] = amount - feeDown;
-            emit IncomeAllocated(clusters[i], msg.sender, receiptsRoot, amount, feeDown);
         }
         if (feesUsd6 != 0) _platform.owedUsd6 += uint64(feesUsd6);
         for (uint256 i; i < clusters.length; ++i) {
             if (amountsUsd6[i] != 0) _passOn(clusters[i], receiptsRoot, amountsUsd6[i]);
         }
+    }
+
+    function _feeDown(ClusterId clusterId, bytes32 receiptsRoot, uint256 amountUsd6, uint256 feeBps)
+        private
+        returns (uint256 feeUsd6)
+    {
+        feeUsd6 = amountUsd6 * feeBps / BPS;
+        emit IncomeAllocated(clusterId, msg.sender, receiptsRoot, amountUsd6, feeUsd6);
     }
 
     /// @dev A cluster that cannot take its income now does not stop the others: it is owed. One that never could stops
@@ -294,6 +301,38 @@ contract InferencePayments is PaymentChannels {
             _owedUsd6[clusterId][receiptsRoot] = owed;
             emit IncomeDeferred(clusterId, receiptsRoot, amountUsd6, owed, reason);
         }
+    }
+
+    // ------------------------------------------------------------------ paying at once
+
+    /// @inheritdoc IInferencePayments
+    function pay(ClusterId clusterId, uint256 amountUsd6, uint256[] calldata credits, bytes32 receiptsRoot)
+        external
+        nonReentrant
+        whenInflowOpen
+        returns (uint256 incomeUsd6)
+    {
+        if (receiptsRoot == bytes32(0)) revert InferencePayments_ZeroRoot();
+        uint256 arrived = _pull(amountUsd6);
+        uint256 credited = 0;
+        for (uint256 i; i < credits.length; ++i) {
+            credited += _credit(credits[i]);
+        }
+        if (credited > arrived) revert InferencePayments_OverLimit(credited, arrived);
+        if (credited != 0) emit Credited(msg.sender, receiptsRoot, credited, credits);
+        incomeUsd6 = arrived - credited;
+        if (incomeUsd6 == 0) return 0;
+        uint256 fee = _feeDown(clusterId, receiptsRoot, incomeUsd6, _feeBps());
+        if (fee != 0) _platform.owedUsd6 += uint64(fee);
+        _passOn(clusterId, receiptsRoot, incomeUsd6 - fee);
+    }
+
+    function _credit(uint256 word) private returns (uint256 amountUsd6) {
+        address payer = address(uint160(word >> 96));
+        amountUsd6 = uint96(word);
+        if (amountUsd6 == 0) return 0;
+        if (payer == address(0)) revert InferencePayments_ZeroAddress();
+        _addBalance(payer, amountUsd6);
     }
 
     /// @inheritdoc IInferencePayments

@@ -40,7 +40,7 @@ abstract contract PaymentAccounts is IInferencePayments, InflowPausable, Reentra
 
     /// @inheritdoc IInferencePayments
     function deposit(uint256 amountUsd6) external nonReentrant whenInflowOpen returns (uint256 arrivedUsd6) {
-        (arrivedUsd6,) = _pull(msg.sender, amountUsd6);
+        (arrivedUsd6,) = _pullFor(msg.sender, amountUsd6);
     }
 
     /// @inheritdoc IInferencePayments
@@ -50,7 +50,7 @@ abstract contract PaymentAccounts is IInferencePayments, InflowPausable, Reentra
         whenInflowOpen
         returns (uint256 arrivedUsd6)
     {
-        (arrivedUsd6,) = _pull(payer, amountUsd6);
+        (arrivedUsd6,) = _pullFor(payer, amountUsd6);
     }
 
     /// @inheritdoc IInferencePayments
@@ -65,7 +65,7 @@ abstract contract PaymentAccounts is IInferencePayments, InflowPausable, Reentra
             catch {
             // Somebody ran ahead with it, or it is bad: the allowance that it left, or did not, decides.
         }
-        (arrivedUsd6,) = _pull(msg.sender, amountUsd6);
+        (arrivedUsd6,) = _pullFor(msg.sender, amountUsd6);
     }
 
     /// @inheritdoc IInferencePayments
@@ -90,7 +90,7 @@ abstract contract PaymentAccounts is IInferencePayments, InflowPausable, Reentra
         returns (uint256 arrivedUsd6)
     {
         uint256 balance;
-        (arrivedUsd6, balance) = _pull(payer, amountUsd6);
+        (arrivedUsd6, balance) = _pullFor(payer, amountUsd6);
         emit Refunded(msg.sender, payer, receiptHash, arrivedUsd6, balance);
     }
 
@@ -111,10 +111,15 @@ abstract contract PaymentAccounts is IInferencePayments, InflowPausable, Reentra
         emit Refunded(gateway, payer, receiptHash, arrivedUsd6, balance);
     }
 
-    function _pull(address payer, uint256 amountUsd6) private returns (uint256 arrived, uint256 balance) {
+    function _pullFor(address payer, uint256 amountUsd6) private returns (uint256 arrived, uint256 balance) {
+        arrived = _pull(amountUsd6);
+        balance = _deposited(payer, msg.sender, arrived);
+    }
+
+    function _pull(uint256 amountUsd6) internal returns (uint256) {
         uint256 before = STABLECOIN.balanceOf(address(this));
         STABLECOIN.safeTransferFrom(msg.sender, address(this), amountUsd6);
-        return _credit(payer, msg.sender, before);
+        return _arrivedSince(before);
     }
 
     function _receive(
@@ -131,18 +136,20 @@ abstract contract PaymentAccounts is IInferencePayments, InflowPausable, Reentra
             .receiveWithAuthorization(
                 from, address(this), amountUsd6, validAfter, validBefore, nonce, signature
             );
-        return _credit(payer, from, before);
+        arrived = _arrivedSince(before);
+        balance = _deposited(payer, from, arrived);
     }
 
-    /// @dev What came since `before` was held is the payer's. Everything that moves money holds the same lock, so nothing
-    ///      that the stablecoin calls meanwhile can be counted twice.
-    function _credit(address payer, address from, uint256 before)
-        private
-        returns (uint256 arrived, uint256 balance)
-    {
-        if (payer == address(0)) revert InferencePayments_ZeroAddress();
+    /// @dev What came since `before` was held. Everything that moves money holds the same lock, so nothing that the
+    ///      stablecoin calls meanwhile can be counted twice.
+    function _arrivedSince(uint256 before) private view returns (uint256 arrived) {
         arrived = Math.saturatingSub(STABLECOIN.balanceOf(address(this)), before);
         if (arrived == 0) revert InferencePayments_ZeroAmount();
+        if (arrived > type(uint64).max) revert InferencePayments_OverLimit(arrived, type(uint64).max);
+    }
+
+    function _deposited(address payer, address from, uint256 arrived) private returns (uint256 balance) {
+        if (payer == address(0)) revert InferencePayments_ZeroAddress();
         balance = _addBalance(payer, arrived);
         emit Deposited(payer, from, arrived, balance);
     }

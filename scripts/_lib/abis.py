@@ -23,6 +23,7 @@ CONTRACTS = (
     "MetricsOracle",
     "ReporterRegistry",
     "Waterfall",
+    "X402Settler",
 )
 
 # Whatever stablecoin a deployment is made with, this much of it is used.
@@ -40,6 +41,11 @@ STABLECOIN_ENTRIES = frozenset(
         "approve",
         "Transfer",
         "Approval",
+        "version",
+        "authorizationState",
+        "transferWithAuthorization",
+        "AuthorizationUsed",
+        "AuthorizationCanceled",
     }
 )
 

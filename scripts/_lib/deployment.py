@@ -2,8 +2,8 @@
 
 1. Deploy, in order of need: Authority, stablecoin (local chains only), IdentityRegistry,
    ClusterRegistry, MetricsOracle, Waterfall, CapitalProceeds, HolderDesk, Enforcement,
-   ShareExtension, ReporterRegistry, Disputes, InferencePayments. A contract that is on record is
-   taken over instead.
+   ShareExtension, ReporterRegistry, Disputes, InferencePayments, X402Settler. A contract that is on
+   record is taken over instead.
 2. Write into the Authority what is missing: the role of each restricted function, the roles'
    holders.
 3. Hand the Authority to its admin; a deployer who is not the admin keeps no power.
@@ -89,6 +89,7 @@ class System:
     reporter_registry: ContractInstance
     disputes: ContractInstance
     payments: ContractInstance
+    settler: ContractInstance
 
 
 class OnDeployed(Protocol):
@@ -149,6 +150,7 @@ def deploy_system(
     reporter_registry = place("ReporterRegistry", holders.admin, authority, oracle, usd)
     disputes = place("Disputes", holders.admin, authority, registry, oracle, reporter_registry, usd)
     payments = place("InferencePayments", holders.admin, authority, registry, waterfall, usd)
+    settler = place("X402Settler", payments, usd)
     system = System(
         authority,
         usd,
@@ -163,6 +165,7 @@ def deploy_system(
         reporter_registry,
         disputes,
         payments,
+        settler,
     )
     configure(system, deployer, holders)
     return system

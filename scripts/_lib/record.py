@@ -35,7 +35,7 @@ from scripts._lib.network import connected_chain_id
 DIRECTORY = Path(__file__).resolve().parents[2] / "deployments"
 
 # What each singleton was built upon, in the order of its constructor; the Authority's own argument
-# is whoever deployed it, TestUsd has none, and the last three have their treasury before these.
+# is whoever deployed it, TestUsd has none, and three have their treasury before these.
 WIRING: Mapping[str, tuple[str, ...]] = {
     "IdentityRegistry": ("Authority",),
     "ClusterRegistry": ("Authority",),
@@ -63,6 +63,7 @@ WIRING: Mapping[str, tuple[str, ...]] = {
         "stablecoin",
     ),
     "InferencePayments": ("Authority", "ClusterRegistry", "Waterfall", "stablecoin"),
+    "X402Settler": ("InferencePayments", "stablecoin"),
 }
 SHARE_WIRING = ("ShareExtension",)
 SHARE = "ClusterShare"
@@ -159,6 +160,7 @@ class Record:
             reporter_registry=instance("ReporterRegistry", at("ReporterRegistry")),
             disputes=instance("Disputes", at("Disputes")),
             payments=instance("InferencePayments", at("InferencePayments")),
+            settler=instance("X402Settler", at("X402Settler")),
         )
 
     # -- verifying --------------------------------------------------------------------------------

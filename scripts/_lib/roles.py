@@ -171,6 +171,7 @@ OPEN: Final[Mapping[str, frozenset[str]]] = {
             "lock",
             "release",
             "collect",
+            "pay",
             "forward",
             "payTreasury",
         }
@@ -219,6 +220,7 @@ OPEN: Final[Mapping[str, frozenset[str]]] = {
             "closeBooks",
         }
     ),
+    "X402Settler": frozenset({"settle", "settleAhead", "allocate", "passOn", "sweep"}),
 }
 """Functions that ask no role: the caller's own assets, a signature inside, or nobody's advantage.
 `ClusterShare.fund` serves the Waterfall alone and checks its address, as `claimTo` and what ends in

@@ -5,15 +5,19 @@ from __future__ import annotations
 from ape import chain
 from ape.api import AccountAPI
 
-from tests.support.payments import DAY, FOREVER, Till, deploy_payments, key_of
+from tests.support.payments import DAY, FOREVER, Till, deploy_payments, events, key_of
 from tests.support.scenario import SHARE, USD, Scenario, travel_to
+from tests.support.x402 import Counter, deploy_settler
 
 PAYERS = 100
 CLUSTERS = 4
 DEPOSIT = 20 * USD
 PRICE = 123_457
 
-LIMITS = {"collect_100": 17_000 * PAYERS}
+X402_PAYERS = 50
+X402_PRICE = 10_000
+
+LIMITS = {"collect_100": 17_000 * PAYERS, "settle_50": 47_200 * X402_PAYERS}
 """What the operations may cost at most."""
 
 
@@ -70,4 +74,39 @@ def measure(
     gas["request_withdrawal"] = int(payments.requestWithdrawal(USD, sender=payer).gas_used)
     chain.pending_timestamp = start + DAY + DAY // 2
     gas["withdraw_balance"] = int(payments.withdraw(sender=payer).gas_used)
+    settler = deploy_settler(system, scenario.deployer, payments)
+    counter = Counter(settler, system.stablecoin, gateway, clusters[0])
+    return gas | _measure_settler(scenario, counter)
+
+
+def _measure_settler(scenario: Scenario, counter: Counter) -> dict[str, int]:
+    """Fifty payers of x402 who go on having money, and have paid before; the cluster's address is
+    there.
+
+    `settle_N` is a batch of N payments that are all used; `settle_50_unused` one of which a part
+    of each goes to its payer's balance, which is not empty. `settle_ahead_1` and
+    `allocate_1` are the two halves of a stream.
+    """
+    payers = [key_of(f"x402 payer {number}") for number in range(X402_PAYERS)]
+    for payer in payers:
+        scenario.system.stablecoin.mint(payer.address, USD, sender=scenario.deployer)
+
+    def batch(name: str, count: int = X402_PAYERS) -> list[bytes]:
+        return [
+            counter.payment(payer, X402_PRICE, f"{name} {number}")
+            for number, payer in enumerate(payers[:count])
+        ]
+
+    unused = dict.fromkeys(range(X402_PAYERS), X402_PRICE // 3)
+    counter.settle(*batch("first"), credits=unused)
+    gas = {
+        "settle_1": int(counter.settle(*batch("one", 1)).gas_used),
+        "settle_50": int(counter.settle(*batch("fifty")).gas_used),
+        "settle_50_unused": int(counter.settle(*batch("unused"), credits=unused).gas_used),
+    }
+    receipt = counter.settle_ahead(*batch("ahead", 1))
+    gas["settle_ahead_1"] = int(receipt.gas_used)
+    (settled,) = events(receipt, counter.settler, "SettledAhead")
+    entries = list(settled.entries)
+    gas["allocate_1"] = int(counter.allocate(entries, {0: X402_PRICE // 3}).gas_used)
     return gas

@@ -95,6 +95,11 @@ interface IInferencePayments {
         uint256 amountUsd6,
         uint256 balanceUsd6
     );
+    /// @notice `from` paid for inference, and gave `creditedUsd6` of it to payers' balances.
+    /// @param entries A word for each: payer 160 bits, amount 96, in 10⁻⁶ dollars.
+    event Credited(
+        address indexed from, bytes32 indexed receiptsRoot, uint256 creditedUsd6, uint256[] entries
+    );
     /// @notice Zero took a request back. What is collected or locked cuts a request to what stays free, without another of
     ///         these.
     event WithdrawalRequested(address indexed payer, uint256 requestedUsd6, uint256 withdrawableAt);
@@ -312,6 +317,18 @@ interface IInferencePayments {
 
     /// @notice Pass on what a cluster's waterfall refused when it was collected. Open to all.
     function forward(ClusterId clusterId, bytes32 receiptsRoot) external returns (uint256 amountUsd6);
+
+    // ------------------------------------------------------------------ paying at once
+
+    /// @notice Pay `amountUsd6`, approved before by the caller, for what a cluster has done: without a voucher, as x402 is
+    ///         settled. What `credits` do not give to payers' balances is the cluster's income.
+    /// @param credits Words of payer 160 bits and amount 96, in 10⁻⁶ dollars. They are exact: what the stablecoin keeps
+    ///        of the whole is the cluster's loss.
+    /// @param receiptsRoot What it was for, in the caller's books.
+    /// @return incomeUsd6 The cluster's, with the platform's fee.
+    function pay(ClusterId clusterId, uint256 amountUsd6, uint256[] calldata credits, bytes32 receiptsRoot)
+        external
+        returns (uint256 incomeUsd6);
 
     // ------------------------------------------------------------------ platform
 

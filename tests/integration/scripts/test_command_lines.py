@@ -135,7 +135,7 @@ def test_scripts__from_an_empty_chain__end_in_a_portfolio(node: Node, tmp_path: 
     node.start()
     refused = terminal.ape("run", "status")
     assert refused.returncode == 1
-    assert "None of the 14 contracts" in refused.stderr
+    assert "None of the 15 contracts" in refused.stderr
 
 
 def test_scripts__pledge_claims_and_recovery__leave_all_with_the_new_wallet(

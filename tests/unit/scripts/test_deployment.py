@@ -36,6 +36,7 @@ KEYS = [
     "ReporterRegistry",
     "Disputes",
     "InferencePayments",
+    "X402Settler",
 ]
 
 
@@ -70,6 +71,7 @@ def addresses(system: System) -> list[str]:
         system.reporter_registry,
         system.disputes,
         system.payments,
+        system.settler,
     )
     return [contract.address for contract in contracts]
 

@@ -43,6 +43,7 @@ KEYS = [
     "ReporterRegistry",
     "Disputes",
     "InferencePayments",
+    "X402Settler",
 ]
 OTHER_HASH = "0x" + "ee" * 32
 

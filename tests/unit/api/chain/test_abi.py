@@ -47,6 +47,7 @@ def test_contract_abi__every_committed_contract__can_be_read() -> None:
         "Disputes",
         "Stablecoin",
         "Waterfall",
+        "X402Settler",
     }
     for name in raw_abis():
         assert contract_abi(name).functions

@@ -134,5 +134,6 @@ def guarded(system: System, parties: Parties) -> dict[str, ContractInstance]:
         "ReporterRegistry": system.reporter_registry,
         "Disputes": system.disputes,
         "InferencePayments": system.payments,
+        "X402Settler": system.settler,
         "ClusterShare": parties.share,
     }

@@ -15,6 +15,7 @@ from scripts._lib.deployment import System, selector
 from tests.support.isolation import restored_chain
 from tests.support.payments import FOREVER, Till, deploy_payments, key_of
 from tests.support.scenario import SHARE, USD, Scenario
+from tests.support.x402 import Counter, deploy_settler
 
 BALANCE = 100 * USD
 LIMIT = 80 * USD
@@ -71,9 +72,18 @@ def till(
     return Till(payments, keeper, clusters)
 
 
+@pytest.fixture(scope="package")
+def counter(till: Till, system: System, deployer: AccountAPI, attacker: AccountAPI) -> Counter:
+    """The keeper settles for the first cluster; the attacker has money too."""
+    system.stablecoin.mint(attacker, 100 * USD, sender=deployer)
+    settler = deploy_settler(system, deployer, till.payments)
+    return Counter(settler, system.stablecoin, till.gateway, till.clusters[0])
+
+
 @pytest.fixture(scope="package", autouse=True)
 def _start(
     till: Till,
+    counter: Counter,
     other_holder: AccountAPI,
     relayer: AccountAPI,
     attacker: AccountAPI,
