@@ -327,7 +327,7 @@ class InferencePayments(Contract):
         """Whose balance or channels these events changed."""
         payers: set[Address] = set()
         for event in events:
-            if event.name == "VouchersCollected":
+            if event.name in ("VouchersCollected", "Credited"):
                 payers.update(
                     to_address((entry >> 96).to_bytes(20)) for entry in event.fields["entries"]
                 )
