@@ -395,6 +395,8 @@ class GatewaySettings(KeySettings):
         max_fee_gwei: Most that is offered a gas; collecting waits while the chain asks for more.
         collect_s: Between two collections.
         collect_least_usd6: What must be due for one, in 10⁻⁶ dollars: at least its gas is worth.
+        credit_usd6: Most that a payer may owe beyond what is locked, in 10⁻⁶ dollars: another
+            gateway could take its balance before this one. At half of it is collected.
         default_max_tokens: Most tokens of an answer whose request sets no limit.
         connect_s, first_byte_s, idle_s: How long a server may take to be reached, to begin an
             answer, and between two of its pieces.
@@ -423,6 +425,7 @@ class GatewaySettings(KeySettings):
     max_fee_gwei: int = Field(200, ge=1, le=100_000)
     collect_s: float = Field(30.0, gt=0, le=86_400)
     collect_least_usd6: int = Field(1, ge=1, le=10**12)
+    credit_usd6: int = Field(10_000_000, ge=1, le=10**15)
     default_max_tokens: int = Field(1_024, ge=1, le=131_072)
     connect_s: float = Field(3.0, gt=0, le=60)
     first_byte_s: float = Field(120.0, gt=0, le=3_600)

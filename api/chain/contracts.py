@@ -319,6 +319,12 @@ class InferencePayments(Contract):
     ) -> Channel:
         return Channel(*await self.read("channel", payer, key, gateway, block=block))
 
+    async def collectable_usd6(
+        self, payer: Address, key: Address, gateway: Address, *, block: At = "latest"
+    ) -> int:
+        """Most that vouchers of this channel could bring now beyond what was collected."""
+        return int(await self.read("collectableUsd6", payer, key, gateway, block=block))
+
     def encode_collect(self, vouchers: bytes, clusters: Sequence[int], root: bytes) -> bytes:
         """Calldata of `collect`."""
         return self.encode("collect", vouchers, list(clusters), root)

@@ -77,6 +77,7 @@ def _serve(settings: GatewaySettings) -> int:
                 max_fee_per_gas=settings.max_fee_gwei * _GWEI,
                 collect_seconds=settings.collect_s,
                 collect_least_usd6=settings.collect_least_usd6,
+                credit_usd6=settings.credit_usd6,
                 default_max_tokens=settings.default_max_tokens,
                 connect_seconds=settings.connect_s,
                 first_byte_seconds=settings.first_byte_s,

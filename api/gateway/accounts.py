@@ -1,29 +1,38 @@
 """Payers and their channels: read from the store and the chain when they are first needed, kept in
 step with every block afterwards.
+
+A payer is read under a lock of its own, and its events are looked at after it is registered: what
+was read last is never older than what was read before. Channels are read before the balance that
+pays them: a collection in between makes the payer look poorer, never richer. Whoever has no session
+and no money is not remembered.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Final
+from weakref import WeakValueDictionary
 
 import structlog
 
 from api.chain.client import ChainClient
 from api.chain.contracts import InferencePayments
-from api.clock import Clock
-from api.errors import Unavailable
+from api.errors import ChainError, ChainUnavailable, Unavailable
 from api.gateway.ledger import Channel, Payer
 from api.store.journal import JournalStore
 from api.types import Address
 
 _log = structlog.get_logger(__name__)
 
+MAX_BLIND_SECONDS: Final = 120.0
+"""With the chain out of sight for longer, nobody is served: what they have may be gone."""
+
 # Events of more blocks than that are not looked through: everybody is read anew.
 _MOST_BLOCKS: Final = 1_000
 
-# Read at the same time, so that a new block does not flood the node.
+# Read at the same time, so that neither a new block nor strangers flood the node.
 _AT_ONCE: Final = 16
 
 
@@ -37,123 +46,152 @@ class Accounts:
         payments: InferencePayments,
         store: JournalStore,
         gateway: Address,
-        clock: Clock,
+        credit_usd6: int,
     ) -> None:
+        """`credit_usd6` is each payer's; see `ledger.Payer`."""
         self._client = client
         self._payments = payments
         self._store = store
         self._gateway = gateway
-        self._clock = clock
+        self._credit_usd6 = credit_usd6
         self._payers: dict[Address, Payer] = {}
         self._channels: dict[tuple[Address, Address], Channel] = {}
-        self._opening: dict[tuple[Address, Address], asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[Address, asyncio.Lock] = WeakValueDictionary()
+        self._at_once = asyncio.Semaphore(_AT_ONCE)
         self._seen: tuple[int, bytes] | None = None
+        self._looked_at: float | None = None
 
     async def channel(self, payer: Address, key: Address) -> Channel:
         """The channel of this key. Raises Unavailable or ChainError."""
+        self.require_sight()
         known = self._channels.get((payer, key))
         if known is not None:
             return known
-        lock = self._opening.setdefault((payer, key), asyncio.Lock())
-        try:
-            async with lock:
-                known = self._channels.get((payer, key))
-                return known if known is not None else await self._open(payer, key)
-        finally:
-            self._opening.pop((payer, key), None)
+        async with self._lock_of(payer):
+            known = self._channels.get((payer, key))
+            return known if known is not None else await self._open(payer, key)
 
     async def look(self, payer: Address, key: Address) -> Channel:
-        """The same for whoever asks: nobody is remembered for a question.
-
-        Raises Unavailable or ChainError.
-        """
+        """The same for whoever asks: nobody is remembered for a question."""
         known = self._channels.get((payer, key))
         if known is not None:
             return known
-        channel, _ = await self._read(payer, key)
+        channel = Channel(Payer(payer, credit_usd6=self._credit_usd6), key)
+        await self._fill(channel)
         return channel
+
+    def require_sight(self) -> None:
+        """Raises ChainUnavailable if the chain was not seen for too long."""
+        now = asyncio.get_running_loop().time()
+        if self._looked_at is None or now - self._looked_at > MAX_BLIND_SECONDS:
+            raise ChainUnavailable(self._client.node.url, "balances may be out of date")
 
     async def _open(self, payer: Address, key: Address) -> Channel:
-        channel, at = await self._read(payer, key)
-        if channel.spent_usd6 < channel.collected_usd6:
-            # The store is younger than the channel: what was collected was spent.
-            await self._store.seen(payer, key, channel.collected_usd6)
-            channel.spent_usd6 = channel.collected_usd6
-        channel.forget_used()
-        channel.payer = self._payers.setdefault(payer, channel.payer)
-        channel.payer.channels.append(channel)
-        self._channels[payer, key] = channel
-        if self._seen is not None and self._seen[0] > at:
-            # Its events may have been passed over meanwhile.
-            await self.refresh(payer)
+        owner = self._payers.get(payer)
+        is_new = owner is None
+        if owner is None:
+            # Registered before it is read, so that no event is passed over.
+            owner = self._payers[payer] = Payer(payer, credit_usd6=self._credit_usd6)
+        channel = Channel(owner, key)
+        is_kept = False
+        try:
+            await self._fill(channel)
+            is_kept = channel.limit_usd6 > 0 and (
+                not channel.is_account or owner.balance_usd6 + channel.locked_usd6 > 0
+            )
+            if is_kept and channel.spent_usd6 < channel.collected_usd6:
+                # The store is younger than the channel: what was collected was spent.
+                await self._store.seen(payer, key, channel.collected_usd6)
+                channel.spent_usd6 = channel.collected_usd6
+        finally:
+            if is_kept:
+                channel.forget_used()
+                owner.channels.append(channel)
+                self._channels[payer, key] = channel
+            elif is_new and not owner.channels:
+                self._payers.pop(payer, None)
         return channel
 
-    async def _read(self, payer: Address, key: Address) -> tuple[Channel, int]:
-        """A channel as store and chain have it, and as of which block."""
-        at = (await self._client.block()).number
-        account = await self._payments.account(payer, block=at)
-        owner = Payer(payer, account.balance_usd6, account.requested_usd6)
-        channel = Channel(self._payers.get(payer, owner), key)
-        channel.take(await self._payments.channel(payer, key, self._gateway, block=at))
+    async def _fill(self, channel: Channel) -> None:
+        """What store and chain have of a channel and its payer."""
+        payer, key = channel.payer.address, channel.key
+        async with self._at_once:
+            channel.take(await self._payments.channel(payer, key, self._gateway))
+            channel.payer.take(await self._payments.account(payer))
         stored = await self._store.channel(payer, key)
         if stored is not None:
             channel.promised_usd6, channel.signature = stored.promised_usd6, stored.signature
             channel.spent_usd6 = stored.spent_usd6
-        return channel, at
 
     async def reload(self) -> None:
-        """Take from the store what was spent and promised. Raises StoreUnavailable."""
-        for channel in list(self._channels.values()):
-            stored = await self._store.channel(channel.payer.address, channel.key)
-            channel.spent_usd6 = stored.spent_usd6 if stored else channel.collected_usd6
-            channel.promised_usd6 = stored.promised_usd6 if stored else 0
-            channel.signature = stored.signature if stored else None
-            channel.forget_used()
+        """Take from the store what was spent and promised. Raises StoreUnavailable.
+
+        A voucher that is not there yet is good all the same: its signature was checked.
+        """
+        stored = await self._store.channels(list(self._channels))
+        for place, channel in self._channels.items():
+            known = stored.get(place)
+            if known is None:
+                channel.spent_usd6 = channel.collected_usd6
+                continue
+            channel.spent_usd6 = known.spent_usd6
+            if known.promised_usd6 > channel.promised_usd6:
+                channel.promised_usd6, channel.signature = known.promised_usd6, known.signature
 
     async def refresh(self, payer: Address) -> None:
-        """Read a payer and its channels anew, all as of one block."""
+        """Read a payer and its channels anew. Raises Unavailable or ChainError."""
         known = self._payers.get(payer)
         if known is None:
             return
-        at = (await self._client.block()).number
-        account = await self._payments.account(payer, block=at)
-        channels = list(known.channels)
-        states = [
-            await self._payments.channel(payer, channel.key, self._gateway, block=at)
-            for channel in channels
-        ]
-        known.balance_usd6, known.requested_usd6 = account.balance_usd6, account.requested_usd6
-        for channel, state in zip(channels, states, strict=True):
-            channel.take(state)
+        async with self._lock_of(payer):
+            channels = list(known.channels)
+            async with self._at_once:
+                for channel in channels:
+                    state = await self._payments.channel(payer, channel.key, self._gateway)
+                    channel.take(state)
+                known.take(await self._payments.account(payer))
+
+    async def refresh_all(self, payers: Collection[Address]) -> None:
+        """Read payers anew, some at a time. Raises Unavailable or ChainError."""
+        await asyncio.gather(*(self.refresh(payer) for payer in payers))
 
     async def run(self, poll_seconds: float) -> None:
         """Follow the chain without end."""
         while True:
             with suppress(Unavailable):
-                await self.follow()
+                try:
+                    await self.follow()
+                except ChainError as error:
+                    _log.error("accounts cannot be read", reason=error.message)
+                    # Whatever it was: from the newest block on, and everybody anew.
+                    self._seen = None
             await asyncio.sleep(poll_seconds)
 
     async def follow(self) -> None:
         """Read anew whom the blocks since the last look concern. Raises Unavailable, ChainError."""
         block = await self._client.block()
         seen = self._seen
-        if seen is not None and seen[1] == block.hash:
-            return
-        concerned = set(self._payers)
-        if seen is not None and 0 < block.number - seen[0] <= _MOST_BLOCKS:
-            events = await self._payments.events(
-                list(self._payments.abi.events),
-                from_block=seen[0] + 1,
-                to_block=block.number,
-            )
-            # Unless blocks were taken back.
-            if (await self._client.block(seen[0])).hash == seen[1]:
-                concerned = self._payments.payers_in(events) & self._payers.keys()
-        limit = asyncio.Semaphore(_AT_ONCE)
+        if seen is None or seen[1] != block.hash:
+            concerned = set(self._payers)
+            if seen is not None and 0 < block.number - seen[0] <= _MOST_BLOCKS:
+                events = await self._payments.events(
+                    list(self._payments.abi.events),
+                    from_block=seen[0] + 1,
+                    to_block=block.number,
+                )
+                # Unless blocks were taken back.
+                if (await self._client.block(seen[0])).hash == seen[1]:
+                    concerned = self._payments.payers_in(events) & self._payers.keys()
+            await self.refresh_all(concerned)
+            self._seen = (block.number, block.hash)
+        self._looked_at = asyncio.get_running_loop().time()
 
-        async def read(payer: Address) -> None:
-            async with limit:
-                await self.refresh(payer)
+    def uncovered_usd6(self, now: int) -> int:
+        """The most that any payer owes beyond what is locked, in 10⁻⁶ dollars."""
+        return max((payer.uncovered_usd6(now) for payer in self._payers.values()), default=0)
 
-        await asyncio.gather(*(read(payer) for payer in concerned))
-        self._seen = (block.number, block.hash)
+    def _lock_of(self, payer: Address) -> asyncio.Lock:
+        lock = self._locks.get(payer)
+        if lock is None:
+            lock = self._locks[payer] = asyncio.Lock()
+        return lock

@@ -1,11 +1,13 @@
 """Takes what was charged to the chain, in batches.
 
-1. One batch at a time is on its way. It is formed of the channels that owe most, with the receipts
-   that say why, and stored before it is sent. Every voucher says which cluster gets how much.
+1. One batch at a time is on its way. It is formed of the channels that owe most and can pay, with
+   the receipts that say why, and stored before it is sent. Every voucher says which cluster gets
+   how much. No channel is asked for more than was spent there beyond what was collected.
 2. It is sent until it is mined and as deep in the chain as it has to be; what it brought is read
    from its event, and noted once. A voucher that came short stays due, and is in a later batch.
-3. A batch that the contract refuses as a whole, before a transaction of it was signed, is given up,
-   and its receipts go into the next.
+3. A batch that the contract refuses as a whole, and of which no transaction can come any more, is
+   given up: its receipts go into the next, which is half as large.
+4. It is time for a batch every so often, and at once when somebody owes half of the credit.
 
 A process that is killed at any moment comes back to the stored batch. Bringing one twice takes
 nothing twice: vouchers are cumulative, and their parts say what was collected before them.
@@ -15,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -41,8 +43,18 @@ _log = structlog.get_logger(__name__)
 MAX_CHANNELS: Final = 200
 """In one batch: about five million gas."""
 
-# Between two looks at a batch that is on its way.
+MAX_CLUSTERS: Final = 256
+
+# Looked at for a batch: some of them cannot pay.
+_CANDIDATES: Final = 2_000
+
+# Between two looks at a batch that is on its way, and at what is owed.
 _LOOK_SECONDS: Final = 0.5
+
+# Until a channel that could not pay is asked again.
+_RETRY_SECONDS: Final = 3_600.0
+
+_AT_ONCE: Final = 16
 
 _KEY_TAIL: Final = 2**40 - 1
 
@@ -65,8 +77,9 @@ class Collector:
         confirmations: int,
         interval_seconds: float,
         least_usd6: int,
+        credit_usd6: int,
     ) -> None:
-        """Every `interval_seconds` what is due is collected, if it is `least_usd6` or more."""
+        """Every `interval_seconds` what can be collected is, if it is `least_usd6` or more."""
         self._client = client
         self._payments = payments
         self._accounts = accounts
@@ -79,83 +92,143 @@ class Collector:
         self._confirmations = confirmations
         self._interval_seconds = interval_seconds
         self._least_usd6 = least_usd6
+        self._credit_usd6 = credit_usd6
+        self._most_channels = MAX_CHANNELS
+        # When a channel that could not pay is asked again, by the loop's time.
+        self._asked_again_at: dict[tuple[Address, Address], float] = {}
 
     async def run(self) -> None:
         """Work without end."""
         while True:
-            pause = self._interval_seconds
             try:
-                if not await self.work():
-                    pause = _LOOK_SECONDS
+                is_done = await self.work()
             except Unavailable as error:
                 _log.warning("collecting waits", reason=error.message)
-                pause = PAUSE_SECONDS
+                await asyncio.sleep(PAUSE_SECONDS)
             except ChainError as error:
                 _log.error("collecting refused", reason=error.message)
-            await asyncio.sleep(pause)
+                await asyncio.sleep(PAUSE_SECONDS)
+            else:
+                await (self._until_due() if is_done else asyncio.sleep(_LOOK_SECONDS))
+
+    async def _until_due(self) -> None:
+        end = asyncio.get_running_loop().time() + self._interval_seconds
+        while (left := end - asyncio.get_running_loop().time()) > 0:
+            if self._accounts.uncovered_usd6(self._clock.now()) * 2 > self._credit_usd6:
+                return
+            await asyncio.sleep(min(left, _LOOK_SECONDS))
 
     async def work(self) -> bool:
-        """One step; whether nothing is on its way now."""
+        """One step; whether nothing more is to be done now."""
         await self._sender.note_fates()
         batch = await self._store.open()
         if batch is None:
             batch = await self._form()
             if batch is None:
                 return True
-        if await self._settled(batch):
-            # There may be more than fitted into this one.
-            return len(from_json(batch.content)) < MAX_CHANNELS
-        await self._sender.advance(Call(_purpose(batch), self._payments.address, batch.calldata))
-        if await self._is_refused(batch):
-            await self._store.give_up(batch)
-            _log.error("batch given up", collection=batch.id)
-        return False
+        mined = await self._mined(batch)
+        if mined is None:
+            call = Call(_purpose(batch), self._payments.address, batch.calldata)
+            await self._sender.advance(call)
+            if await self._is_refused(batch):
+                await self._store.give_up(batch)
+                self._most_channels = max(1, self._most_channels // 2)
+                _log.error("batch given up", collection=batch.id)
+            return False
+        if mined.block_number + self._confirmations > (await self._client.block()).number:
+            return False
+        await self._settle(batch, mined)
+        is_full = len(from_json(batch.content)) >= self._most_channels
+        self._most_channels = min(MAX_CHANNELS, 2 * self._most_channels)
+        return not is_full
 
     # -- forming ----------------------------------------------------------------------------------
 
     async def _form(self) -> Collection | None:
-        dues, leaves = await self._store.due(MAX_CHANNELS)
+        dues, leaves = await self._store.due(_CANDIDATES)
         self._metrics.uncollected(sum(due.due_usd6 for due in dues))
-        if sum(due.due_usd6 for due in dues) < max(self._least_usd6, 1):
+        owing: dict[tuple[Address, Address], list[Due]] = {}
+        for due in dues:
+            owing.setdefault((due.payer, due.key), []).append(due)
+        payable = await self._payable(owing)
+        total = sum(part.due_usd6 for parts in payable.values() for part in parts)
+        if total < max(self._least_usd6, 1):
             return None
-        clusters = sorted({due.cluster_id for due in dues})
+        clusters = sorted({part.cluster_id for parts in payable.values() for part in parts})
         places = {cluster_id: place for place, cluster_id in enumerate(clusters)}
         vouchers, lines = bytearray(), []
-        channels: list[tuple[Address, Address]] = []
-        for (payer, key), group in groupby(dues, key=lambda due: (due.payer, due.key)):
-            owed = list(group)[:MAX_PARTS]
+        for (payer, key), parts in payable.items():
             state = await self._payments.channel(payer, key, self._gateway)
-            vouchers += _packed(owed, self._gateway, state.collected_usd6, places)
-            channels.append((payer, key))
+            vouchers += _packed(parts, self._gateway, state.collected_usd6, places)
             lines.append(
                 {
                     "payer": payer,
                     "key": key,
-                    "promised": owed[0].promised_usd6,
-                    "parts": [[int(due.cluster_id), due.due_usd6] for due in owed],
+                    "promised": parts[0].promised_usd6,
+                    "parts": [[int(part.cluster_id), part.due_usd6] for part in parts],
                 }
             )
-        root = await self._root(leaves)
+        behind = [one for one in leaves if (one.payer, one.key) in payable]
+        root = await self._root([one.hash for one in behind])
         if root is None:
             return None
         calldata = self._payments.encode_collect(bytes(vouchers), clusters, root)
         try:
             await self._client.call(self._payments.address, calldata, sender=self._gateway)
         except ContractReverted as refusal:
+            self._most_channels = max(1, self._most_channels // 2)
+            if self._most_channels == 1:
+                # It alone is refused: the others need not wait for it.
+                self._ask_later(next(iter(payable)))
             _log.error("vouchers cannot be collected", why=refusal.message)
             return None
-        batch = await self._store.form(root, calldata, to_json(lines), leaves, self._clock.now_ms())
+        batch = await self._store.form(
+            root, calldata, to_json(lines), [one.id for one in behind], self._clock.now_ms()
+        )
         _log.info(
             "batch formed",
             collection=batch.id,
-            vouchers=len(channels),
-            receipts=len(leaves),
-            usd6=sum(due.due_usd6 for due in dues),
+            vouchers=len(lines),
+            receipts=len(behind),
+            usd6=total,
         )
-        for payer, key in channels:
+        for payer, key in payable:
             # From now on anybody may read these vouchers.
             (await self._accounts.channel(payer, key)).forget_used()
         return batch
+
+    async def _payable(
+        self, owing: Mapping[tuple[Address, Address], Sequence[Due]]
+    ) -> dict[tuple[Address, Address], list[Due]]:
+        """Of the channels, in their order, those that can pay something, with what they can."""
+        now = asyncio.get_running_loop().time()
+        asked = [one for one in owing if self._asked_again_at.get(one, 0.0) <= now]
+        found: dict[tuple[Address, Address], list[Due]] = {}
+        clusters: set[ClusterId] = set()
+        for start in range(0, len(asked), _AT_ONCE):
+            some = asked[start : start + _AT_ONCE]
+            limits = await asyncio.gather(*(self._limit(*one, owing[one]) for one in some))
+            for one, limit in zip(some, limits, strict=True):
+                parts = _cut(owing[one], limit)
+                wanted = {part.cluster_id for part in parts}
+                if not parts:
+                    self._ask_later(one)
+                elif len(clusters | wanted) <= MAX_CLUSTERS:
+                    clusters |= wanted
+                    found[one] = parts
+                if len(found) == self._most_channels:
+                    return found
+        return found
+
+    async def _limit(self, payer: Address, key: Address, parts: Sequence[Due]) -> int:
+        """Most that may be taken of a channel: what it can pay, and what was spent there."""
+        collectable = await self._payments.collectable_usd6(payer, key, self._gateway)
+        state = await self._payments.channel(payer, key, self._gateway)
+        return min(collectable, max(0, parts[0].spent_usd6 - state.collected_usd6))
+
+    def _ask_later(self, channel: tuple[Address, Address]) -> None:
+        now = asyncio.get_running_loop().time()
+        self._asked_again_at[channel] = now + _RETRY_SECONDS
 
     async def _root(self, leaves: Sequence[Digest]) -> Digest | None:
         """Of the receipts; where only what came short is due, of those that said why before."""
@@ -166,19 +239,15 @@ class Collector:
 
     # -- following --------------------------------------------------------------------------------
 
-    async def _settled(self, batch: Collection) -> bool:
+    async def _mined(self, batch: Collection) -> Mined | None:
         for transaction in await self._transactions.of(_purpose(batch)):
             mined = await self._client.receipt(transaction.hash)
-            if mined is None or not mined.succeeded:
-                continue
-            newest = (await self._client.block()).number
-            if mined.block_number + self._confirmations > newest:
-                return False
-            await self._settle(batch, mined, Digest(transaction.hash))
-            return True
-        return False
+            if mined is not None and mined.succeeded:
+                return mined
+        return None
 
-    async def _settle(self, batch: Collection, mined: Mined, tx_hash: Digest) -> None:
+    async def _settle(self, batch: Collection, mined: Mined) -> None:
+        tx_hash = Digest(mined.tx_hash)
         brought: dict[Place, int] = {}
         lines = from_json(batch.content)
         for event in self._payments.decode_logs(mined.logs):
@@ -198,13 +267,12 @@ class Collector:
             transaction=to_hex(tx_hash),
             root=to_hex(batch.root),
         )
-        for line in lines:
-            await self._accounts.refresh(line["payer"])
+        await self._accounts.refresh_all({line["payer"] for line in lines})
 
     async def _is_refused(self, batch: Collection) -> bool:
         """Whether the contract refuses it, and nothing that was signed can bring it any more."""
         for transaction in await self._transactions.of(_purpose(batch)):
-            if transaction.state is not TransactionState.REVERTED:
+            if transaction.state in (TransactionState.PENDING, TransactionState.MINED):
                 return False
         try:
             await self._client.call(self._payments.address, batch.calldata, sender=self._gateway)
@@ -237,18 +305,28 @@ def brought_by(entries: Sequence[int], lines: Sequence[Mapping[str, Any]]) -> di
     return brought
 
 
+def _cut(parts: Sequence[Due], limit_usd6: int) -> list[Due]:
+    """As many parts, in their order, as so much fills."""
+    cut: list[Due] = []
+    for part in parts[:MAX_PARTS]:
+        amount = min(part.due_usd6, limit_usd6)
+        if amount > 0:
+            cut.append(replace(part, due_usd6=amount))
+        limit_usd6 -= amount
+    return cut
+
+
 def _packed(
-    owed: Sequence[Due], gateway: Address, collected_usd6: int, places: Mapping[ClusterId, int]
+    parts: Sequence[Due], gateway: Address, collected_usd6: int, places: Mapping[ClusterId, int]
 ) -> bytes:
-    first = owed[0]
-    assert first.signature is not None
+    first = parts[0]
     voucher = Voucher(first.payer, first.key, gateway, first.promised_usd6, first.signature)
-    due = sum(one.due_usd6 for one in owed)
-    if len(owed) == 1 and first.promised_usd6 == collected_usd6 + due:
+    due = sum(part.due_usd6 for part in parts)
+    if len(parts) == 1 and first.promised_usd6 == collected_usd6 + due:
         # All that it promises: the shorter form, which is cheaper.
         return pack_voucher(voucher, places[first.cluster_id])
-    parts = [(places[one.cluster_id], one.due_usd6) for one in owed]
-    return pack_voucher(voucher, Split(collected_usd6, parts))
+    filled = [(places[part.cluster_id], part.due_usd6) for part in parts]
+    return pack_voucher(voucher, Split(collected_usd6, filled))
 
 
 def _purpose(batch: Collection) -> str:

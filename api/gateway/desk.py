@@ -91,7 +91,7 @@ class Desk:
             BadApiKey, Malformed, BadSignature: What was brought is not what it should be.
         """
         try:
-            purse = await self._brought(headers)
+            purse = await self._brought(headers, most_usd6)
             purse.hold(most_usd6)
             return purse
         except PaymentRefused as refusal:
@@ -103,10 +103,10 @@ class Desk:
                 ),
             ) from None
 
-    async def _brought(self, headers: Mapping[str, str]) -> Purse:
+    async def _brought(self, headers: Mapping[str, str], most_usd6: int) -> Purse:
         payment = headers.get(PAYMENT_SIGNATURE_HEADER)
         if payment is not None:
-            return await self._by_payment(Payment.from_header(payment))
+            return await self._by_payment(Payment.from_header(payment), most_usd6)
         given = headers.get("x-api-key")
         authorization = headers.get("authorization", "")
         if given is None and authorization[: len(_BEARER)].lower() == _BEARER:
@@ -115,7 +115,7 @@ class Desk:
             raise PaymentRefused("payment_required", "this request has to be paid for")
         return await self._by_api_key(ApiKey.parse(given))
 
-    async def _by_payment(self, payment: Payment) -> Purse:
+    async def _by_payment(self, payment: Payment, most_usd6: int) -> Purse:
         network = network_of(self._terms.chain_id)
         accepted = payment.accepted
         if accepted.scheme != VOUCHER_SCHEME or accepted.network != network:
@@ -129,7 +129,7 @@ class Desk:
         voucher.require_signed(self._terms.domain)
         channel = await self._accounts.channel(voucher.payer, voucher.key)
         channel.require_alive(self._book.clock.now())
-        channel.use(voucher)
+        channel.use(voucher, most_usd6)
         return ChannelPurse(channel, self._book, None)
 
     async def _by_api_key(self, key: ApiKey) -> Purse:

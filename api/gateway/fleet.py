@@ -173,11 +173,10 @@ def _seats(entry: object, quotes: Sequence[SignedQuote]) -> list[Seat]:
     server = Upstream(url.rstrip("/"), slots, _secret(fields.get("apiKeyFile")))
     found: list[Seat] = []
     for model, own in models.items():
-        quote = next(
-            (q for q in quotes if (q.quote.cluster_id, q.quote.model) == (cluster_id, model)), None
-        )
-        if quote is None or not isinstance(own, str):
+        asked = [q for q in quotes if (q.quote.cluster_id, q.quote.model) == (cluster_id, model)]
+        if not asked or not isinstance(own, str):
             raise InvalidInput(f"no quote of cluster {cluster_id} for {model!r}")
+        quote = max(asked, key=lambda signed: signed.quote.valid_until)
         count = None if tokenizer is None else TOKENIZERS[tokenizer]
         found.append(Seat(quote, server, own, count))
     return found

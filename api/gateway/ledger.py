@@ -4,7 +4,7 @@ In 10⁻⁶ dollars, of a channel (a key of a payer at this gateway):
 
     room = min(promised, limit) − spent − held
     uncovered = max(0, spent + held − collected − locked)
-    a payer's room = balance − requested − Σ uncovered over its channels
+    a payer's room = min(balance − requested, credit) − Σ uncovered over its channels
 
 `promised` is the largest voucher's, `limit` and what stands under `collected`, `locked`, `balance`
 and `requested` the chain's; `spent` is what was charged here, `held` the most that requests in work
@@ -22,11 +22,14 @@ from api.domain.vouchers import MAX_USD6, Voucher
 from api.errors import PaymentRefused
 from api.types import Address, Signature
 
-EXPIRY_MARGIN_SECONDS: Final = 300
+EXPIRY_MARGIN_SECONDS: Final = 900
 """A key must last so much longer than a request, so that what it spends can still be collected; so
 must a lock to count.
 """
 
+
+WITHDRAWAL_WINDOW_SECONDS: Final = 86_400
+"""As InferencePayments has it: so long after it is due, a withdrawal has lapsed."""
 
 _MOST_USED: Final = 4_096
 
@@ -48,17 +51,34 @@ class PromiseTooLow(PaymentRefused):
 
 @dataclass(slots=True)
 class Payer:
-    """A payer as the chain has it, and its channels here."""
+    """A payer as the chain has it, and its channels here. `credit_usd6` is the most that it may
+    owe here beyond what is locked: another gateway could take its balance before this one.
+    """
 
     address: Address
     balance_usd6: int = 0
     requested_usd6: int = 0
+    withdrawable_at: int = 0
+    credit_usd6: int = MAX_USD6
     channels: list[Channel] = field(default_factory=list)
 
     def free_usd6(self, now: int) -> int:
         """What of its balance nothing here was served for yet."""
-        uncovered = sum(channel.uncovered_usd6(now) for channel in self.channels)
-        return self.balance_usd6 - self.requested_usd6 - uncovered
+        # A request lapses without an event.
+        is_lapsed = now >= self.withdrawable_at + WITHDRAWAL_WINDOW_SECONDS
+        requested = 0 if is_lapsed else self.requested_usd6
+        uncovered = self.uncovered_usd6(now)
+        return min(self.balance_usd6 - requested, self.credit_usd6) - uncovered
+
+    def uncovered_usd6(self, now: int) -> int:
+        """What was served or may be, and nothing but its free balance can pay."""
+        return sum(channel.uncovered_usd6(now) for channel in self.channels)
+
+    def take(self, account: views.PayerAccount) -> None:
+        """What the chain says of it now."""
+        self.balance_usd6 = account.balance_usd6
+        self.requested_usd6 = account.requested_usd6
+        self.withdrawable_at = account.withdrawable_at
 
 
 @dataclass(slots=True)
@@ -73,6 +93,7 @@ class Channel:
     signature: Signature | None = field(default=None, repr=False)
     spent_usd6: int = 0
     held_usd6: int = 0
+    held_by_vouchers_usd6: int = 0
     limit_usd6: int = 0
     expires_at: int = 0
     collected_usd6: int = 0
@@ -95,8 +116,8 @@ class Channel:
         self.locked_usd6 = state.locked_usd6
         self.locked_until = state.locked_until
 
-    def use(self, voucher: Voucher) -> None:
-        """Take a voucher whose signature was checked.
+    def use(self, voucher: Voucher, most_usd6: int) -> None:
+        """Take a voucher whose signature was checked, for a request that comes to `most_usd6`.
 
         Each amount counts once, as the proof that its key wants this very request: vouchers become
         public when they are collected, and what they promise beyond what was used is not for
@@ -104,7 +125,7 @@ class Channel:
         """
         amount = voucher.cumulative_usd6
         if amount <= self.used_above_usd6 or amount in self.used:
-            raise PromiseTooLow("voucher_used", amount, self.needed_usd6(0))
+            raise PromiseTooLow("voucher_used", amount, self.needed_usd6(most_usd6))
         self.used.add(amount)
         if len(self.used) > _MOST_USED:
             self.used_above_usd6 = min(self.used)
@@ -164,7 +185,7 @@ class Hold:
         PaymentRefused: The key or the payer's balance does not.
     """
 
-    __slots__ = ("_channel", "_charged", "_most")
+    __slots__ = ("_channel", "_charged", "_is_promised", "_most")
 
     def __init__(self, channel: Channel, most_usd6: int, now: int, *, is_promised: bool) -> None:
         channel.require_alive(now)
@@ -183,16 +204,23 @@ class Hold:
                 value=most_usd6,
                 limit=max(room, 0),
             )
-        channel.held_usd6 += most_usd6
         self._channel, self._most, self._charged = channel, most_usd6, 0
+        self._is_promised = is_promised
+        self._set_aside(most_usd6)
+
+    def _set_aside(self, more_usd6: int) -> None:
+        self._channel.held_usd6 += more_usd6
+        if self._is_promised:
+            self._channel.held_by_vouchers_usd6 += more_usd6
 
     def charge(self, total_usd6: int) -> int:
-        """The request has come to `total_usd6`, never more than was held and never less than
-        before; how much more than before.
+        """The request has come to `total_usd6`, at most what was held; how much more than before.
+
+        An answer that is on its way may be charged for more than it has come to in the end.
         """
-        total = min(max(total_usd6, self._charged), self._most)
+        total = min(total_usd6, self._most)
         added = total - self._charged
-        self._channel.held_usd6 -= added
+        self._set_aside(-added)
         self._channel.spent_usd6 += added
         self._charged = total
         return added
@@ -204,5 +232,5 @@ class Hold:
 
     def release(self) -> None:
         """Nothing more will be charged."""
-        self._channel.held_usd6 -= self._most - self._charged
+        self._set_aside(self._charged - self._most)
         self._most = self._charged

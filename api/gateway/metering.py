@@ -7,7 +7,7 @@ with room for the upstream's own template. What is cut is the customer's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,27 +31,28 @@ class Usage:
     output: int
 
 
-def texts_of(value: object) -> list[str]:
-    """All text in a part of a request or an answer: strings, in lists and under keys."""
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, Mapping):
-        return [text for item in value.values() for text in texts_of(item)]
-    if isinstance(value, Sequence):
-        return [text for item in value for text in texts_of(item)]
-    return []
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model reads: `texts`, `ids` tokens given as numbers, in `messages` pieces."""
 
+    texts: tuple[str, ...]
+    ids: int
+    messages: int
 
-def most_input_tokens(prompt: object, count: CountTokens | None) -> int:
-    """The most that an upstream may claim to have read for `prompt`."""
-    if isinstance(prompt, list) and prompt and type(prompt[0]) is int:
-        # Token ids.
-        return _TEMPLATE_TOKENS + len(prompt)
-    parts = prompt if isinstance(prompt, list) else [prompt]
-    if any(isinstance(part, list) for part in parts):
-        return sum(most_input_tokens(part, count) for part in parts)
-    around = _TEMPLATE_TOKENS + MESSAGE_TOKENS * len(parts)
-    return around + sum(count(text) if count else len(text.encode()) for text in texts_of(prompt))
+    def bytes(self) -> int:
+        """The most tokens that it can be: one for each byte and each number."""
+        return self._around() + sum(len(text.encode()) for text in self.texts)
+
+    def counted(self, count: CountTokens) -> int:
+        """The most that a server with this tokenizer may claim."""
+        return self._around() + sum(count(text) for text in self.texts)
+
+    def least(self, count: CountTokens) -> int:
+        """What it is without any template."""
+        return self.ids + sum(count(text) for text in self.texts)
+
+    def _around(self) -> int:
+        return _TEMPLATE_TOKENS + MESSAGE_TOKENS * self.messages + self.ids
 
 
 class Meter:
@@ -60,15 +61,27 @@ class Meter:
     `most` is what was held for: no claim goes beyond.
     """
 
-    __slots__ = ("_bytes", "_claimed", "_count", "_most", "_pieces", "_texts")
+    __slots__ = (
+        "_bytes",
+        "_claimed",
+        "_count",
+        "_counted",
+        "_most",
+        "_pieces",
+        "_prompt",
+        "_texts",
+    )
 
-    def __init__(self, most: Usage, count: CountTokens | None) -> None:
+    def __init__(self, prompt: Prompt, most: Usage, count: CountTokens | None) -> None:
+        self._prompt = prompt
         self._most = most
         self._count = count
         self._claimed: Usage | None = None
         self._texts: dict[str, list[str]] = {}
         self._bytes = 0
         self._pieces = 0
+        # What the pieces have, each by itself: near enough while an answer is on its way.
+        self._counted = 0
 
     def take_answer(self, body: bytes) -> None:
         """A whole answer. Raises UpstreamFault: No JSON, or without its usage."""
@@ -103,30 +116,38 @@ class Meter:
                 for kind, text in texts:
                     place = f"{choice.get('index', 0)}/{kind}"
                     self._texts.setdefault(place, []).append(text)
+                    self._counted += self._count(text)
         return True
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the model has said anything."""
+        return self._pieces > 0
+
     def so_far(self) -> Usage:
-        """The least that was surely delivered yet: a piece has at least a token."""
-        claimed = self._claimed
-        return Usage(
-            min(claimed.input, self._most.input) if claimed else 0,
-            min(self._pieces, self._most.output),
-        )
+        """What was delivered yet, to be noted while there is more to come."""
+        pieces = self._pieces if self._count is None else self._counted
+        claimed = self._claimed.output if self._claimed is not None else pieces
+        return Usage(self._input(), min(claimed, pieces, self._most.output))
 
     def total(self) -> Usage:
         """What is to be paid for: what was delivered, as far as the answer came."""
-        counted = None
+        most, cut_off = self._bytes, self._pieces
         if self._count is not None:
-            counted = sum(self._count("".join(texts)) for texts in self._texts.values())
-        most = min(self._most.output, self._bytes if counted is None else counted)
-        if self._claimed is None:
-            # Cut off before the upstream said anything: what came out can be counted, and what
-            # went in is not charged.
-            return Usage(0, min(most, self._pieces if counted is None else counted))
-        return Usage(
-            min(self._claimed.input, self._most.input),
-            max(min(self._claimed.output, most), self.so_far().output),
-        )
+            most = cut_off = sum(self._count("".join(texts)) for texts in self._texts.values())
+        claimed = cut_off if self._claimed is None else self._claimed.output
+        return Usage(self._input(), min(claimed, most, self._most.output))
+
+    def _input(self) -> int:
+        """What went in, which is to be paid for as soon as an answer has begun."""
+        if self._claimed is not None:
+            most = self._most.input
+            if self._count is not None and self._claimed.input > self._prompt.least(self._count):
+                most = min(most, self._prompt.counted(self._count))
+            return min(self._claimed.input, most)
+        # Broken off before the server told. Without a tokenizer nobody can say.
+        least = self._prompt.least(self._count) if self._count is not None else 0
+        return min(least, self._most.input)
 
     def is_overclaimed(self) -> bool:
         """Whether the upstream said more than can be."""
@@ -151,12 +172,13 @@ def _usage(answer: Mapping[str, Any]) -> Usage | None:
     usage = answer.get("usage")
     if not isinstance(usage, Mapping):
         return None
-    read, made = usage.get("prompt_tokens"), usage.get("completion_tokens", 0)
-    for number in (read, made):
+    read, made = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    # Of embeddings nothing comes out.
+    numbers = [read, 0 if made is None else made]
+    for number in numbers:
         if type(number) is not int or number < 0:
             raise UpstreamFault("the usage is no number of tokens")
-    assert read is not None
-    return Usage(read, made)
+    return Usage(*numbers)  # type: ignore[arg-type]
 
 
 def _spoken(said: object) -> list[tuple[str, str]]:
@@ -165,5 +187,18 @@ def _spoken(said: object) -> list[tuple[str, str]]:
         return [("text", said)]
     if not isinstance(said, Mapping):
         return []
-    kinds = ("content", "reasoning_content", "reasoning", "refusal", "tool_calls")
-    return [(kind, text) for kind in kinds for text in texts_of(said.get(kind))]
+    kinds = (
+        "content", "reasoning_content", "reasoning", "refusal", "tool_calls", "function_call",
+    )  # fmt: skip
+    return [(kind, text) for kind in kinds for text in _texts_of(said.get(kind))]
+
+
+def _texts_of(value: object) -> list[str]:
+    """All text in a part of an answer."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, Mapping):
+        return [text for item in value.values() for text in _texts_of(item)]
+    if isinstance(value, list):
+        return [text for item in value for text in _texts_of(item)]
+    return []

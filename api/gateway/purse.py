@@ -93,6 +93,7 @@ class ChannelPurse:
         self._book = book
         self._signer = signer
         self._hold: Hold | None = None
+        self._receipt_id: bytes | None = None
         self.payer = channel.payer.address
         self.key = channel.key
 
@@ -112,6 +113,7 @@ class ChannelPurse:
         channel = self._channel
         added = self._hold.charge(receipt.charge_usd6)
         receipt = replace(receipt, charge_usd6=self._hold.charged_usd6)
+        self._receipt_id = receipt.id
         if self._signer is not None:
             self._promise(self._signer)
         await self._book.journal.write(
@@ -124,15 +126,18 @@ class ChannelPurse:
         )
 
     def _promise(self, signer: Signer) -> None:
-        """Promise in the customer's name what was charged, and no more."""
+        """Promise in the customer's name what was charged, beside what its vouchers are for."""
         channel = self._channel
-        if channel.spent_usd6 > channel.promised_usd6:
+        needed = channel.spent_usd6 + channel.held_by_vouchers_usd6
+        if needed > channel.promised_usd6:
             book = self._book
-            channel.promised_usd6 = channel.spent_usd6
+            channel.promised_usd6 = needed
             channel.signature = Voucher.signed(
-                book.payments_domain, signer, self.payer, book.gateway, channel.spent_usd6
+                book.payments_domain, signer, self.payer, book.gateway, needed
             ).signature
 
     def release(self) -> None:
         if self._hold is not None:
             self._hold.release()
+        if self._receipt_id is not None:
+            self._book.journal.ended(self._receipt_id)

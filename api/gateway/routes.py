@@ -23,11 +23,11 @@ from api.gateway.asked import Asked, Endpoint
 from api.gateway.metrics import CONTENT_TYPE
 from api.gateway.purse import Purse
 from api.gateway.service import Gateway
-from api.gateway.serving import Served, Stream
+from api.gateway.serving import MAX_ANSWER_SECONDS, Served, Stream
 from api.gateway.shapes import receipt_shape
 from api.serving.documented import documents, problems, read_body
 
-MAX_BODY_BYTES: Final = 4 * 1024 * 1024
+MAX_BODY_BYTES: Final = 1024 * 1024
 BODY_SECONDS: Final = 30.0
 """For a request's body to come: whoever sends a byte now and then holds no place for long."""
 
@@ -69,7 +69,8 @@ class _Paid(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await super().__call__(scope, receive, send)
+            async with asyncio.timeout(MAX_ANSWER_SECONDS):
+                await super().__call__(scope, receive, send)
         finally:
             # In a task of its own: where the customer has gone, this one is being cancelled.
             await asyncio.shield(asyncio.ensure_future(self._stream.close()))

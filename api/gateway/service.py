@@ -67,6 +67,7 @@ class GatewayConfig:
     max_fee_per_gas: int
     collect_seconds: float
     collect_least_usd6: int
+    credit_usd6: int
     default_max_tokens: int
     connect_seconds: float
     first_byte_seconds: float
@@ -93,7 +94,7 @@ class Gateway:
             payments=payments,
             store=self.journal_store,
             gateway=self.address,
-            clock=config.clock,
+            credit_usd6=config.credit_usd6,
         )
         self._journal = Journal(self.journal_store, self.accounts.reload)
         self._upstreams = Upstreams(
@@ -148,6 +149,7 @@ class Gateway:
             metrics=self.metrics,
             confirmations=config.confirmations,
             interval_seconds=config.collect_seconds,
+            credit_usd6=config.credit_usd6,
             least_usd6=config.collect_least_usd6,
         )
         self._standings = Standings(
@@ -242,10 +244,11 @@ class Gateway:
                 Digest(origin.hash),
             )
         )
-        cut_off = await self.journal_store.close_open()
+        await self.journal_store.close_open()
         await self._standings.refresh()
+        await self.accounts.follow()
         self._is_started = True
-        _log.info("started", chain=deployment.chain_id, cut_off_streams=cut_off)
+        _log.info("started", chain=deployment.chain_id)
 
     async def _check_nodes(self) -> None:
         while True:

@@ -6,7 +6,7 @@
 3. A whole answer is metered, charged and noted, then given.
 4. A stream's pieces are noted before they are given: those that come while a note is being made go
    together with the next. So whatever was given can be collected, even if this process is killed
-   at any moment, and what was cut off is charged as far as it was given.
+   at any moment, and what was cut off is charged as far as it came.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pydantic_core import to_json
 
 from api.clock import Clock
 from api.domain.receipts import RECEIPT_ID_BYTES, Receipt
-from api.errors import RackstreamError, UpstreamFault, UpstreamUnavailable
+from api.errors import RackstreamError, UpstreamUnavailable
 from api.gateway.asked import Asked
 from api.gateway.fleet import Choice, Fleet
 from api.gateway.journal import Journal
@@ -36,7 +36,15 @@ from api.types import Address, Digest
 
 _log = structlog.get_logger(__name__)
 
+MAX_ANSWER_SECONDS: Final = 600.0
+"""An answer may take so long: less than `EXPIRY_MARGIN_SECONDS`, in which what it is charged can be
+collected.
+"""
+
 _DONE: Final = b"data: [DONE]\n\n"
+
+# Of a stream whose customer reads slower than its server writes.
+_MOST_WAITING_BYTES: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,9 @@ class Served:
 
 
 class Stream:
-    """An answer that comes in pieces. `receipt` is as far as it was noted."""
+    """An answer that comes in pieces. `receipt` is as far as it was noted; `close` must be called,
+    however it ends.
+    """
 
     def __init__(
         self,
@@ -70,44 +80,50 @@ class Stream:
         self._metrics = metrics
         self._clock = clock
         self._hash = hashlib.sha256()
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        self._arrived = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._last_note: asyncio.Future[None] | None = None
         self.receipt = receipt
         self.pieces = self._pieces()
         """The bytes for the customer, each noted before it is given."""
 
     async def _pieces(self) -> AsyncGenerator[bytes]:
-        waiting: list[bytes] = []
-        arrived = asyncio.Event()
-        reading = asyncio.create_task(self._read(waiting, arrived), name="upstream stream")
-        is_noted = True
+        reading = asyncio.create_task(self._read(), name="upstream stream")
         try:
             while True:
-                await arrived.wait()
-                arrived.clear()
-                piece = b"".join(waiting)
-                waiting.clear()
+                await self._arrived.wait()
+                self._arrived.clear()
                 is_over = reading.done()
+                piece = self._take()
                 if piece:
                     self._hash.update(piece)
-                    is_noted = False
                     await self._note(self._meter.so_far(), is_open=True)
                     yield piece
-                if is_over and not waiting:
+                elif is_over:
                     break
+                else:
+                    continue
+                if is_over:
+                    self._arrived.set()
             # What went wrong is for the customer to know; what was given stays charged.
             error = reading.exception()
             last = _DONE if error is None else _error_event(error)
             self._hash.update(last)
-            await self._note(self._meter.total(), is_open=False)
-            is_noted = True
+            await self._end()
             yield last
         finally:
             reading.cancel()
-            if not is_noted:
-                # The customer has gone, or this is being stopped.
-                with suppress(RackstreamError):
-                    await self._note(self._meter.total(), is_open=False)
 
-    async def _read(self, waiting: list[bytes], arrived: asyncio.Event) -> None:
+    def _take(self) -> bytes:
+        piece = b"".join(self._waiting)
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        self._taken.set()
+        return piece
+
+    async def _read(self) -> None:
         try:
             async for data in self._answer.events():
                 if data == b"[DONE]":
@@ -115,10 +131,16 @@ class Stream:
                 is_usage = self._meter.take_event(data)
                 if is_usage and not self._wants_usage:
                     continue
-                waiting.append(b"data: " + data + b"\n\n")
-                arrived.set()
+                event = b"data: " + data + b"\n\n"
+                self._waiting.append(event)
+                self._waiting_bytes += len(event)
+                self._arrived.set()
+                while self._waiting_bytes > _MOST_WAITING_BYTES:
+                    self._taken.clear()
+                    await self._taken.wait()
         finally:
-            asyncio.get_running_loop().call_soon(arrived.set)
+            # Seen once this has ended.
+            asyncio.get_running_loop().call_soon(self._arrived.set)
 
     async def _note(self, usage: Usage, *, is_open: bool) -> None:
         self.receipt = charged(self.receipt, usage, Digest(self._hash.digest()), self._clock.now())
@@ -126,12 +148,19 @@ class Stream:
         if not is_open:
             self._metrics.served(self.receipt, is_overclaimed=self._meter.is_overclaimed())
 
+    async def _end(self) -> None:
+        """Note what it has come to, once; and to its end, whoever stops waiting for that."""
+        if self._last_note is None:
+            self._last_note = asyncio.ensure_future(self._note(self._meter.total(), is_open=False))
+        await asyncio.shield(self._last_note)
+
     async def close(self) -> None:
-        """End it wherever it is: charge what was given, give back what was held for more, and leave
-        the upstream.
-        """
+        """Charge what was given, give back what was held for more, and leave the upstream."""
         try:
             await self.pieces.aclose()
+            if self._meter.has_begun:
+                with suppress(RackstreamError):
+                    await self._end()
         finally:
             self._purse.release()
             await self._stack.aclose()
@@ -159,12 +188,12 @@ class Serving:
 
     def choices(self, asked: Asked) -> list[Choice]:
         """Where it can be served now. Raises UnknownModel or UpstreamUnavailable."""
-        # Routing compares prices; bytes bound every tokenizer's count.
-        return self._fleet.choices(asked.model, asked.most(None), self._clock.now())
+        return self._fleet.choices(asked.model, asked.most(), self._clock.now())
 
     def most_usd6(self, asked: Asked, choices: list[Choice]) -> int:
         """What it can come to at most, wherever it is served."""
-        return max(_most_usd6(asked, choice) for choice in choices)
+        most = asked.most()
+        return max(choice.price.charge_up_usd6(most.input, most.output) for choice in choices)
 
     async def serve(self, asked: Asked, choices: list[Choice], purse: Purse) -> Served | Stream:
         """Serve it where it can be. The purse holds `most_usd6`.
@@ -180,14 +209,14 @@ class Serving:
             for choice in choices:
                 try:
                     return await self._serve_at(asked, choice, purse)
-                except (UpstreamUnavailable, UpstreamFault) as error:
+                except UpstreamUnavailable as error:
                     failure = error
                     self._metrics.failed_over(choice.seat.cluster_id)
                     _log.warning(
                         "upstream failed", upstream=choice.seat.upstream.host, why=error.message
                     )
-            assert failure is not None
-            raise failure
+            # Which one it was, and why, is in the log.
+            raise UpstreamUnavailable(f"no server could answer for {asked.model!r}") from failure
         except BaseException:
             purse.release()
             raise
@@ -198,10 +227,12 @@ class Serving:
         try:
             answer = await stack.enter_async_context(
                 self._upstreams.ask(
-                    seat.upstream, asked.endpoint, asked.for_upstream(seat.upstream_model)
+                    seat.upstream,
+                    asked.endpoint,
+                    asked.for_upstream(seat.upstream_model, is_counted=seat.count is not None),
                 )
             )
-            meter = Meter(asked.most(seat.count), seat.count)
+            meter = Meter(asked.prompt, asked.most(), seat.count)
             receipt = Receipt(
                 id=secrets.token_bytes(RECEIPT_ID_BYTES),
                 gateway=self._gateway,
@@ -225,6 +256,7 @@ class Serving:
                     self._clock,
                 )  # fmt: skip
             body = await answer.body()
+            await stack.aclose()
             meter.take_answer(body)
             receipt = charged(
                 receipt,
@@ -236,7 +268,6 @@ class Serving:
         except BaseException:
             await stack.aclose()
             raise
-        await stack.aclose()
         purse.release()
         self._metrics.served(receipt, is_overclaimed=meter.is_overclaimed())
         return Served(body, answer.content_type, receipt)
@@ -248,17 +279,10 @@ def charged(receipt: Receipt, usage: Usage, answer_hash: Digest, now: int) -> Re
         receipt,
         input_tokens=usage.input,
         output_tokens=usage.output,
-        charge_usd6=max(
-            receipt.price.charge_up_usd6(usage.input, usage.output), receipt.charge_usd6
-        ),
+        charge_usd6=receipt.price.charge_up_usd6(usage.input, usage.output),
         answer_hash=answer_hash,
         served_at=now,
     )
-
-
-def _most_usd6(asked: Asked, choice: Choice) -> int:
-    most = asked.most(choice.seat.count)
-    return choice.price.charge_up_usd6(most.input, most.output)
 
 
 def _error_event(error: BaseException) -> bytes:

@@ -11,7 +11,7 @@ import structlog
 from api.chain.contracts import Authority, ClusterRegistry, MetricsOracle
 from api.chain.views import ClusterStatus
 from api.domain.prices import BPS
-from api.errors import Unavailable
+from api.errors import ContractReverted, Unavailable
 from api.gateway.fleet import Fleet, Standing
 from api.types import ClusterId
 
@@ -49,7 +49,11 @@ class Standings:
     async def refresh(self) -> None:
         """Read all clusters once. Raises Unavailable or ChainError."""
         for cluster_id in self._fleet.clusters:
-            standing = await self._read(cluster_id)
+            try:
+                standing = await self._read(cluster_id)
+            except ContractReverted as refusal:
+                _log.warning("cluster unknown", cluster=cluster_id, why=refusal.message)
+                standing = Standing(is_live=False, is_reliable=False)
             if self._fleet.standings.get(cluster_id) != standing:
                 _log.info(
                     "cluster",

@@ -1,7 +1,8 @@
 """Inference servers that speak OpenAI's protocol (vLLM, llama.cpp, Ollama, TGI, `api.ngram`).
 
-`UpstreamUnavailable`: another one may do better, as this one cannot be reached, answers 5xx or 429,
-or hangs. `UpstreamAnswered`: the request is to blame, and any other would say so as well.
+`UpstreamUnavailable`: another one may do better, as this one cannot be reached, hangs, or answers
+neither with success nor that the request is wrong. `UpstreamAnswered`: the request is to blame, and
+any other would say so as well.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from api.errors import RackstreamError, UpstreamFault, UpstreamUnavailable, host
 
 MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
 _MAX_LINE_BYTES: Final = 1024 * 1024
+_MAX_REFUSAL_BYTES: Final = 64 * 1024
+
+# The request's, not the server's or the gateway's.
+_CUSTOMERS_FAULT: Final = frozenset({400, 413, 422})
 
 _FIRST_PAUSE_SECONDS: Final = 2.0
 _MAX_PAUSE_SECONDS: Final = 60.0
@@ -73,7 +78,10 @@ class Upstream:
 class Answer:
     """An answer that has begun with success."""
 
-    def __init__(self, response: aiohttp.ClientResponse, idle_seconds: float) -> None:
+    def __init__(
+        self, upstream: Upstream, response: aiohttp.ClientResponse, idle_seconds: float
+    ) -> None:
+        self._upstream = upstream
         self._response = response
         self._idle_seconds = idle_seconds
         self.content_type = response.headers.get("content-type", "application/json")
@@ -91,7 +99,7 @@ class Answer:
                 if len(parts) > MAX_ANSWER_BYTES:
                     raise UpstreamFault(f"the answer is above {MAX_ANSWER_BYTES} bytes")
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-            raise UpstreamUnavailable(f"the answer broke off: {_reason(error)}") from None
+            raise self._broken("answer", error) from None
 
     async def events(self) -> AsyncIterator[bytes]:
         """The data of each server-sent event, as it comes; `[DONE]` is the last.
@@ -115,7 +123,11 @@ class Answer:
                         if data == b"[DONE]":
                             return
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-            raise UpstreamUnavailable(f"the stream broke off: {_reason(error)}") from None
+            raise self._broken("stream", error) from None
+
+    def _broken(self, what: str, error: BaseException) -> UpstreamUnavailable:
+        self._upstream.failed(asyncio.get_running_loop().time())
+        return UpstreamUnavailable(f"the {what} broke off: {_reason(error)}")
 
 
 class Upstreams:
@@ -146,14 +158,17 @@ class Upstreams:
                 headers={"content-type": "application/json", **upstream.headers},
                 allow_redirects=False,
             ) as response:
-                if response.status >= 500 or response.status == 429:
-                    raise UpstreamUnavailable(f"{upstream.host} answered {response.status}")
+                if response.status in _CUSTOMERS_FAULT:
+                    body = await response.content.read(_MAX_REFUSAL_BYTES)
+                    raise UpstreamAnswered(response.status, body)
                 if response.status != 200:
-                    raise UpstreamAnswered(response.status, await response.read())
+                    # Its words may hold what is between it and the gateway.
+                    raise UpstreamUnavailable(f"{upstream.host} answered {response.status}")
                 upstream.answered(round((clock.time() - started) * 1_000))
-                yield Answer(response, self._idle_seconds)
+                yield Answer(upstream, response, self._idle_seconds)
         except UpstreamUnavailable:
-            upstream.failed(clock.time())
+            if clock.time() >= upstream.away_until:
+                upstream.failed(clock.time())
             raise
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             upstream.failed(clock.time())

@@ -20,7 +20,7 @@ Place = tuple[Address, Address, ClusterId]
 @dataclass(frozen=True, slots=True)
 class Due:
     """What of a channel was charged for a cluster and has not come in, in 10⁻⁶ dollars; with the
-    channel's largest voucher, unsigned where the gateway signs itself.
+    channel's largest voucher, and all that was spent there.
     """
 
     payer: Address
@@ -28,7 +28,18 @@ class Due:
     cluster_id: ClusterId
     due_usd6: int
     promised_usd6: int
-    signature: Signature | None
+    spent_usd6: int
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A receipt that says why something is due."""
+
+    id: bytes
+    payer: Address
+    key: Address
+    hash: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,29 +64,33 @@ class CollectionStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def due(self, limit: int) -> tuple[list[Due], list[Digest]]:
-        """What is due of up to `limit` channels, those that owe most first; and the hashes of these
-        channels' closed receipts that no collection has. Both as of one moment.
+    async def due(self, limit: int) -> tuple[list[Due], list[Leaf]]:
+        """What is due of up to `limit` channels, those that owe most first; and these channels'
+        closed receipts that no collection has. Both as of one moment.
         """
         async with self._database.snapshot() as connection:
             dues = [_due(row) for row in await connection.execute(_dues(limit))]
             channels_ = list({(due.payer, due.key): None for due in dues})
             rows = await connection.execute(
                 text(
-                    "select hash from receipts where collection_id is null and not is_open"
+                    "select id, payer, key, hash from receipts"
+                    " where collection_id is null and not is_open"
                     " and (payer, key) in (select * from unnest(cast(:payers as bytea[]),"
                     " cast(:keys as bytea[]))) order by position"
                 ),
                 _pairs(channels_),
             )
-            return dues, [Digest(row.hash) for row in rows]
+            return dues, [
+                Leaf(row.id, to_address(row.payer), to_address(row.key), Digest(row.hash))
+                for row in rows
+            ]
 
     async def form(
         self,
         root: Digest,
         calldata: bytes,
         content: bytes,
-        leaves: Sequence[bytes],
+        receipt_ids: Sequence[bytes],
         formed_at_ms: int,
     ) -> Collection:
         """Keep a batch before it is sent, with the receipts that are behind it."""
@@ -92,9 +107,9 @@ class CollectionStore:
             await connection.execute(
                 text(
                     "update receipts set collection_id = :id where collection_id is null"
-                    " and hash = any(cast(:hashes as bytea[]))"
+                    " and id = any(cast(:ids as bytea[]))"
                 ),
-                {"id": row.id, "hashes": list(leaves)},
+                {"id": row.id, "ids": list(receipt_ids)},
             )
         return _collection(row)
 
@@ -207,9 +222,9 @@ def _dues(limit: int) -> Select[Any]:
         .label("rank"),
     ).subquery()
     return (
-        select(ranked, channels.c.promised_usd6, channels.c.signature)
+        select(ranked, channels.c.promised_usd6, channels.c.spent_usd6, channels.c.signature)
         .join(channels, (channels.c.payer == ranked.c.payer) & (channels.c.key == ranked.c.key))
-        .where(ranked.c.rank <= limit)
+        .where(ranked.c.rank <= limit, channels.c.signature.is_not(None))
         .order_by(ranked.c.rank, ranked.c.cluster_id)
     )
 
@@ -221,7 +236,8 @@ def _due(row: Row[*tuple[Any, ...]]) -> Due:
         ClusterId(row.cluster_id),
         int(row.due_usd6),
         row.promised_usd6,
-        None if row.signature is None else Signature(row.signature),
+        row.spent_usd6,
+        Signature(row.signature),
     )
 
 

@@ -5,11 +5,11 @@ A batch of entries is one transaction of three statements, however many requests
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Row, select, text, update
+from sqlalchemy import Row, select, text
 
 from api.domain.codec import address_bytes, to_address
 from api.store.database import Database
@@ -62,6 +62,9 @@ class Entry:
     receipt: StoredReceipt
 
 
+# One at a time, and whoever reads under it sees every transaction that was ever begun.
+_LOCK: Final = text("select pg_advisory_xact_lock(0, 1)")
+
 _CHANNELS: Final = text(
     "insert into channels (payer, key, promised_usd6, signature, spent_usd6)"
     " select * from unnest(cast(:payers as bytea[]), cast(:keys as bytea[]),"
@@ -73,24 +76,35 @@ _CHANNELS: Final = text(
     " spent_usd6 = channels.spent_usd6 + excluded.spent_usd6"
 )
 
-_CHARGES: Final = text(
-    "insert into charges (payer, key, cluster_id, charged_usd6)"
-    " select * from unnest(cast(:payers as bytea[]), cast(:keys as bytea[]),"
-    " cast(:clusters as bigint[]), cast(:charged as bigint[]))"
-    " on conflict (payer, key, cluster_id) do update set"
-    " charged_usd6 = charges.charged_usd6 + excluded.charged_usd6"
-)
-
+# A closed receipt stays as it is, however often it is closed; it counts once among the charges.
 _RECEIPTS: Final = text(
-    "insert into receipts (id, payer, key, cluster_id, charge_usd6, served_at, content, hash,"
-    " signature, is_open)"
+    "with noted as (insert into receipts (id, payer, key, cluster_id, charge_usd6, served_at,"
+    " content, hash, signature, is_open)"
     " select * from unnest(cast(:ids as bytea[]), cast(:payers as bytea[]),"
     " cast(:keys as bytea[]), cast(:clusters as bigint[]), cast(:charged as bigint[]),"
     " cast(:served as bigint[]), cast(:contents as bytea[]), cast(:hashes as bytea[]),"
     " cast(:signatures as bytea[]), cast(:open as boolean[]))"
     " on conflict (id) do update set charge_usd6 = excluded.charge_usd6,"
     " served_at = excluded.served_at, content = excluded.content, hash = excluded.hash,"
-    " signature = excluded.signature, is_open = excluded.is_open"
+    " signature = excluded.signature, is_open = excluded.is_open where receipts.is_open"
+    " returning payer, key, cluster_id, charge_usd6, is_open)"
+    " insert into charges (payer, key, cluster_id, charged_usd6)"
+    " select payer, key, cluster_id, sum(charge_usd6) from noted where not is_open"
+    " group by payer, key, cluster_id"
+    " on conflict (payer, key, cluster_id) do update set"
+    " charged_usd6 = charges.charged_usd6 + excluded.charged_usd6"
+)
+
+# What an answer that was cut off is charged is what was noted of it.
+_CLOSE: Final = text(
+    "with closed as (update receipts set is_open = false"
+    " where is_open and not id = any(cast(:live as bytea[]))"
+    " returning payer, key, cluster_id, charge_usd6)"
+    " insert into charges (payer, key, cluster_id, charged_usd6)"
+    " select payer, key, cluster_id, sum(charge_usd6) from closed"
+    " group by payer, key, cluster_id"
+    " on conflict (payer, key, cluster_id) do update set"
+    " charged_usd6 = charges.charged_usd6 + excluded.charged_usd6"
 )
 
 
@@ -104,20 +118,19 @@ class JournalStore:
         """Note the entries, all or none. Raises StoreUnavailable: then it is not known which."""
         promised: dict[tuple[Address, Address], Entry] = {}
         spent: dict[tuple[Address, Address], int] = {}
-        charged: dict[tuple[Address, Address, ClusterId], int] = {}
         newest: dict[bytes, StoredReceipt] = {}
         for entry in entries:
             receipt = entry.receipt
             channel = receipt.payer, receipt.key
-            place = *channel, receipt.cluster_id
             known = promised.get(channel)
             if known is None or entry.promised_usd6 >= known.promised_usd6:
                 promised[channel] = entry
             spent[channel] = spent.get(channel, 0) + entry.added_usd6
-            if not receipt.is_open:
-                charged[place] = charged.get(place, 0) + receipt.charge_usd6
-            newest[receipt.id] = receipt
+            before = newest.get(receipt.id)
+            if before is None or before.is_open:
+                newest[receipt.id] = receipt
         async with self._database.writing() as connection:
+            await connection.execute(_LOCK)
             await connection.execute(
                 _CHANNELS,
                 {
@@ -126,15 +139,6 @@ class JournalStore:
                     "promised": [entry.promised_usd6 for entry in promised.values()],
                     "signatures": [entry.signature for entry in promised.values()],
                     "spent": [spent[channel] for channel in promised],
-                },
-            )
-            await connection.execute(
-                _CHARGES,
-                {
-                    "payers": [address_bytes(payer) for payer, _, _ in charged],
-                    "keys": [address_bytes(key) for _, key, _ in charged],
-                    "clusters": [int(cluster_id) for _, _, cluster_id in charged],
-                    "charged": list(charged.values()),
                 },
             )
             await connection.execute(_RECEIPTS, _columns(list(newest.values())))
@@ -164,22 +168,30 @@ class JournalStore:
                 },
             )
 
-    async def close_open(self) -> int:
-        """What was cut off when the last process ended is charged as it was noted; how many."""
+    async def channels(
+        self, places: Collection[tuple[Address, Address]]
+    ) -> dict[tuple[Address, Address], StoredChannel]:
+        """What is known of channels, once every transaction before has ended."""
         async with self._database.writing() as connection:
-            await connection.execute(
+            await connection.execute(_LOCK)
+            rows = await connection.execute(
                 text(
-                    "insert into charges (payer, key, cluster_id, charged_usd6)"
-                    " select payer, key, cluster_id, sum(charge_usd6) from receipts where is_open"
-                    " group by payer, key, cluster_id"
-                    " on conflict (payer, key, cluster_id) do update set"
-                    " charged_usd6 = charges.charged_usd6 + excluded.charged_usd6"
-                )
+                    "select * from channels where (payer, key) in (select * from"
+                    " unnest(cast(:payers as bytea[]), cast(:keys as bytea[])))"
+                ),
+                {
+                    "payers": [address_bytes(payer) for payer, _ in places],
+                    "keys": [address_bytes(key) for _, key in places],
+                },
             )
-            result = await connection.execute(
-                update(receipts).where(receipts.c.is_open).values(is_open=False)
-            )
-            return result.rowcount
+            found = [_channel(row) for row in rows]
+        return {(channel.payer, channel.key): channel for channel in found}
+
+    async def close_open(self, live: Collection[bytes] = ()) -> None:
+        """Close every open receipt but those of answers that are on their way."""
+        async with self._database.writing() as connection:
+            await connection.execute(_LOCK)
+            await connection.execute(_CLOSE, {"live": list(live)})
 
     async def receipt(self, receipt_id: bytes) -> StoredReceipt | None:
         """A receipt by its id."""

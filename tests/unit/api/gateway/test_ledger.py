@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from api.chain import views
 from api.domain.vouchers import MAX_USD6, Voucher
 from api.errors import PaymentRefused
-from api.gateway.ledger import EXPIRY_MARGIN_SECONDS, Channel, Hold, Payer, PromiseTooLow
+from api.gateway.ledger import (
+    EXPIRY_MARGIN_SECONDS,
+    WITHDRAWAL_WINDOW_SECONDS,
+    Channel,
+    Hold,
+    Payer,
+    PromiseTooLow,
+)
 from api.types import Address, Signature
 
 PAYER, KEY, OTHER, GATEWAY = (Address("0x" + digit * 40) for digit in "1234")
@@ -63,11 +70,33 @@ def test_hold__balance_of_all_channels_together__is_never_exceeded() -> None:
     hold(second, 30)
 
 
-def test_hold__withdrawal_requested__what_stays_counts() -> None:
-    channel = channel_of(Payer(PAYER, 100, 60), promised=1_000)
+def test_hold__withdrawal_requested__what_stays_counts_until_it_has_lapsed() -> None:
+    payer = Payer(PAYER, 100, 60, NOW)
+    channel = channel_of(payer, promised=1_000)
     hold(channel, 40)
     with pytest.raises(PaymentRefused, match="0 can be paid"):
         hold(channel, 1)
+    payer.withdrawable_at = NOW - WITHDRAWAL_WINDOW_SECONDS
+    hold(channel, 60)
+
+
+def test_hold__owes_as_much_as_it_may__what_is_locked_is_served_all_the_same() -> None:
+    payer = Payer(PAYER, 1_000, credit_usd6=70)
+    channel = channel_of(payer, promised=1_000, locked=50, locked_until=LATER)
+    hold(channel, 120)
+    with pytest.raises(PaymentRefused):
+        hold(channel, 1)
+
+
+def test_hold__key_given_away_beside_vouchers__each_is_covered() -> None:
+    channel = channel_of(Payer(PAYER, 1_000), promised=100)
+    by_voucher = hold(channel, 80)
+    by_key = Hold(channel, 50, NOW, is_promised=False)
+    assert channel.held_by_vouchers_usd6 == 80
+    by_key.charge(50)
+    by_voucher.charge(60)
+    by_voucher.release()
+    assert (channel.held_by_vouchers_usd6, channel.spent_usd6) == (0, 110)
 
 
 @pytest.mark.parametrize(("until", "room"), [(NOW + EXPIRY_MARGIN_SECONDS, 100), (LATER, 150)])
@@ -106,12 +135,12 @@ def test_hold__payers_own_key__has_neither_limit_nor_expiry() -> None:
     hold(channel, 100)
 
 
-def test_charge__beyond_what_was_held_or_back__is_cut() -> None:
+def test_charge__beyond_what_was_held__is_cut() -> None:
     channel = channel_of(Payer(PAYER, 100), promised=100)
     held = hold(channel, 50)
     assert held.charge(30) == 30
-    assert held.charge(20) == 0
-    assert held.charge(80) == 20
+    assert held.charge(20) == -10
+    assert held.charge(80) == 30
     assert (channel.spent_usd6, channel.held_usd6) == (50, 0)
     held.release()
     held.release()
@@ -121,24 +150,24 @@ def test_charge__beyond_what_was_held_or_back__is_cut() -> None:
 def test_use__same_amount_twice__refused_also_after_many_others() -> None:
     channel = channel_of(Payer(PAYER, 10**6))
     for amount in range(1, 6_000):
-        channel.use(voucher(amount))
+        channel.use(voucher(amount), 1)
     for amount in (1, 3_000, 5_999):
         with pytest.raises(PromiseTooLow) as refusal:
-            channel.use(voucher(amount))
+            channel.use(voucher(amount), 1)
         assert refusal.value.cumulative_usd6 == 6_000
     assert len(channel.used) <= 4_096
 
 
 def test_use__out_of_order__each_counts_once_and_the_largest_promises() -> None:
     channel = channel_of(Payer(PAYER, 10**6))
-    channel.use(voucher(20))
-    channel.use(voucher(10))
+    channel.use(voucher(20), 1)
+    channel.use(voucher(10), 1)
     assert channel.promised_usd6 == 20
     assert channel.signature == voucher(20).signature
     channel.forget_used()
     with pytest.raises(PromiseTooLow):
-        channel.use(voucher(15))
-    channel.use(voucher(21))
+        channel.use(voucher(15), 1)
+    channel.use(voucher(21), 1)
 
 
 @pytest.mark.property
