@@ -174,6 +174,8 @@ def _parts(endpoint: Endpoint, given: object) -> tuple[list[Any], int]:
     if endpoint is Endpoint.CHAT:
         if len(given) > MAX_MESSAGES:
             raise Oversized("messages", len(given), MAX_MESSAGES)
+        if not all(isinstance(message, dict) for message in given):
+            raise Malformed(name, given, "a list of messages")
         return given, 1
     if type(given[0]) is int:
         return [given], 1

@@ -95,9 +95,7 @@ async def load(shop: Shop, customers: list[Customer], seconds: float, got: dict[
                 await asyncio.sleep(0.01)
 
         tasks = [asyncio.create_task(customer(one)) for one in customers for _ in range(2)]
-        async with asyncio.timeout(30):
-            while len(got) < before + len(tasks):
-                await asyncio.sleep(0.01)
+        await asyncio.to_thread(until, lambda: len(got) >= before + len(tasks), "first answers")
         await asyncio.sleep(seconds)
         for task in tasks:
             task.cancel()
