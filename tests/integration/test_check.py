@@ -206,7 +206,7 @@ async def test_balance__some_reports__counted(
 ) -> None:
     fees, newest = await world.client.fees(), await world.client.block()
     price = newest.base_fee + fees.max_priority_fee
-    wei = reports * (88_100 + 8_900) * price
+    wei = reports * (94_400 + 8_900) * price
     await asyncio.to_thread(rpc, world.anvil.port, "anvil_setBalance", POOR.address, hex(wei))
     plan = replace(plan, transmitter=POOR, max_fee_per_gas=limit_gwei * 10**9)
     assert f"{reports} reports of 2 clusters" in await told(plan, verdict, "balance")
