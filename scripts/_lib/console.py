@@ -21,7 +21,7 @@ from rich.console import Console
 
 from api.chain.views import ClusterStatus
 from api.errors import NotFound, UnknownCluster
-from scripts._lib import views
+from scripts._lib import following, views
 from scripts._lib.commands import open_record
 from scripts._lib.failures import in_words
 from scripts._lib.money import dollars, percent, shares, units
@@ -51,7 +51,7 @@ class InvestorConsole:
     def __init__(self, directory: Path | None = None, output: Console | None = None) -> None:
         named = os.environ.get(DEPLOYMENTS_VARIABLE)
         self._directory = directory or (Path(named) if named else None)
-        self._output = output or _standard_output()
+        self._output = output or standard_output()
         self._acts = ShareActs(self._directory, self._output)
 
     def verbs(self) -> Mapping[str, Callable[..., None]]:
@@ -62,6 +62,7 @@ class InvestorConsole:
             "portfolio": self._verb(self.portfolio),
             "claim": self._verb(self.claim),
             "uptime": self._verb(self.uptime),
+            "follow": self._verb(self.follow),
             **{name: self._verb(function) for name, function in self._acts.verbs().items()},
             "help": self._verb(self.help),
         }
@@ -211,6 +212,13 @@ class InvestorConsole:
             )
         self._output.print(table)
 
+    def follow(self, receipt_id: str, gateway: str) -> None:
+        """Where one request's dollars went: a receipt's id, and its gateway's URL."""
+        record = open_record(self._directory)
+        way = following.follow(record, following.fetch(gateway, receipt_id))
+        for table in following.tables(way):
+            self._output.print(table)
+
     def help(self, thing: object = None) -> None:
         """These verbs; `help(thing)` is Python's own."""
         if thing is not None and getattr(thing, "__name__", None) not in self.verbs():
@@ -223,6 +231,7 @@ class InvestorConsole:
             ("portfolio('0x…')", self.portfolio),
             ("claim('0x…')", self.claim),
             ("uptime(1)", self.uptime),
+            ("follow('…', 'http://…')", self.follow),
             *self._acts.usages(),
             ("help()", self.help),
         ):
@@ -252,7 +261,7 @@ class InvestorConsole:
         self._output.print(words, style="red", markup=False, highlight=False)
 
 
-def _standard_output() -> Console:
+def standard_output() -> Console:
     """The terminal; a file or a pipe, which has no width of its own, takes the widest table."""
     terminal = Console()
     return terminal if terminal.is_terminal else Console(width=PIPE_COLUMNS)

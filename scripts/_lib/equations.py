@@ -15,11 +15,11 @@ from fractions import Fraction
 from api.chain.contracts import DecodedEvent
 from api.chain.views import EARNED_SCALE, AccountState, MeterReading, StreamState, WaterfallState
 from api.domain.figures import ClusterFigures
+from api.domain.streaming import ShareIncome
 from api.types import Address
 from scripts._lib import cast
 from scripts._lib.commerce import bill_usd6
 from scripts._lib.expected import EpochFigures
-from scripts._lib.income_model import Funding, Move, exact_income
 from scripts._lib.opening import CUSTOMER_FUNDS_USD6, Opened
 from scripts._lib.story import Story
 
@@ -136,22 +136,18 @@ async def _exact_income(
         number = event.log.block_number
         if number not in times:
             times[number] = (await story.chain.client.block(number)).time
-    fundings = [
-        Funding(times[event.log.block_number], event.fields["amountUsd6"], event.fields["endsAt"])
-        for event in events
-        if event.name == "StreamFunded"
-    ]
-    moves = [
-        Move(
-            times[event.log.block_number],
-            event.fields["from"],
-            event.fields["to"],
-            event.fields["value"],
-        )
-        for event in events
-        if event.name == "Transfer"
-    ]
-    return exact_income(fundings, moves, until)
+    share = ShareIncome()
+    for event in events:
+        fields = event.fields
+        share.advance(times[event.log.block_number])
+        if event.name == "StreamFunded":
+            share.fund(fields["endsAt"], Fraction(fields["amountUsd6"]))
+        else:
+            share.move(fields["from"], fields["to"], fields["value"])
+    share.advance(until)
+    return {
+        earner.owner: income for earner, income in share.income().items() if earner.payee is None
+    }
 
 
 def equations_of(story: Story, end: Ending, expected: Mapping[int, EpochFigures]) -> list[Equation]:

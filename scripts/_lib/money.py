@@ -47,6 +47,12 @@ def exact_dollars(usd6: int) -> str:
     return dollars(usd6, decimals=6)
 
 
+def fine_dollars(usd6: Fraction, decimals: int = 15) -> str:
+    """An amount of 10⁻⁶ dollars, 0 or more, in dollars with so many decimals, rounded down."""
+    whole, part = divmod(usd6 * 10**decimals // UNIT, 10**decimals)
+    return f"${whole:,}.{part:0{decimals}d}"
+
+
 def units(amount: int) -> str:
     """An amount in its smallest unit, with thousands set apart."""
     return f"{amount:,}"

@@ -1,0 +1,380 @@
+"""Follows a payment's dollars over the chain: from the collection that its receipt is behind, by
+the waterfall's distributions and the share's stream, to whoever earned them.
+
+1. The receipt is its gateway's, and lies under the root of a collection (`ProvenReceipt`).
+2. What that collection's bytes and events say its voucher brought for the cluster, of what was
+   asked, is what was paid of it; what came short, later vouchers of the channel bring in the same
+   measure. The platform's fee is taken in proportion.
+3. The income goes through the waterfall's events, and the share's, by the rules of
+   `api/domain/attribution.py` and `streaming.py`.
+
+All is read from events, calldata and one view, `operatorDueUsd6` at the distributions that split
+something of the payment: for those long past the node has to keep their state. Whoever told the
+receipt is believed nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from api.chain.client import ChainClient
+from api.chain.contracts import (
+    ClusterRegistry,
+    ClusterShare,
+    Contract,
+    DecodedEvent,
+    InferencePayments,
+    Waterfall,
+)
+from api.chain.deployments import Deployment
+from api.chain.views import Block, Receipt
+from api.domain.attribution import NOTHING, Split, WaterfallBooks
+from api.domain.batches import Brought, breakdown_of, unpack_vouchers
+from api.domain.codec import address_bytes, to_hex
+from api.domain.eip712 import address_word, word
+from api.domain.prices import gateway_domain
+from api.domain.streaming import NOBODY, ShareIncome
+from api.domain.vouchers import payments_domain
+from api.domain.way import Event, Part, Place, ProvenReceipt, Step, Way
+from api.errors import Incoherent, NotFound
+from api.types import Address, ClusterId, Digest
+
+WINDOW_BLOCKS: Final = 10_000
+"""Events are read in pieces that public nodes accept."""
+
+_IN_WATERFALL: Final = (
+    "IncomeReceived",
+    "TrancheAssigned",
+    "IncomeDistributed",
+    "ReserveDrawn",
+    "HoldersStreamed",
+)
+_IN_SHARE: Final = ("StreamFunded", "Transfer", "IncomeAssigned", "HolderRecovered", "PayeeChanged")
+
+Spot = tuple[int, int]
+"""A block and a log in it."""
+
+
+def _spot(event: DecodedEvent) -> Spot:
+    return event.log.block_number, event.log.index
+
+
+@dataclass(slots=True)
+class _Journey:
+    """What of a payment went on to where, so far."""
+
+    proven: ProvenReceipt
+    to: Block
+    steps: list[Step]
+    parts: list[Part]
+
+    def leave(self, part: Part) -> None:
+        if part.amount:
+            self.parts.append(part)
+
+
+class Follower:
+    """Follows payments on one deployment."""
+
+    def __init__(self, client: ChainClient, deployment: Deployment) -> None:
+        self._client = client
+        self._payments = InferencePayments(client, deployment.address_of("InferencePayments"))
+        self._waterfall = Waterfall(client, deployment.address_of("Waterfall"))
+        self._registry = ClusterRegistry(client, deployment.address_of("ClusterRegistry"))
+        self._blocks = {name: record.block for name, record in deployment.contracts.items()}
+        self._times: dict[int, int] = {}
+        chain_id = deployment.chain_id
+        self.receipt_domain = gateway_domain(chain_id, self._payments.address)
+        self._voucher_domain = payments_domain(chain_id, self._payments.address)
+
+    async def follow(self, proven: ProvenReceipt) -> Way:
+        """The way of a receipt's charge up to the newest block.
+
+        Raises:
+            BadSignature: Its gateway did not sign it.
+            Incoherent: It is not under the root that it is said to be, or the events do not add up.
+            NotFound: The gateway has collected nothing under that root.
+            NodeRefused: The node does not keep the state of a block that has to be looked at.
+        """
+        proven.require_true(self.receipt_domain)
+        journey = _Journey(proven, await self._client.block(), [], [])
+        incomes = await self._pay(journey)
+        if incomes:
+            fundings = await self._split(journey, incomes)
+            if fundings:
+                await self._stream(journey, fundings)
+        return Way(proven.receipt, journey.to.number, journey.to.time, journey.steps, journey.parts)
+
+    # -- from the receipt to income ---------------------------------------------------------------
+
+    async def _pay(self, journey: _Journey) -> dict[Spot, Fraction]:
+        """What of the charge came into the waterfall, by the IncomeReceived it came with."""
+        receipt, root = journey.proven.receipt, journey.proven.root
+        due = Fraction(receipt.charge_usd6)
+        incomes: dict[Spot, Fraction] = {}
+        if root is not None and due:
+            for event in await self._collections(journey, root):
+                mined = await self._client.receipt(event.log.tx_hash)
+                assert mined is not None
+                paid = _paid(due, receipt.payer, receipt.key, await self._brought(event, mined),
+                             receipt.cluster_id)  # fmt: skip
+                if paid:
+                    await self._note(
+                        journey, Event.COLLECTED, event, paid, event.fields["collectedUsd6"]
+                    )
+                    await self._allocate(journey, event, mined, paid, incomes)
+                    due -= paid
+                if not due:
+                    break
+        journey.leave(Part(Place.DUE, due))
+        return incomes
+
+    async def _collections(self, journey: _Journey, root: Digest) -> list[DecodedEvent]:
+        """The gateway's collections from the first under the root on that name the payer."""
+        receipt, to = journey.proven.receipt, journey.to.number
+        gateway = address_word(receipt.gateway)
+        names = ("VouchersCollected",)
+        start = self._blocks["InferencePayments"]
+        found = await self._past(self._payments, names, start, to, gateway, root)
+        if not found:
+            raise NotFound(
+                f"{receipt.gateway} has collected nothing under {to_hex(root)}", value=to_hex(root)
+            )
+        payer = int.from_bytes(address_bytes(receipt.payer))
+        return [
+            event
+            for event in await self._past(
+                self._payments, names, found[0].log.block_number, to, gateway
+            )
+            if any(entry >> 96 == payer for entry in event.fields["entries"])
+        ]
+
+    async def _brought(self, event: DecodedEvent, mined: Receipt) -> list[Brought]:
+        calldata = await self._client.calldata(event.log.tx_hash)
+        arguments = calldata and self._payments.abi.functions["collect"].decode_arguments(calldata)
+        if not arguments:
+            raise NotFound(
+                f"{to_hex(event.log.tx_hash)} is no call of collect: a contract stands between",
+                value=to_hex(event.log.tx_hash),
+            )
+        vouchers, clusters, _ = arguments
+        short = {
+            (one.fields["payer"], one.fields["key"]): one.fields["shortUsd6"]
+            for one in self._payments.decode_logs(mined.logs)
+            if one.name == "VoucherShort"
+        }
+        unpacked = unpack_vouchers(vouchers, self._voucher_domain, event.fields["gateway"])
+        named = [ClusterId(cluster_id) for cluster_id in clusters]
+        return breakdown_of(unpacked, named, event.fields["entries"], short)
+
+    async def _allocate(
+        self,
+        journey: _Journey,
+        collected: DecodedEvent,
+        mined: Receipt,
+        paid: Fraction,
+        incomes: dict[Spot, Fraction],
+    ) -> None:
+        """What of `paid` is the platform's, and where the rest came in."""
+        cluster_id = journey.proven.receipt.cluster_id
+        root = collected.fields["receiptsRoot"]
+        events = [
+            one
+            for one in self._payments.decode_logs(mined.logs)
+            if one.fields.get("clusterId") == cluster_id
+        ]
+        (allocated,) = [one for one in events if one.name == "IncomeAllocated"]
+        amount, fee = allocated.fields["amountUsd6"], allocated.fields["feeUsd6"]
+        if paid > amount:
+            raise Incoherent(
+                f"{paid} was collected for the cluster, which got {amount}",
+                value=str(paid),
+                limit=amount,
+            )
+        kept = paid * Fraction(fee, amount)
+        journey.leave(Part(Place.PLATFORM, kept))
+        if any(one.name == "IncomeDeferred" for one in events):
+            forwarded = await self._past(
+                self._payments, ("IncomeForwarded",), collected.log.block_number,
+                journey.to.number, word(cluster_id), root,
+            )  # fmt: skip
+            later = [one for one in forwarded if _spot(one) > _spot(collected)]
+            if not later:
+                journey.leave(Part(Place.DEFERRED, paid - kept))
+                return
+            found = await self._client.receipt(later[0].log.tx_hash)
+            assert found is not None
+            mined, sent = found, later[0].fields["amountUsd6"]
+        else:
+            sent = amount - fee
+        await self._receive(journey, mined, root, sent, paid - kept, incomes)
+
+    async def _receive(
+        self,
+        journey: _Journey,
+        mined: Receipt,
+        root: bytes,
+        sent_usd6: int,
+        followed: Fraction,
+        incomes: dict[Spot, Fraction],
+    ) -> None:
+        """`followed` of what was sent came in, but for what the stablecoin took."""
+        (came,) = [
+            one
+            for one in self._waterfall.decode_logs(mined.logs)
+            if one.name == "IncomeReceived"
+            and one.fields["clusterId"] == journey.proven.receipt.cluster_id
+            and one.fields["payer"] == self._payments.address
+            and one.fields["ref"] == root
+        ]
+        arrived = followed * Fraction(came.fields["amountUsd6"], sent_usd6)
+        journey.leave(Part(Place.STABLECOIN, followed - arrived))
+        incomes[_spot(came)] = incomes.get(_spot(came), NOTHING) + arrived
+        await self._note(journey, Event.RECEIVED, came, arrived, came.fields["amountUsd6"])
+
+    # -- down the waterfall -----------------------------------------------------------------------
+
+    async def _split(
+        self, journey: _Journey, incomes: dict[Spot, Fraction]
+    ) -> dict[bytes, list[Fraction]]:
+        """What of the payment is in the stream's fundings, by transaction, in their order."""
+        cluster_id, to = journey.proven.receipt.cluster_id, journey.to.number
+        books = WaterfallBooks()
+        tranches: dict[Address, int] = {}
+        fundings: dict[bytes, list[Fraction]] = defaultdict(list)
+        for event in await self._past(
+            self._waterfall, _IN_WATERFALL, self._blocks["Waterfall"], to, word(cluster_id)
+        ):
+            fields = event.fields
+            if event.name == "IncomeReceived":
+                books.receive(fields["amountUsd6"], incomes.get(_spot(event), NOTHING))
+            elif event.name == "TrancheAssigned":
+                # Told before the distribution that it is of.
+                tranches[fields["tranche"]] = fields["amountUsd6"]
+            elif event.name == "IncomeDistributed":
+                split = Split(
+                    fields["operatorUsd6"], tranches, fields["reserveUsd6"], fields["holdersUsd6"]
+                )
+                tranches = {}
+                if books.needs_cost(split):
+                    books.settle(await self._final_cost(cluster_id, event.log.block_number))
+                followed = books.distribute(split) * split.total_usd6
+                if followed:
+                    await self._note(journey, Event.DISTRIBUTED, event, followed, split.total_usd6)
+            elif event.name == "ReserveDrawn":
+                books.draw(fields["amountUsd6"])
+            else:
+                followed = books.stream(fields["amountUsd6"])
+                fundings[event.log.tx_hash].append(followed)
+                if followed:
+                    await self._note(journey, Event.STREAMED, event, followed, fields["amountUsd6"])
+        if books.needs_cost():
+            books.settle(await self._final_cost(cluster_id, to))
+        journey.leave(Part(Place.UNDISTRIBUTED, books.undistributed.followed))
+        journey.leave(Part(Place.ESCROW, books.escrow.followed))
+        journey.leave(Part(Place.OPERATOR, books.operator))
+        for tranche, amount in books.tranches.items():
+            journey.leave(Part(Place.TRANCHE, amount, who=tranche))
+        journey.leave(Part(Place.RESERVE, books.reserve.followed))
+        journey.leave(Part(Place.DRAWN, books.drawn))
+        journey.leave(Part(Place.WAITING, books.waiting.followed))
+        return fundings if any(any(of_one) for of_one in fundings.values()) else {}
+
+    async def _final_cost(self, cluster_id: ClusterId, block: int) -> int:
+        final_down, _ = await self._waterfall.operator_due_usd6(cluster_id, block=block)
+        return final_down
+
+    # -- down the stream --------------------------------------------------------------------------
+
+    async def _stream(self, journey: _Journey, fundings: dict[bytes, list[Fraction]]) -> None:
+        cluster = await self._registry.cluster(
+            journey.proven.receipt.cluster_id, block=journey.to.number
+        )
+        assert cluster.share is not None
+        share = ClusterShare(self._client, cluster.share)
+        start = self._blocks["ClusterRegistry"]
+        income = ShareIncome()
+        payees: dict[Address, Address] = {}
+        successors: dict[Address, Address] = {}
+        for event in await self._past(share, _IN_SHARE, start, journey.to.number):
+            fields = event.fields
+            waiting = fundings.get(event.log.tx_hash) if event.name == "StreamFunded" else None
+            followed = waiting.pop(0) if waiting else NOTHING
+            is_last_burnt = event.name == "Transfer" and fields["to"] == NOBODY
+            if followed or income.is_streaming or not income.supply or is_last_burnt:
+                income.advance(await self._time(event.log.block_number))
+            if event.name == "StreamFunded":
+                income.fund(fields["endsAt"], followed)
+            elif event.name == "Transfer":
+                income.move(fields["from"], fields["to"], fields["value"])
+            elif event.name == "IncomeAssigned":
+                income.assign(fields["owner"], fields["taker"], fields["payee"], fields["assigned"])
+            elif event.name == "HolderRecovered":
+                income.recover(fields["lost"], fields["replacement"])
+                successors[fields["lost"]] = fields["replacement"]
+            else:
+                payees[fields["owner"]] = fields["payee"]
+        income.advance(journey.to.time)
+        for one in income.unstreamed():
+            journey.leave(Part(Place.STREAMING, one.amount, until=one.ends_at))
+        for earner, amount in income.income().items():
+            payee = earner.payee or payees.get(earner.owner, earner.owner)
+            if earner.payee is not None:
+                while payee in successors:
+                    payee = successors[payee]
+            journey.leave(
+                Part(
+                    Place.HOLDER,
+                    amount,
+                    who=earner.owner,
+                    payee=None if payee == earner.owner else payee,
+                    is_assigned=earner.payee is not None,
+                )
+            )
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    async def _past(
+        self, contract: Contract, names: Sequence[str], start: int, to: int, *indexed: bytes
+    ) -> list[DecodedEvent]:
+        """Events of a contract, oldest first; `indexed` narrows the first indexed fields."""
+        first: bytes | Sequence[bytes] | None = [contract.abi.events[name].topic for name in names]
+        topics = [first, *indexed]
+        found: list[DecodedEvent] = []
+        for window in range(start, to + 1, WINDOW_BLOCKS):
+            logs = await self._client.logs(
+                addresses=[contract.address],
+                topics=topics,
+                from_block=window,
+                to_block=min(window + WINDOW_BLOCKS - 1, to),
+            )
+            found += contract.decode_logs(logs)
+        return found
+
+    async def _time(self, block: int) -> int:
+        if block not in self._times:
+            self._times[block] = (await self._client.block(block)).time
+        return self._times[block]
+
+    async def _note(
+        self, journey: _Journey, kind: Event, event: DecodedEvent, amount: Fraction, of_usd6: int
+    ) -> None:
+        block, tx_hash = event.log.block_number, Digest(event.log.tx_hash)
+        at = await self._time(block)
+        journey.steps.append(Step(kind, block, at, tx_hash, amount, of_usd6))
+
+
+def _paid(
+    due: Fraction, payer: Address, key: Address, brought: Sequence[Brought], cluster_id: ClusterId
+) -> Fraction:
+    """What a collection paid of `due`: what it brought for the place, in proportion to what was
+    asked for it.
+    """
+    mine = [one for one in brought if one[:3] == (payer, key, cluster_id)]
+    asked = sum(one.asked_usd6 for one in mine)
+    came = sum(one.brought_usd6 for one in mine)
+    return came * due / max(due, Fraction(asked)) if came else NOTHING
