@@ -32,10 +32,17 @@ from api.chain.views import (
     cluster_spec,
 )
 from api.domain.codec import to_address
+from api.domain.eip712 import address_word
+from api.domain.eip3009 import Authorization, ExactPayment
 from api.types import Address
 
 At = int | str
 _OPERATOR = 65
+
+# The form whose signature is bytes; the other takes r, s and v apart.
+_TRANSFER_WITH_AUTHORIZATION = (
+    "transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)"
+)
 
 ZERO_ADDRESS = Address("0x0000000000000000000000000000000000000000")
 
@@ -343,7 +350,7 @@ class InferencePayments(Contract):
 
 
 class Stablecoin(Contract):
-    """The ERC-20 part of whatever stablecoin the deployment was made with."""
+    """ERC-20 and EIP-3009 of whatever stablecoin the deployment was made with."""
 
     ABI = "Stablecoin"
 
@@ -358,3 +365,99 @@ class Stablecoin(Contract):
 
     async def allowance(self, owner: Address, spender: Address, *, block: At = "latest") -> int:
         return int(await self.read("allowance", owner, spender, block=block))
+
+    async def name(self, *, block: At = "latest") -> str:
+        return str(await self.read("name", block=block))
+
+    async def version(self, *, block: At = "latest") -> str:
+        """Of its EIP-712 domain."""
+        return str(await self.read("version", block=block))
+
+    async def is_used(self, payer: Address, nonce: bytes, *, block: At = "latest") -> bool:
+        """Whether an authorisation of EIP-3009 was used or cancelled."""
+        return bool(await self.read("authorizationState", payer, nonce, block=block))
+
+    def encode_transfer_with_authorization(self, payment: ExactPayment) -> bytes:
+        """Calldata of `transferWithAuthorization`, the signature as bytes."""
+        one = payment.authorization
+        return self.encode(
+            _TRANSFER_WITH_AUTHORIZATION,
+            one.payer,
+            one.to,
+            one.value,
+            one.valid_after,
+            one.valid_before,
+            one.nonce,
+            payment.signature,
+        )
+
+    async def used_in(
+        self, payer: Address, nonce: bytes, *, from_block: int, to_block: At = "latest"
+    ) -> Log | None:
+        """The event by which an authorisation was used; None if it was cancelled, or before."""
+        topics = [self.abi.events["AuthorizationUsed"].topic, address_word(payer), nonce]
+        found = await self.client.logs(
+            addresses=[self.address], topics=topics, from_block=from_block, to_block=to_block
+        )
+        return found[0] if found else None
+
+    def has_moved(self, logs: Sequence[Log], authorization: Authorization) -> bool:
+        """Whether a successful transaction with these events used the authorisation and moved its
+        money: the one says nothing without the other.
+        """
+        one = authorization
+        wanted = {
+            "AuthorizationUsed": {"authorizer": one.payer, "nonce": bytes(one.nonce)},
+            "Transfer": {"from": one.payer, "to": one.to, "value": one.value},
+        }
+        seen = {
+            event.name for event in self.decode_logs(logs) if event.fields == wanted.get(event.name)
+        }
+        return seen == wanted.keys()
+
+
+class X402Settler(Contract):
+    """contracts/payments/interfaces/IX402Settler.sol."""
+
+    ABI = "X402Settler"
+
+    async def pay_to(self, cluster_id: int, gateway: Address, *, block: At = "latest") -> Address:
+        """Where payers of that gateway pay for that cluster."""
+        return Address(await self.read("payTo", cluster_id, gateway, block=block))
+
+    async def pending_usd6(self, batch_id: bytes, *, block: At = "latest") -> int:
+        """What of a batch that was settled ahead waits for its use."""
+        _, amount, _ = await self.read("pending", batch_id, block=block)
+        return int(amount)
+
+    def encode_settle(
+        self, cluster_id: int, payments: bytes, credits: Sequence[int], root: bytes
+    ) -> bytes:
+        """Calldata of `settle`."""
+        return self.encode("settle", cluster_id, payments, list(credits), root)
+
+    def encode_settle_ahead(self, cluster_id: int, payments: bytes) -> bytes:
+        """Calldata of `settleAhead`."""
+        return self.encode("settleAhead", cluster_id, payments)
+
+    async def would_settle(self, cluster_id: int, payment: bytes, *, sender: Address) -> int:
+        """What that one payment would bring if the gateway settled it now."""
+        data = self.encode_settle_ahead(cluster_id, payment)
+        answer = await self.client.call(self.address, data, sender=sender)
+        _, settled = self.abi.functions["settleAhead"].decode(answer)
+        return int(settled)
+
+    def encode_allocate(
+        self, cluster_id: int, entries: Sequence[int], credits: Sequence[int], root: bytes
+    ) -> bytes:
+        """Calldata of `allocate`."""
+        return self.encode("allocate", cluster_id, list(entries), list(credits), root)
+
+    def settled_in(self, logs: Sequence[Log], gateway: Address) -> tuple[int, ...]:
+        """The entries of the gateway's batch in a transaction's events; none if none was settled.
+        The first of them is the only one of a call.
+        """
+        for event in self.decode_logs(logs):
+            if event.name in ("Settled", "SettledAhead") and event.fields["gateway"] == gateway:
+                return tuple(event.fields["entries"])
+        return ()

@@ -315,3 +315,52 @@ collected: Final = Table(
     Column("cluster_id", BigInteger, primary_key=True),
     Column("collected_usd6", BigInteger, nullable=False),
 )
+
+exact_batches: Final = Table(
+    "exact_batches",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    # What is called; to settle, and then again to allocate what was settled ahead.
+    Column("kind", String(16), nullable=False),
+    Column("target", LargeBinary, nullable=False),
+    Column("calldata", LargeBinary, nullable=False),
+    # Null for what no cluster of this gateway is paid for.
+    Column("cluster_id", BigInteger),
+    Column("root", LargeBinary),
+    Column("formed_at_ms", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    # Words of what was settled ahead, as the chain keeps them by their hash.
+    Column("entries", LargeBinary),
+    CheckConstraint("kind in ('settle', 'ahead', 'plain')", name="kind"),
+    CheckConstraint("state in ('settling', 'waiting', 'allocating', 'closed')", name="state"),
+    Index("ix_exact_batches_open", "id", postgresql_where=text("state <> 'closed'")),
+)
+
+exact_payments: Final = Table(
+    "exact_payments",
+    metadata,
+    # Of the chain's own: an authorisation is used once.
+    Column("payer", LargeBinary, primary_key=True),
+    Column("nonce", LargeBinary, primary_key=True),
+    Column("pay_to", LargeBinary, nullable=False),
+    Column("value_usd6", BigInteger, nullable=False),
+    Column("valid_after", BigInteger, nullable=False),
+    Column("valid_before", BigInteger, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("cluster_id", BigInteger),
+    # The newest block when it was taken: it was not used up to there.
+    Column("from_block", BigInteger, nullable=False),
+    Column("taken_at_ms", BigInteger, nullable=False),
+    Column("kind", String(16)),
+    Column("used_usd6", BigInteger),
+    Column("receipt_hash", LargeBinary),
+    Column("batch_id", BigInteger, ForeignKey("exact_batches.id"), index=True),
+    Column("place", BigInteger),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(64)),
+    Column("tx_hash", LargeBinary),
+    CheckConstraint(
+        "state in ('taken', 'due', 'settling', 'settled', 'fronted', 'failed')", name="state"
+    ),
+    Index("ix_exact_payments_due", "taken_at_ms", postgresql_where=text("state = 'due'")),
+)
