@@ -107,9 +107,14 @@ class Sender:
         self._metrics = metrics
         self._max_fee_per_gas = max_fee_per_gas
         self._waiting: _Waiting | None = None
+        self._stepping = asyncio.Lock()
 
     async def advance(self, call: Call) -> None:
-        """One step towards having the call mined."""
+        """One step towards having the call mined; one after the other, whoever asks."""
+        async with self._stepping:
+            await self._step(call)
+
+    async def _step(self, call: Call) -> None:
         nonce = await self._client.nonce_of(self._account.address)
         waiting = await self._store.newest_with(self._account.address, nonce)
         if waiting is None:

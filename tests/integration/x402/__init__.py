@@ -1,0 +1,1 @@
+"""Payments of x402 on a chain that official clients know."""

@@ -1,0 +1,188 @@
+"""A chain that official clients of x402 know: Base Sepolia's id, with the test stablecoin's code at
+its USDC's address; a Live cluster on it, and a gateway's part for payments of the scheme `exact`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from api.chain.client import ChainClient
+from api.chain.contracts import InferencePayments, Stablecoin, X402Settler
+from api.clock import SystemClock
+from api.domain.codec import parse_address
+from api.domain.eip712 import Eip712Domain
+from api.domain.eip3009 import Authorization, ExactPayment
+from api.domain.signing import Signer
+from api.domain.x402 import Offer, Payment
+from api.gateway.exact import Exact
+from api.gateway.settling import Settling
+from api.sending.sender import Sender
+from api.sending.signers import LocalSigner
+from api.store.database import Database
+from api.store.exact_payments import ExactPaymentStore
+from api.store.transactions import TransactionStore
+from api.types import Address, ClusterId, Digest
+from scripts._lib.deployment import RoleHolders, deploy_system
+from scripts._lib.opening import connected
+from tests.support.own_node import Node
+from tests.support.payments import key_of
+from tests.support.scenario import SHARE, USD, Scenario
+
+CHAIN_ID: Final = 84532
+USDC: Final = "0x036CbD53842c5426634e7929541eC2318f3dCF7e"
+GATEWAY: Final = Signer(bytes(key_of("x402 gateway").key))
+PAYER: Final[LocalAccount] = key_of("x402 customer")
+MERCHANT: Final = parse_address(Account.from_key(b"\x0d" * 32).address, "merchant")
+MOST: Final = 1_000
+"""What a request comes to at most, in 10⁻⁶ dollars."""
+
+
+@dataclass(frozen=True)
+class Market:
+    """What stands on the chain."""
+
+    node: Node
+    cluster: ClusterId
+    settler: Address
+    payments: Address
+    pay_to: Address
+    wallets: Mapping[str, Address]
+    """Payers that are contracts: all that is signed is good for one, the other burns its gas."""
+
+    @property
+    def domain(self) -> Eip712Domain:
+        return Eip712Domain("USDC", "2", CHAIN_ID, parse_address(USDC, "USDC"))
+
+    def signed(
+        self, offer: Offer, nonce: bytes, payer: LocalAccount = PAYER, *, lasts_seconds: int = 60
+    ) -> Payment:
+        """A payment for that offer, as an official client makes it."""
+        authorization = Authorization(
+            parse_address(payer.address, "payer"),
+            offer.pay_to,
+            offer.amount,
+            0,
+            SystemClock().now() + lasts_seconds,
+            Digest(nonce),
+        )
+        payment = ExactPayment.signed(authorization, self.domain, Signer(bytes(payer.key)))
+        return Payment(offer, payment.to_payload())
+
+
+def open_market(node: Node) -> Market:
+    """On a fresh node of CHAIN_ID: the system, a Live cluster, customers with money."""
+    with connected(node.url):
+        from ape import accounts, chain, project
+
+        actors = accounts.test_accounts
+        deployer, admin, issuer = actors[0], actors[1], actors[7]
+        code = chain.provider.get_code(deployer.deploy(project.TestUsd).address)
+        node.rpc("anvil_setCode", USDC, "0x" + bytes(code).hex())
+        usd = project.TestUsd.at(USDC)
+        usd.configureMinter(deployer, 2**256 - 1, sender=deployer)
+        system = deploy_system(deployer, RoleHolders.all_to(admin.address), stablecoin=USDC)
+        scenario = Scenario(system, deployer, admin, admin, issuer, actors[8], actors[9])
+        cluster, _ = scenario.live_cluster([actors[2]], [SHARE])
+        for account in (PAYER.address, deployer.address):
+            usd.mint(account, 1_000 * USD, sender=deployer)
+        node.rpc("anvil_setBalance", GATEWAY.address, hex(10**20))
+        good, burning = (deployer.deploy(project.HostileWallet) for _ in range(2))
+        burning.setVice(1, sender=deployer)
+        return Market(
+            node,
+            ClusterId(cluster),
+            parse_address(system.settler.address, "settler"),
+            parse_address(system.payments.address, "payments"),
+            parse_address(system.settler.payTo(cluster, GATEWAY.address), "payTo"),
+            {
+                "good": parse_address(good.address, "wallet"),
+                "burning": parse_address(burning.address, "wallet"),
+            },
+        )
+
+
+class NoMetrics:
+    """Counts nothing."""
+
+    def transaction(self, event: str) -> None:
+        pass
+
+    def paid(self, purpose: str, gas: int, price: int) -> None:
+        pass
+
+
+class Cashier:
+    """A gateway's `exact`, with the contracts and the store that it works with."""
+
+    def __init__(self, market: Market, database: Database, *, confirmations: int = 0) -> None:
+        self.market = market
+        self.client = ChainClient(market.node.url, chain_id=CHAIN_ID, timeout_seconds=5)
+        self.stablecoin = Stablecoin(self.client, market.domain.verifying_contract)
+        self.settler = X402Settler(self.client, market.settler)
+        self.payments = InferencePayments(self.client, market.payments)
+        self.store = ExactPaymentStore(database)
+        self.transactions = TransactionStore(database)
+        clock = SystemClock()
+        sender = Sender(
+            account=LocalSigner(GATEWAY),
+            client=self.client,
+            clock=clock,
+            store=self.transactions,
+            metrics=NoMetrics(),
+            max_fee_per_gas=1_000 * 10**9,
+        )
+        self.settling = Settling(
+            client=self.client,
+            stablecoin=self.stablecoin,
+            settler=self.settler,
+            store=self.store,
+            transactions=self.transactions,
+            sender=sender,
+            gateway=GATEWAY.address,
+            clock=clock,
+            confirmations=confirmations,
+        )
+        self.exact = Exact(
+            client=self.client,
+            stablecoin=self.stablecoin,
+            settler=self.settler,
+            domain=market.domain,
+            gateway=GATEWAY.address,
+            pay_to={market.cluster: market.pay_to},
+            store=self.store,
+            settling=self.settling,
+            clock=clock,
+        )
+
+    @property
+    def offer(self) -> Offer:
+        return self.exact.offer(self.market.cluster, MOST, 60)
+
+    async def balance(self, account: Address) -> int:
+        return await self.stablecoin.balance_of(account)
+
+    async def credit(self, payer: LocalAccount = PAYER) -> int:
+        """What the payer has with InferencePayments."""
+        state = await self.payments.account(parse_address(payer.address, "payer"))
+        return state.balance_usd6
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """While its loop runs."""
+        loop = asyncio.create_task(self.settling.run())
+        try:
+            yield
+        finally:
+            loop.cancel()
+            with suppress(asyncio.CancelledError):
+                await loop
+
+    async def close(self) -> None:
+        await self.client.close()
