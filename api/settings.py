@@ -398,6 +398,8 @@ class GatewaySettings(KeySettings):
         credit_usd6: Most that a payer may owe beyond what is locked, in 10⁻⁶ dollars: another
             gateway could take its balance before this one. At half of it is collected.
         default_max_tokens: Most tokens of an answer whose request sets no limit.
+        payees: Accounts besides this gateway's clusters to which payments of x402 are settled for
+            other servers, which costs this gateway the gas; separated by commas.
         connect_s, first_byte_s, idle_s: How long a server may take to be reached, to begin an
             answer, and between two of its pieces.
         log_level: debug, info, warning or error.
@@ -427,10 +429,20 @@ class GatewaySettings(KeySettings):
     collect_least_usd6: int = Field(1, ge=1, le=10**12)
     credit_usd6: int = Field(10_000_000, ge=1, le=10**15)
     default_max_tokens: int = Field(1_024, ge=1, le=131_072)
+    payees: Annotated[tuple[Address, ...], NoDecode] = Field(default=(), max_length=1_000)
     connect_s: float = Field(3.0, gt=0, le=60)
     first_byte_s: float = Field(120.0, gt=0, le=3_600)
     idle_s: float = Field(60.0, gt=0, le=3_600)
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+
+    @field_validator("payees", mode="before")
+    @classmethod
+    def _accounts(cls, value: Any) -> Any:
+        parts = value.split(",") if isinstance(value, str) else value
+        try:
+            return tuple(parse_address(part.strip(), "payees") for part in parts if part.strip())
+        except Malformed as error:
+            raise ValueError(error.message) from None
 
 
 _NGRAM: Final = "RACKSTREAM_NGRAM_"

@@ -82,6 +82,7 @@ def _serve(settings: GatewaySettings) -> int:
                 connect_seconds=settings.connect_s,
                 first_byte_seconds=settings.first_byte_s,
                 idle_seconds=settings.idle_s,
+                payees=frozenset(settings.payees),
             )
         )
         return serve(lambda failed: create_app(gateway, failed), listening)

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 
 from api.domain.x402 import PAYMENT_REQUIRED_HEADER
 from api.gateway.desk import PaymentNeeded
+from api.gateway.facilitator import facilitator_routes
 from api.gateway.routes import inference, operations, payment
 from api.gateway.service import Gateway
 from api.gateway.upstream import UpstreamAnswered
@@ -30,6 +31,7 @@ Amounts are in 10⁻⁶ dollars.
 _TAGS: Final[list[Mapping[str, str]]] = [
     {"name": "inference", "description": "OpenAI's endpoints, paid."},
     {"name": "payment", "description": "What was promised, charged and collected."},
+    {"name": "facilitator", "description": "x402's, for other servers."},
     {"name": "operations", "description": "For whoever runs the gateway."},
 ]
 
@@ -46,7 +48,7 @@ def create_app(gateway: Gateway, on_failure: Callable[[BaseException], None]) ->
         summary="Inference for stablecoin, by the request.",
         description=_DESCRIPTION,
         tags=_TAGS,
-        routers=(inference, payment, operations),
+        routers=(inference, payment, facilitator_routes(gateway.facilitator), operations),
         definitions={},
     )
     app.state.gateway = gateway

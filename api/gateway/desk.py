@@ -3,6 +3,8 @@
 | what is brought                                                    | means                       |
 |--------------------------------------------------------------------|-----------------------------|
 | `PAYMENT-SIGNATURE`, scheme `voucher`                              | a voucher of a channel      |
+| the same header, scheme `exact`                                    | one payment, settled on     |
+|                                                                    | chain for this request      |
 | `Authorization: Bearer rk_…` (or `x-api-key`)                      | a session key: the gateway  |
 |                                                                    | signs what was used         |
 
@@ -20,17 +22,21 @@ from api.domain.api_key import ApiKey
 from api.domain.eip712 import Eip712Domain
 from api.domain.vouchers import Voucher
 from api.domain.x402 import (
+    MAX_OFFERS,
     PAYMENT_SIGNATURE_HEADER,
     Offer,
     Payment,
     PaymentRequired,
     network_of,
 )
-from api.errors import BadApiKey, PaymentRefused
+from api.errors import BadApiKey, PaymentRefused, UpstreamUnavailable
 from api.gateway.accounts import Accounts
+from api.gateway.exact import EXACT_SCHEME, Exact
+from api.gateway.exact_purse import ExactPurse
 from api.gateway.ledger import PromiseTooLow
-from api.gateway.purse import ChannelPurse, Purse, ReceiptBook
-from api.types import Address
+from api.gateway.purse import PAYMENT_TIMEOUT_SECONDS, ChannelPurse, Purse, ReceiptBook
+from api.store.journal import JournalStore
+from api.types import Address, ClusterId
 
 VOUCHER_SCHEME: Final = "voucher"
 _BEARER: Final = "bearer "
@@ -70,7 +76,7 @@ class Terms:
             most_usd6,
             self.stablecoin,
             self.payments,
-            60,
+            PAYMENT_TIMEOUT_SECONDS,
             extra,
         )
 
@@ -78,30 +84,46 @@ class Terms:
 class Desk:
     """Takes payments."""
 
-    def __init__(self, *, terms: Terms, accounts: Accounts, book: ReceiptBook) -> None:
+    def __init__(
+        self, *, terms: Terms, accounts: Accounts, book: ReceiptBook, store: JournalStore
+    ) -> None:
         self._terms = terms
         self._accounts = accounts
         self._book = book
+        self._store = store
+        self.exact: Exact | None = None
+        """Once it is known that the stablecoin can be paid so."""
 
-    async def purse(self, headers: Mapping[str, str], most_usd6: int, url: str) -> Purse:
-        """The means for a request that comes to `most_usd6` at most, held.
+    async def purse(
+        self, headers: Mapping[str, str], most: Mapping[ClusterId, int], url: str
+    ) -> Purse:
+        """The means for a request that comes to so much at most at each cluster, held.
 
         Raises:
             PaymentNeeded: None, or not enough; it says what would do.
             BadApiKey, Malformed, BadSignature: What was brought is not what it should be.
         """
+        dearest = max(most.values())
         try:
-            purse = await self._brought(headers, most_usd6)
-            purse.hold(most_usd6)
+            purse = await self._brought(headers, dearest)
+            try:
+                purse.hold(dearest if purse.cluster_id is None else most[purse.cluster_id])
+            except (PaymentRefused, KeyError):
+                purse.release()
+                raise
             return purse
+        except KeyError:
+            raise UpstreamUnavailable("the cluster that was paid has no room now") from None
         except PaymentRefused as refusal:
             needed = refusal.cumulative_usd6 if isinstance(refusal, PromiseTooLow) else None
-            raise PaymentNeeded(
-                refusal,
-                PaymentRequired(
-                    refusal.message, url, (self._terms.voucher_offer(most_usd6, needed),)
-                ),
-            ) from None
+            offers = [self._terms.voucher_offer(dearest, needed)]
+            if self.exact is not None:
+                offers += [
+                    self.exact.offer(cluster_id, amount, PAYMENT_TIMEOUT_SECONDS)
+                    for cluster_id, amount in list(most.items())[: MAX_OFFERS - 1]
+                ]
+            required = PaymentRequired(refusal.message, url, tuple(offers))
+            raise PaymentNeeded(refusal, required) from None
 
     async def _brought(self, headers: Mapping[str, str], most_usd6: int) -> Purse:
         payment = headers.get(PAYMENT_SIGNATURE_HEADER)
@@ -118,6 +140,8 @@ class Desk:
     async def _by_payment(self, payment: Payment, most_usd6: int) -> Purse:
         network = network_of(self._terms.chain_id)
         accepted = payment.accepted
+        if accepted.scheme == EXACT_SCHEME and self.exact is not None:
+            return await self._by_exact(self.exact, payment)
         if accepted.scheme != VOUCHER_SCHEME or accepted.network != network:
             raise PaymentRefused(
                 "unsupported_scheme",
@@ -131,6 +155,18 @@ class Desk:
         channel.require_alive(self._book.clock.now())
         channel.use(voucher, most_usd6)
         return ChannelPurse(channel, self._book, None)
+
+    async def _by_exact(self, exact: Exact, payment: Payment) -> Purse:
+        accepted = payment.accepted
+        cluster_id = exact.cluster_of(accepted.pay_to)
+        if cluster_id is None:
+            raise PaymentRefused(
+                "invalid_payment_requirements",
+                f"{accepted.pay_to} is no cluster's here",
+                value=accepted.pay_to,
+            )
+        offer = exact.offer(cluster_id, accepted.amount, PAYMENT_TIMEOUT_SECONDS)
+        return ExactPurse(exact, await exact.take(payment, offer), self._book, self._store)
 
     async def _by_api_key(self, key: ApiKey) -> Purse:
         if key.signer.address == key.payer:

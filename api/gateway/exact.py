@@ -291,6 +291,10 @@ class Exact:
             error_reason=None if known.state.is_paid else reason,
         )
 
+    def cluster_of(self, pay_to: Address) -> ClusterId | None:
+        """Which cluster of this gateway is paid there."""
+        return self._cluster_of.get(pay_to)
+
     def is_ours(self, pay_to: Address) -> bool:
         """Whether a payment there is for a cluster of this gateway."""
         return pay_to in self._cluster_of

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from api.clock import Clock
 from api.domain.eip712 import Eip712Domain
-from api.domain.receipts import Receipt
+from api.domain.receipts import RECEIPT_ID_BYTES, Receipt
 from api.domain.signing import Signer
 from api.domain.vouchers import Voucher
+from api.domain.x402 import PaymentResponse, network_of
 from api.gateway.journal import Journal
 from api.gateway.ledger import Channel, Hold
 from api.gateway.shapes import receipt_content
 from api.store.journal import Entry, StoredReceipt
-from api.types import Address, Digest
+from api.types import Address, ClusterId, Digest
+
+PAYMENT_TIMEOUT_SECONDS: Final = 60
+"""How long a customer's signature should hold."""
 
 
 class Purse(Protocol):
-    """A customer's means for one request.
+    """A customer's means for one request. `cluster_id` is where it can be spent; None if anywhere.
 
     `Desk` gives it with `hold` done. Then `begin`, before the first byte of a stream; `record`,
     before anything is given, as often as there is more; `release`, whatever happened.
@@ -31,8 +36,17 @@ class Purse(Protocol):
     def key(self) -> Address: ...
 
     @property
+    def cluster_id(self) -> ClusterId | None: ...
+
+    @property
     def promised_usd6(self) -> int:
-        """The voucher behind it, 0 where there is none."""
+        """The voucher behind it, or the payment; 0 where the gateway signs itself."""
+
+    def receipt_id(self) -> bytes:
+        """Of the receipt to be made."""
+
+    async def response(self, charge_usd6: int | None) -> PaymentResponse:
+        """What the customer is told of the payment."""
 
     def hold(self, most_usd6: int) -> None:
         """Set aside the most that the request may come to. Raises PaymentRefused."""
@@ -41,7 +55,10 @@ class Purse(Protocol):
         """What must have happened before a stream begins has. Raises PaymentRefused."""
 
     async def record(self, receipt: Receipt, *, is_open: bool) -> None:
-        """Note durably what the request has come to. Raises StoreUnavailable."""
+        """Note durably what the request has come to.
+
+        Raises StoreUnavailable; PaymentRefused if it turns out that nothing was paid.
+        """
 
     def release(self) -> None:
         """Give back what was set aside and not charged."""
@@ -96,6 +113,14 @@ class ChannelPurse:
         self._receipt_id: bytes | None = None
         self.payer = channel.payer.address
         self.key = channel.key
+        self.cluster_id: ClusterId | None = None
+
+    def receipt_id(self) -> bytes:
+        return secrets.token_bytes(RECEIPT_ID_BYTES)
+
+    async def response(self, charge_usd6: int | None) -> PaymentResponse:
+        network = network_of(self._book.payments_domain.chain_id)
+        return PaymentResponse(True, network, payer=self.payer, amount=charge_usd6)
 
     @property
     def promised_usd6(self) -> int:

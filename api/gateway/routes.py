@@ -13,11 +13,7 @@ from starlette.types import Receive, Scope, Send
 from api.domain.codec import parse_address, to_hex
 from api.domain.receipts import parse_receipt_id
 from api.domain.vouchers import MAX_USD6
-from api.domain.x402 import (
-    PAYMENT_RESPONSE_HEADER,
-    PaymentResponse,
-    network_of,
-)
+from api.domain.x402 import PAYMENT_RESPONSE_HEADER
 from api.errors import Malformed, NotFound, PaymentRefused
 from api.gateway.asked import Asked, Endpoint
 from api.gateway.metrics import CONTENT_TYPE
@@ -86,25 +82,24 @@ async def _answer(request: Request, endpoint: Endpoint) -> Response:
         raise Malformed("body", None, f"a body within {BODY_SECONDS:.0f} seconds") from None
     asked = Asked.parse(endpoint, body, gateway.default_max_tokens)
     choices = gateway.serving.choices(asked)
-    most_usd6 = gateway.serving.most_usd6(asked, choices)
+    most = gateway.serving.most_usd6(asked, choices)
     try:
-        purse = await gateway.desk.purse(request.headers, most_usd6, str(request.url))
+        purse = await gateway.desk.purse(request.headers, most, str(request.url))
     except PaymentRefused as refusal:
         gateway.metrics.refused(refusal.reason)
         raise
     gateway.metrics.payment_checked(time.perf_counter() - started)
     answer = await gateway.serving.serve(asked, choices, purse)
-    headers = _headers(gateway, purse, answer)
+    headers = await _headers(purse, answer)
     if isinstance(answer, Served):
         return Response(answer.body, media_type=answer.content_type, headers=headers)
     return _Paid(answer, headers)
 
 
-def _headers(gateway: Gateway, purse: Purse, answer: Served | Stream) -> dict[str, str]:
+async def _headers(purse: Purse, answer: Served | Stream) -> dict[str, str]:
     """What the customer is told of the payment; a stream's charge is in its receipt."""
-    amount = answer.receipt.charge_usd6 if isinstance(answer, Served) else None
-    response = PaymentResponse(
-        True, network_of(gateway.terms.chain_id), payer=purse.payer, amount=amount
+    response = await purse.response(
+        answer.receipt.charge_usd6 if isinstance(answer, Served) else None
     )
     return {
         PAYMENT_RESPONSE_HEADER: response.to_header(),
@@ -223,11 +218,7 @@ async def get_receipt(
     stored = await gateway.journal_store.receipt(parse_receipt_id(receipt_id))
     if stored is None:
         raise NotFound(f"no receipt {receipt_id}", value=receipt_id)
-    if stored.collection_id is None:
-        return receipt_shape(stored, None, [])
-    found = await gateway.collections.of(stored.collection_id)
-    assert found is not None
-    return receipt_shape(stored, *found)
+    return receipt_shape(stored, await gateway.behind(stored))
 
 
 @operations.get("/livez", summary="Whether the process lives")

@@ -10,28 +10,44 @@ from typing import Final
 import structlog
 
 from api.chain.client import ChainClient
-from api.chain.contracts import Authority, ClusterRegistry, InferencePayments, MetricsOracle
+from api.chain.contracts import (
+    Authority,
+    ClusterRegistry,
+    InferencePayments,
+    MetricsOracle,
+    Stablecoin,
+    X402Settler,
+)
 from api.chain.deployments import Deployment
 from api.clock import Clock
+from api.domain.eip712 import Eip712Domain
 from api.domain.prices import gateway_domain
+from api.domain.receipts import RECEIPT_ID_BYTES
 from api.domain.signing import Signer
 from api.domain.vouchers import payments_domain
 from api.errors import (
     ChainError,
     ConfigurationError,
+    ContractReverted,
+    NotFound,
     NotStarted,
     RackstreamError,
     StoreUnavailable,
     Unavailable,
+    UndecodableAnswer,
 )
 from api.gateway.accounts import Accounts
 from api.gateway.collecting import Collector
 from api.gateway.desk import Desk, Terms
+from api.gateway.exact import Exact
+from api.gateway.facilitator import Facilitator
 from api.gateway.fleet import Fleet
 from api.gateway.journal import Journal
 from api.gateway.metrics import Metrics
 from api.gateway.purse import ReceiptBook
 from api.gateway.serving import Serving
+from api.gateway.settling import Settling
+from api.gateway.shapes import Behind
 from api.gateway.standings import Standings
 from api.gateway.upstream import Upstreams
 from api.sending.sender import Sender
@@ -40,9 +56,10 @@ from api.serving.lease import Lease
 from api.serving.loops import supervise
 from api.store.collections import CollectionStore
 from api.store.database import Database, DatabaseIdentity
-from api.store.journal import JournalStore
+from api.store.exact_payments import ExactPaymentStore, PaymentState, SettlementKind
+from api.store.journal import JournalStore, StoredReceipt
 from api.store.transactions import TransactionStore
-from api.types import Digest
+from api.types import Address, Digest
 
 _log = structlog.get_logger(__name__)
 
@@ -72,6 +89,7 @@ class GatewayConfig:
     connect_seconds: float
     first_byte_seconds: float
     idle_seconds: float
+    payees: frozenset[Address]
 
 
 class Gateway:
@@ -120,6 +138,7 @@ class Gateway:
                 journal=self._journal,
                 clock=config.clock,
             ),
+            store=self.journal_store,
         )
         self.serving = Serving(
             fleet=config.fleet,
@@ -130,20 +149,21 @@ class Gateway:
             metrics=self.metrics,
         )
         transactions = TransactionStore(database)
+        sender = Sender(
+            account=LocalSigner(config.signer),
+            client=client,
+            clock=config.clock,
+            store=transactions,
+            metrics=self.metrics,
+            max_fee_per_gas=config.max_fee_per_gas,
+        )
         self._collector = Collector(
             client=client,
             payments=payments,
             accounts=self.accounts,
             store=self.collections,
             transactions=transactions,
-            sender=Sender(
-                account=LocalSigner(config.signer),
-                client=client,
-                clock=config.clock,
-                store=transactions,
-                metrics=self.metrics,
-                max_fee_per_gas=config.max_fee_per_gas,
-            ),
+            sender=sender,
             gateway=self.address,
             clock=config.clock,
             metrics=self.metrics,
@@ -152,6 +172,21 @@ class Gateway:
             credit_usd6=config.credit_usd6,
             least_usd6=config.collect_least_usd6,
         )
+        self._exact_payments = ExactPaymentStore(database)
+        self._stablecoin = Stablecoin(client, self.terms.stablecoin)
+        self._settler = X402Settler(client, deployment.address_of("X402Settler"))
+        self._settling = Settling(
+            client=client,
+            stablecoin=self._stablecoin,
+            settler=self._settler,
+            store=self._exact_payments,
+            transactions=transactions,
+            sender=sender,
+            gateway=self.address,
+            clock=config.clock,
+            confirmations=config.confirmations,
+        )
+        self._facilitator: Facilitator | None = None
         self._standings = Standings(
             fleet=config.fleet,
             registry=ClusterRegistry(client, deployment.address_of("ClusterRegistry")),
@@ -177,6 +212,7 @@ class Gateway:
                     "accounts": lambda: self.accounts.run(poll),
                     "standings": self._standings.run,
                     "collect": self._collector.run,
+                    "settle": self._settling.run,
                     "nodes": self._check_nodes,
                 },
                 self.metrics,
@@ -200,6 +236,32 @@ class Gateway:
         """Raise NotStarted until the start is done."""
         if not self._is_started:
             raise NotStarted("the gateway is starting; try again")
+
+    def facilitator(self) -> Facilitator:
+        """Who settles payments of x402 here. Raises NotStarted; NotFound if nobody can."""
+        self.require_started()
+        if self._facilitator is None:
+            raise NotFound("the stablecoin has no authorisations that x402 could settle")
+        return self._facilitator
+
+    async def behind(self, stored: StoredReceipt) -> Behind | None:
+        """Where a receipt stands on chain; None until it does. Raises StoreUnavailable."""
+        if stored.collection_id is not None:
+            found = await self.collections.of(stored.collection_id)
+            assert found is not None
+            collection, leaves = found
+            return Behind(collection.root, leaves, collection.tx_hash, collection.block_number)
+        payment = await self._exact_payments.by_receipt(stored.hash)
+        if payment is None or payment.batch_id is None:
+            return None
+        batch = await self._exact_payments.batch(payment.batch_id)
+        if batch is None or batch.root is None:
+            return None
+        together = await self._exact_payments.of_batch(batch.id)
+        if batch.kind is SettlementKind.AHEAD:
+            together = [one for one in together if one.state is PaymentState.SETTLED]
+        leaves = [one.receipt_hash for one in together if one.receipt_hash is not None]
+        return Behind(batch.root, leaves, payment.tx_hash, None)
 
     async def failures(self) -> dict[str, str]:
         """What it cannot work without and does not have now, in words."""
@@ -244,11 +306,45 @@ class Gateway:
                 Digest(origin.hash),
             )
         )
-        await self.journal_store.close_open()
+        await self._take_exact_payments()
         await self._standings.refresh()
         await self.accounts.follow()
         self._is_started = True
         _log.info("started", chain=deployment.chain_id)
+
+    async def _take_exact_payments(self) -> None:
+        """Close what was cut off, and offer the scheme `exact` if the stablecoin can be paid so."""
+        await self.journal_store.close_open()
+        await self._settling.recover()
+        coin, chain_id = self._stablecoin, self._config.deployment.chain_id
+        try:
+            domain = Eip712Domain(await coin.name(), await coin.version(), chain_id, coin.address)
+            pay_to = {
+                cluster_id: await self._settler.pay_to(cluster_id, self.address)
+                for cluster_id in self.fleet.clusters
+            }
+        except (ContractReverted, UndecodableAnswer) as refusal:
+            _log.warning("no payments of x402 are taken", why=refusal.message)
+            return
+        exact = Exact(
+            client=self._client,
+            stablecoin=coin,
+            settler=self._settler,
+            domain=domain,
+            gateway=self.address,
+            pay_to=pay_to,
+            store=self._exact_payments,
+            settling=self._settling,
+            clock=self._config.clock,
+        )
+        for payment in await self._exact_payments.unused():
+            # Its stream was cut off when the last process ended: what was noted of it was used.
+            one = payment.authorization
+            receipt = await self.journal_store.receipt(one.nonce[:RECEIPT_ID_BYTES])
+            used, said_by = (receipt.charge_usd6, receipt.hash) if receipt else (0, one.nonce)
+            await exact.note_use(one, used, said_by)
+        self.desk.exact = exact
+        self._facilitator = Facilitator(exact, self._config.payees)
 
     async def _check_nodes(self) -> None:
         while True:

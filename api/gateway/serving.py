@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import secrets
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ import structlog
 from pydantic_core import to_json
 
 from api.clock import Clock
-from api.domain.receipts import RECEIPT_ID_BYTES, Receipt
+from api.domain.receipts import Receipt
 from api.errors import RackstreamError, UpstreamUnavailable
 from api.gateway.asked import Asked
 from api.gateway.fleet import Choice, Fleet
@@ -32,7 +31,7 @@ from api.gateway.metering import Meter, Usage
 from api.gateway.metrics import Metrics
 from api.gateway.purse import Purse
 from api.gateway.upstream import Answer, Upstreams
-from api.types import Address, Digest
+from api.types import Address, ClusterId, Digest
 
 _log = structlog.get_logger(__name__)
 
@@ -190,10 +189,14 @@ class Serving:
         """Where it can be served now. Raises UnknownModel or UpstreamUnavailable."""
         return self._fleet.choices(asked.model, asked.most(), self._clock.now())
 
-    def most_usd6(self, asked: Asked, choices: list[Choice]) -> int:
-        """What it can come to at most, wherever it is served."""
-        most = asked.most()
-        return max(choice.price.charge_up_usd6(most.input, most.output) for choice in choices)
+    def most_usd6(self, asked: Asked, choices: list[Choice]) -> dict[ClusterId, int]:
+        """What it can come to at most at each cluster, the best first; in 10⁻⁶ dollars."""
+        most, found = asked.most(), dict[ClusterId, int]()
+        for choice in choices:
+            charge = choice.price.charge_up_usd6(most.input, most.output)
+            known = found.get(choice.seat.cluster_id, 0)
+            found[choice.seat.cluster_id] = max(known, charge)
+        return found
 
     async def serve(self, asked: Asked, choices: list[Choice], purse: Purse) -> Served | Stream:
         """Serve it where it can be. The purse holds `most_usd6`.
@@ -207,6 +210,8 @@ class Serving:
             self._journal.require_working()
             failure: RackstreamError | None = None
             for choice in choices:
+                if purse.cluster_id not in (None, choice.seat.cluster_id):
+                    continue
                 try:
                     return await self._serve_at(asked, choice, purse)
                 except UpstreamUnavailable as error:
@@ -234,7 +239,7 @@ class Serving:
             )
             meter = Meter(asked.prompt, asked.most(), seat.count)
             receipt = Receipt(
-                id=secrets.token_bytes(RECEIPT_ID_BYTES),
+                id=purse.receipt_id(),
                 gateway=self._gateway,
                 payer=purse.payer,
                 key=purse.key,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -9,7 +11,6 @@ from pydantic_core import from_json, to_json
 from api.domain.codec import to_hex
 from api.domain.merkle import MerkleTree
 from api.domain.receipts import Receipt
-from api.store.collections import Collection
 from api.store.journal import StoredReceipt
 from api.types import Digest
 
@@ -24,9 +25,17 @@ def receipt_of(stored: StoredReceipt) -> Receipt:
     return Receipt.from_json(from_json(stored.content))
 
 
-def receipt_shape(
-    stored: StoredReceipt, collection: Collection | None, leaves: list[Digest]
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Where a receipt's root is on chain, and the leaves under it; None until it is mined."""
+
+    root: Digest
+    leaves: Sequence[Digest]
+    tx_hash: Digest | None
+    block_number: int | None
+
+
+def receipt_shape(stored: StoredReceipt, behind: Behind | None) -> dict[str, Any]:
     """A receipt with its signature and, once it is behind a collection, the proof of that."""
     shape: dict[str, Any] = {
         "receipt": from_json(stored.content),
@@ -34,11 +43,11 @@ def receipt_shape(
         "signature": to_hex(stored.signature),
         "isOpen": stored.is_open,
     }
-    if collection is not None:
+    if behind is not None:
         shape["collection"] = {
-            "root": to_hex(collection.root),
-            "proof": [to_hex(node) for node in MerkleTree(leaves).proof(stored.hash)],
-            "transaction": to_hex(collection.tx_hash) if collection.tx_hash else None,
-            "block": collection.block_number,
+            "root": to_hex(behind.root),
+            "proof": [to_hex(node) for node in MerkleTree(behind.leaves).proof(stored.hash)],
+            "transaction": to_hex(behind.tx_hash) if behind.tx_hash else None,
+            "block": behind.block_number,
         }
     return shape

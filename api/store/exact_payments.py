@@ -91,7 +91,9 @@ class TakenPayment:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Payments that go to the chain in one call of `target`."""
+    """Payments that go to the chain in one call of `target`. `root` is of the receipts that say
+    what was used, once that is known.
+    """
 
     id: int
     kind: SettlementKind
@@ -100,6 +102,7 @@ class Batch:
     cluster_id: ClusterId | None
     state: BatchState
     entries: tuple[int, ...] = ()
+    root: Digest | None = None
 
     @property
     def purpose(self) -> str:
@@ -188,6 +191,24 @@ class ExactPaymentStore:
         found = await self._payments(
             and_(exact_payments.c.payer == address_bytes(payer), exact_payments.c.nonce == nonce)
         )
+        return found[0] if found else None
+
+    async def by_receipt(self, receipt_hash: Digest) -> TakenPayment | None:
+        """The payment that this receipt says the use of."""
+        found = await self._payments(exact_payments.c.receipt_hash == receipt_hash)
+        return found[0] if found else None
+
+    async def unused(self) -> list[TakenPayment]:
+        """Payments that were ordered ahead of their use, which nobody has said yet."""
+        return await self._payments(
+            exact_payments.c.kind == SettlementKind.AHEAD,
+            exact_payments.c.used_usd6.is_(None),
+            exact_payments.c.state != PaymentState.FAILED,
+        )
+
+    async def batch(self, batch_id: int) -> Batch | None:
+        """A batch by its number."""
+        found = await self._batches(exact_batches.c.id == batch_id)
         return found[0] if found else None
 
     async def due(self, limit: int) -> list[TakenPayment]:
@@ -345,4 +366,5 @@ def _batch(row: Row[*tuple[Any, ...]]) -> Batch:
         tuple(
             int.from_bytes(packed[at : at + _WORD], "big") for at in range(0, len(packed), _WORD)
         ),
+        None if row.root is None else Digest(row.root),
     )

@@ -77,8 +77,8 @@ _CHANNELS: Final = text(
 )
 
 # A closed receipt stays as it is, however often it is closed; it counts once among the charges.
-_RECEIPTS: Final = text(
-    "with noted as (insert into receipts (id, payer, key, cluster_id, charge_usd6, served_at,"
+_NOTE: Final = (
+    "insert into receipts (id, payer, key, cluster_id, charge_usd6, served_at,"
     " content, hash, signature, is_open)"
     " select * from unnest(cast(:ids as bytea[]), cast(:payers as bytea[]),"
     " cast(:keys as bytea[]), cast(:clusters as bigint[]), cast(:charged as bigint[]),"
@@ -87,7 +87,12 @@ _RECEIPTS: Final = text(
     " on conflict (id) do update set charge_usd6 = excluded.charge_usd6,"
     " served_at = excluded.served_at, content = excluded.content, hash = excluded.hash,"
     " signature = excluded.signature, is_open = excluded.is_open where receipts.is_open"
-    " returning payer, key, cluster_id, charge_usd6, is_open)"
+)
+
+_KEPT: Final = text(_NOTE)
+
+_RECEIPTS: Final = text(
+    f"with noted as ({_NOTE} returning payer, key, cluster_id, charge_usd6, is_open)"  # noqa: S608
     " insert into charges (payer, key, cluster_id, charged_usd6)"
     " select payer, key, cluster_id, sum(charge_usd6) from noted where not is_open"
     " group by payer, key, cluster_id"
@@ -95,13 +100,16 @@ _RECEIPTS: Final = text(
     " charged_usd6 = charges.charged_usd6 + excluded.charged_usd6"
 )
 
+# The key of a receipt that no voucher pays.
+_NOBODY: Final = bytes(20)
+
 # What an answer that was cut off is charged is what was noted of it.
 _CLOSE: Final = text(
     "with closed as (update receipts set is_open = false"
     " where is_open and not id = any(cast(:live as bytea[]))"
     " returning payer, key, cluster_id, charge_usd6)"
     " insert into charges (payer, key, cluster_id, charged_usd6)"
-    " select payer, key, cluster_id, sum(charge_usd6) from closed"
+    " select payer, key, cluster_id, sum(charge_usd6) from closed where key <> :nobody"
     " group by payer, key, cluster_id"
     " on conflict (payer, key, cluster_id) do update set"
     " charged_usd6 = charges.charged_usd6 + excluded.charged_usd6"
@@ -191,7 +199,12 @@ class JournalStore:
         """Close every open receipt but those of answers that are on their way."""
         async with self._database.writing() as connection:
             await connection.execute(_LOCK)
-            await connection.execute(_CLOSE, {"live": list(live)})
+            await connection.execute(_CLOSE, {"live": list(live), "nobody": _NOBODY})
+
+    async def keep(self, receipt: StoredReceipt) -> None:
+        """Note a receipt whose charge is settled by itself, and by no voucher."""
+        async with self._database.writing() as connection:
+            await connection.execute(_KEPT, _columns([receipt]))
 
     async def receipt(self, receipt_id: bytes) -> StoredReceipt | None:
         """A receipt by its id."""

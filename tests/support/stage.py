@@ -73,6 +73,7 @@ def make_stage(
                 "Authority": Address(str(system.authority.address)),
                 "Waterfall": Address(str(system.waterfall.address)),
                 "InferencePayments": Address(str(system.payments.address)),
+                "X402Settler": Address(str(system.settler.address)),
             }
             stablecoin = Address(str(system.stablecoin.address))
         anvil.checkpoint()

@@ -62,7 +62,8 @@ def shop(cashier: Cashier) -> FastAPI:
         response = await exact.response(settled)
         return JSONResponse({"answer": 42}, headers={PAYMENT_RESPONSE_HEADER: response.to_header()})
 
-    app.include_router(facilitator_routes(Facilitator(exact, frozenset({MERCHANT}))))
+    facilitator = Facilitator(exact, frozenset({MERCHANT}))
+    app.include_router(facilitator_routes(lambda: facilitator))
     return app
 
 
