@@ -29,6 +29,7 @@ from api.store.database import Database
 from api.store.exact_payments import ExactPaymentStore
 from api.store.transactions import TransactionStore
 from api.types import Address, ClusterId, Digest
+from scripts._lib import cast
 from scripts._lib.deployment import RoleHolders, deploy_system
 from scripts._lib.opening import connected
 from tests.support.own_node import Node
@@ -55,6 +56,10 @@ class Market:
     pay_to: Address
     wallets: Mapping[str, Address]
     """Payers that are contracts: all that is signed is good for one, the other burns its gas."""
+    contracts: Mapping[str, Address]
+    """The system's, by their names."""
+    operator: Signer
+    """Who runs the cluster's machines."""
 
     @property
     def domain(self) -> Eip712Domain:
@@ -105,6 +110,18 @@ def open_market(node: Node) -> Market:
                 "good": parse_address(good.address, "wallet"),
                 "burning": parse_address(burning.address, "wallet"),
             },
+            {
+                name: parse_address(str(contract.address), name)
+                for name, contract in {
+                    "Authority": system.authority,
+                    "ClusterRegistry": system.registry,
+                    "MetricsOracle": system.oracle,
+                    "Waterfall": system.waterfall,
+                    "InferencePayments": system.payments,
+                    "X402Settler": system.settler,
+                }.items()
+            },
+            cast.operator(),
         )
 
 

@@ -1,0 +1,244 @@
+"""The gateway as a process, paid by the official clients as they are: one request, one payment."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from eth_account import Account
+from x402 import x402Client, x402ClientSync
+from x402.http.clients import wrapHttpxWithPayment, wrapRequestsWithPayment
+from x402.mechanisms.evm import EthAccountSigner
+from x402.mechanisms.evm.exact import register_exact_evm_client
+
+from api.chain import deployments
+from api.chain.client import ChainClient
+from api.chain.contracts import InferencePayments, Waterfall
+from api.chain.deployments import ContractRecord, Deployment
+from api.domain.codec import parse_address, to_hex
+from api.domain.merkle import verify_proof
+from api.domain.prices import Price, Quote, SignedQuote, gateway_domain
+from api.domain.receipts import Receipt
+from api.domain.x402 import PAYMENT_RESPONSE_HEADER, PaymentRequired, PaymentResponse
+from api.store.embedded import EmbeddedPostgres
+from api.types import Digest
+from scripts._lib.processes import free_ports, service_environment
+from tests.support.market import CHAIN_ID, PAYER, USDC, Market
+from tests.support.ngram import NgramProcess
+from tests.support.payments import key_of
+from tests.support.selling import GatewayProcess
+
+MODEL = "rackstream-ngram"
+PAY = Path(__file__).with_name("pay.mjs")
+ASKED: dict[str, Any] = {"model": MODEL, "prompt": "What is a rack", "max_tokens": 20, "seed": 3}
+PRICE = Price(2_000_000, 8_000_000)
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    market: Market, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GatewayProcess]:
+    folder = tmp_path_factory.mktemp("gateway")
+    ngram = NgramProcess(folder).start()
+    blank = "0x" + "00" * 32
+    records = {
+        name: ContractRecord(address, 1, blank, {}, blank, blank)
+        for name, address in market.contracts.items()
+    }
+    deployments.save(folder, Deployment(CHAIN_ID, parse_address(USDC, "USDC"), contracts=records))
+    quote = Quote(market.cluster, MODEL, PRICE, PRICE, 0, 2**40 - 1)
+    message = quote.message(gateway_domain(CHAIN_ID, market.payments))
+    signed = SignedQuote(quote, market.operator.address, market.operator.sign(message.digest))
+    server = {"clusterId": market.cluster, "url": ngram.url, "slots": 8, "models": {MODEL: MODEL}}
+    fleet = folder / "fleet.json"
+    fleet.write_text(json.dumps({"quotes": [signed.to_json()], "upstreams": [server]}))
+    # Off the local chain no plain key is taken.
+    key = key_of("x402 gateway")
+    keystore = Account.encrypt(key.key, "secret", kdf="pbkdf2", iterations=2)
+    (folder / "key.json").write_text(json.dumps(keystore))
+    (folder / "password").write_text("secret\n")
+    (port,) = free_ports(1)
+    process = GatewayProcess(
+        service_environment(
+            RACKSTREAM_CHAIN_ID=str(CHAIN_ID),
+            RACKSTREAM_RPC_URL=market.node.url,
+            RACKSTREAM_GATEWAY_KEYSTORE=str(folder / "key.json"),
+            RACKSTREAM_GATEWAY_KEYSTORE_PASSWORD_FILE=str(folder / "password"),
+            RACKSTREAM_GATEWAY_DEPLOYMENTS_DIR=str(folder),
+            RACKSTREAM_GATEWAY_DATABASE_URL=postgres.url("x402gateway"),
+            RACKSTREAM_GATEWAY_PORT=str(port),
+            RACKSTREAM_GATEWAY_FLEET=str(fleet),
+            RACKSTREAM_GATEWAY_POLL_MS="50",
+            RACKSTREAM_GATEWAY_CONFIRMATIONS="0",
+        ),
+        port,
+        folder / "gateway.log",
+    )
+    process.start()
+    yield process
+    process.stop()
+    ngram.stop()
+
+
+@pytest.fixture
+async def client(market: Market) -> AsyncIterator[ChainClient]:
+    client = ChainClient(market.node.url, chain_id=CHAIN_ID)
+    yield client
+    await client.close()
+
+
+async def credit(client: ChainClient, market: Market) -> int:
+    payer = parse_address(PAYER.address, "payer")
+    return (await InferencePayments(client, market.payments).account(payer)).balance_usd6
+
+
+async def income(client: ChainClient, market: Market) -> int:
+    state = await Waterfall(client, market.contracts["Waterfall"]).state(market.cluster)
+    return state.received
+
+
+async def receipt_of(gateway: GatewayProcess, receipt_id: str) -> dict[str, Any]:
+    async with httpx.AsyncClient(timeout=30) as http:
+        answer = await http.get(f"{gateway.url}/v1/receipts/{receipt_id}")
+    assert answer.status_code == 200, answer.text
+    shape: dict[str, Any] = answer.json()
+    return shape
+
+
+def is_proved(market: Market, shape: dict[str, Any]) -> bool:
+    receipt = Receipt.from_json(shape["receipt"])
+    leaf = receipt.message(gateway_domain(CHAIN_ID, market.payments)).struct_hash
+    behind = shape["collection"]
+    proof = [Digest(bytes.fromhex(node[2:])) for node in behind["proof"]]
+    return verify_proof(Digest(bytes.fromhex(behind["root"][2:])), Digest(leaf), proof)
+
+
+def official() -> x402Client:
+    return register_exact_evm_client(x402Client(), EthAccountSigner(PAYER))
+
+
+async def test_httpx_client__asks__pays_what_was_used_and_is_credited_the_rest(
+    gateway: GatewayProcess, market: Market, client: ChainClient
+) -> None:
+    async with httpx.AsyncClient(timeout=30) as http:
+        unpaid = await http.post(f"{gateway.url}/v1/completions", json=ASKED)
+    required = PaymentRequired.from_header(unpaid.headers["PAYMENT-REQUIRED"])
+    (offer,) = [one for one in required.accepts if one.scheme == "exact"]
+    assert offer.pay_to == market.pay_to
+    before = await credit(client, market), await income(client, market)
+
+    async with wrapHttpxWithPayment(official(), timeout=60) as http:
+        answer = await http.post(f"{gateway.url}/v1/completions", json=ASKED)
+
+    assert answer.status_code == 200, answer.text
+    usage = answer.json()["usage"]
+    charge = PRICE.charge_up_usd6(usage["prompt_tokens"], usage["completion_tokens"])
+    assert 0 < charge < offer.amount
+    after = await credit(client, market), await income(client, market)
+    assert after == (before[0] + offer.amount - charge, before[1] + charge)
+    response = PaymentResponse.from_header(answer.headers[PAYMENT_RESPONSE_HEADER])
+    assert response.success
+    assert str(response.payer) == PAYER.address
+    assert await client.receipt(bytes.fromhex(response.transaction[2:])) is not None
+    shape = await receipt_of(gateway, answer.headers["Receipt-Id"])
+    assert shape["receipt"]["chargeUsd6"] == str(charge)
+    assert is_proved(market, shape)
+
+
+async def test_requests_client__asks__pays(gateway: GatewayProcess) -> None:
+    import requests
+
+    payer = register_exact_evm_client(x402ClientSync(), EthAccountSigner(PAYER))
+    session = wrapRequestsWithPayment(requests.Session(), payer)
+    answer = await asyncio.to_thread(
+        session.post, f"{gateway.url}/v1/completions", json=ASKED, timeout=60
+    )
+    assert answer.status_code == 200, answer.text
+    assert PaymentResponse.from_header(answer.headers[PAYMENT_RESPONSE_HEADER]).success
+
+
+async def test_fetch_client__asks__pays(gateway: GatewayProcess) -> None:
+    process = await asyncio.create_subprocess_exec(
+        "node",
+        str(PAY),
+        f"{gateway.url}/v1/completions",
+        to_hex(bytes(PAYER.key)),
+        json.dumps(ASKED),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await process.communicate()
+    assert process.returncode == 0
+    answer = json.loads(said)
+    assert answer["status"] == 200, answer
+    assert answer["payment"]["success"]
+    assert answer["body"]["choices"][0]["text"]
+
+
+async def test_httpx_client__stream__is_settled_before_its_first_byte_and_charged_after_its_last(
+    gateway: GatewayProcess, market: Market, client: ChainClient
+) -> None:
+    before = await credit(client, market), await income(client, market)
+
+    async with wrapHttpxWithPayment(official(), timeout=60) as http:
+        answer = await http.post(f"{gateway.url}/v1/completions", json=ASKED | {"stream": True})
+
+    assert answer.status_code == 200, answer.text
+    assert answer.text.endswith("data: [DONE]\n\n")
+    response = PaymentResponse.from_header(answer.headers[PAYMENT_RESPONSE_HEADER])
+    assert response.success
+    async with asyncio.timeout(30):
+        while await income(client, market) == before[1]:  # noqa: ASYNC110 - a chain has no event
+            await asyncio.sleep(0.1)
+    shape = await receipt_of(gateway, answer.headers["Receipt-Id"])
+    charge = int(shape["receipt"]["chargeUsd6"])
+    assert await income(client, market) - before[1] == charge
+    assert (
+        await credit(client, market) - before[0] == int(shape["receipt"]["promisedUsd6"]) - charge
+    )
+    assert is_proved(market, shape)
+
+
+async def test_payment__brought_again__buys_nothing(
+    gateway: GatewayProcess, market: Market, client: ChainClient
+) -> None:
+    async with httpx.AsyncClient(timeout=60) as http:
+        unpaid = await http.post(f"{gateway.url}/v1/completions", json=ASKED)
+        required = PaymentRequired.from_header(unpaid.headers["PAYMENT-REQUIRED"])
+        (offer,) = [one for one in required.accepts if one.scheme == "exact"]
+        payment = market.signed(offer, b"\x77" * 32)
+        headers = {"PAYMENT-SIGNATURE": payment.to_header()}
+        first = await http.post(f"{gateway.url}/v1/completions", json=ASKED, headers=headers)
+        again = await http.post(f"{gateway.url}/v1/completions", json=ASKED, headers=headers)
+    assert (first.status_code, again.status_code) == (200, 402)
+    assert again.json()["reason"] == "invalid_exact_evm_nonce_already_used"
+
+
+async def test_payment__request_that_fails__can_be_brought_again(
+    gateway: GatewayProcess, market: Market, client: ChainClient
+) -> None:
+    async with httpx.AsyncClient(timeout=60) as http:
+        unpaid = await http.post(f"{gateway.url}/v1/completions", json=ASKED)
+        required = PaymentRequired.from_header(unpaid.headers["PAYMENT-REQUIRED"])
+        (offer,) = [one for one in required.accepts if one.scheme == "exact"]
+        payment = market.signed(offer, b"\x78" * 32)
+        headers = {"PAYMENT-SIGNATURE": payment.to_header()}
+        # Less was paid than that may come to.
+        dear = await http.post(
+            f"{gateway.url}/v1/completions", json=ASKED | {"max_tokens": 5_000}, headers=headers
+        )
+        assert dear.status_code == 402
+        assert dear.json()["reason"] == "invalid_payment_requirements"
+        good = await http.post(f"{gateway.url}/v1/completions", json=ASKED, headers=headers)
+    assert good.status_code == 200, good.text
+
+
+def test_supported__of_the_gateway__tells_the_scheme(gateway: GatewayProcess) -> None:
+    supported = httpx.get(f"{gateway.url}/supported").json()
+    assert supported["kinds"] == [
+        {"x402Version": 2, "scheme": "exact", "network": f"eip155:{CHAIN_ID}"}
+    ]
