@@ -33,7 +33,7 @@ from scripts._lib import cast
 from scripts._lib.anvil import rpc
 from scripts._lib.processes import free_ports
 from tests.support.own_node import Node
-from tests.support.reporting import ROOT, ReporterProcess, Stage, World
+from tests.support.reporting import ROOT, ReporterProcess, Stage, World, opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -47,16 +47,11 @@ async def world(
     stage: Stage, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
     """Four reporters: the last one runs, the first is the one that is checked."""
-    prefix = f"c{secrets.token_hex(4)}_"
-    folder: Path = tmp_path_factory.mktemp("check")
-    world = World.on(stage, folder, lambda name: postgres.url(prefix + name))
-    world.prepare_reporters()
-    try:
+    async with opened(stage, postgres, tmp_path_factory.mktemp("check")) as world:
+        world.prepare_reporters()
         world.reporters[-1].start()
         await world.ready(world.reporters[-1:])
         yield world
-    finally:
-        await world.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -38,6 +37,7 @@ from tests.support.reporting import (
     Stage,
     World,
     epoch_batches,
+    opened,
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -53,17 +53,10 @@ async def world(
     stage: Stage, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
     """Four reporters and a window of an hour."""
-    prefix = f"d{secrets.token_hex(4)}_"
-    folder = tmp_path_factory.mktemp("disputes")
-    world = World.on(stage, folder, lambda name: postgres.url(prefix + name))
-    try:
+    async with opened(stage, postgres, tmp_path_factory.mktemp("disputes")) as world:
         await world.set_dispute_window(WINDOW_SECONDS)
-        world.add_reporters()
-        await world.ready()
-        await world.give_manifests()
+        await world.up()
         yield world
-    finally:
-        await world.close()
 
 
 @contextmanager

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import AsyncIterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,6 +24,7 @@ from tests.support.reporting import (
     Stage,
     World,
     epoch_batches,
+    opened,
     proposer,
 )
 
@@ -37,10 +36,7 @@ async def world(
     stage: Stage, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
     """The proposer of the first epoch equivocates; nobody has heard anything yet."""
-    prefix = f"e{secrets.token_hex(4)}_"
-    folder: Path = tmp_path_factory.mktemp("equivocation")
-    world = World.on(stage, folder, lambda name: postgres.url(prefix + name))
-    try:
+    async with opened(stage, postgres, tmp_path_factory.mktemp("equivocation")) as world:
         world.prepare_reporters()
         for reporter in world.reporters:
             if reporter is liar_of(world):
@@ -50,8 +46,6 @@ async def world(
         await world.ready()
         await world.give_manifests()
         yield world
-    finally:
-        await world.close()
 
 
 def liar_of(world: World) -> ReporterProcess:

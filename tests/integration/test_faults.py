@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-import secrets
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -34,6 +32,7 @@ from tests.support.reporting import (
     Stage,
     World,
     epoch_batches,
+    opened,
     proposer,
 )
 
@@ -46,16 +45,9 @@ GPU_SECONDS = 3_600 * len(GPU_SETS[CLUSTER])
 async def shared(
     stage: Stage, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
-    prefix = f"f{secrets.token_hex(4)}_"
-    folder: Path = tmp_path_factory.mktemp("faults")
-    world = World.on(stage, folder, lambda name: postgres.url(prefix + name))
-    try:
-        world.add_reporters()
-        await world.ready()
-        await world.give_manifests()
+    async with opened(stage, postgres, tmp_path_factory.mktemp("faults")) as world:
+        await world.up()
         yield world
-    finally:
-        await world.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

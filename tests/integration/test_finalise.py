@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -14,7 +12,7 @@ import pytest_asyncio
 from api.domain.codec import to_hex
 from api.store.embedded import EmbeddedPostgres
 from api.types import ROUND_SECONDS, Epoch
-from tests.support.reporting import CLUSTER, SECOND_CLUSTER, ReporterProcess, Stage, World
+from tests.support.reporting import CLUSTER, SECOND_CLUSTER, ReporterProcess, Stage, World, opened
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.chaos]
 
@@ -26,17 +24,10 @@ async def world(
     stage: Stage, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
     """Four reporters and a window of a minute."""
-    prefix = f"w{secrets.token_hex(4)}_"
-    folder: Path = tmp_path_factory.mktemp("finalise")
-    world = World.on(stage, folder, lambda name: postgres.url(prefix + name))
-    try:
+    async with opened(stage, postgres, tmp_path_factory.mktemp("finalise")) as world:
         await world.set_dispute_window(WINDOW_SECONDS)
-        world.add_reporters()
-        await world.ready()
-        await world.give_manifests()
+        await world.up()
         yield world
-    finally:
-        await world.close()
 
 
 def turn_of(world: World, epoch: Epoch, round_: int = 0) -> ReporterProcess:

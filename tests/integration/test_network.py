@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from api.store.embedded import EmbeddedPostgres
 from scripts._lib import cast
 from tests.support.relay import Forward, Message, Relay
-from tests.support.reporting import FIRST_EPOCH, SECOND_CLUSTER, Stage, World, proposer
+from tests.support.reporting import FIRST_EPOCH, SECOND_CLUSTER, Stage, World, opened, proposer
 
 BEHIND = cast.REPORTERS[proposer(FIRST_EPOCH, 1)]
 """The one behind the relay; it is another one's turn."""
@@ -30,15 +29,13 @@ async def relay() -> AsyncIterator[Relay]:
 async def world(
     stage: Stage, postgres: EmbeddedPostgres, tmp_path: Path, relay: Relay
 ) -> AsyncIterator[World]:
-    prefix = f"n{secrets.token_hex(4)}_"
-    world = World.on(stage, tmp_path, lambda name: postgres.url(prefix + name))
-    world.add_reporters(urls={BEHIND.address: relay.url})
-    (behind,) = [one for one in world.reporters if one.account == BEHIND]
-    relay.target = int(behind.url.rpartition(":")[2])
-    await world.ready()
-    await world.give_manifests()
-    yield world
-    await world.close()
+    async with opened(stage, postgres, tmp_path) as world:
+        world.add_reporters(urls={BEHIND.address: relay.url})
+        (behind,) = [one for one in world.reporters if one.account == BEHIND]
+        relay.target = int(behind.url.rpartition(":")[2])
+        await world.ready()
+        await world.give_manifests()
+        yield world
 
 
 async def test_report__peer_silent__costs_one_wait_however_many_clusters(

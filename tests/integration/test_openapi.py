@@ -7,7 +7,6 @@ schema.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -22,7 +21,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from api.store.embedded import EmbeddedPostgres
 from scripts._lib import cast
-from tests.support.reporting import FIRST_EPOCH, Stage, World
+from tests.support.reporting import FIRST_EPOCH, Stage, World, opened
 from tests.support.search import searched
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.property]
@@ -36,19 +35,11 @@ async def world(
     stage: Stage, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
     """Four reporters, with one epoch on chain."""
-    prefix = f"o{secrets.token_hex(4)}_"
-    world = World.on(
-        stage, tmp_path_factory.mktemp("openapi"), lambda name: postgres.url(prefix + name)
-    )
-    try:
-        world.add_reporters(cast.REPORTERS)
-        await world.ready()
-        await world.give_manifests()
+    async with opened(stage, postgres, tmp_path_factory.mktemp("openapi")) as world:
+        await world.up(cast.REPORTERS)
         await world.measure(FIRST_EPOCH)
         await world.reported(FIRST_EPOCH)
         yield world
-    finally:
-        await world.close()
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
@@ -31,6 +30,7 @@ from tests.support.reporting import (
     Stage,
     World,
     batch_of,
+    opened,
     proposer,
     samples_of,
 )
@@ -46,18 +46,10 @@ async def world(
     stage: Stage, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
     """One reporter that is no proposer of the first epoch, which is over."""
-    prefix = f"w{secrets.token_hex(4)}_"
-    world = World.on(
-        stage, tmp_path_factory.mktemp("peers"), lambda name: postgres.url(prefix + name)
-    )
-    try:
-        world.add_reporters([cast.REPORTERS[(proposer(FIRST_EPOCH) + 1) % len(cast.REPORTERS)]])
-        await world.ready()
-        await world.give_manifests()
+    async with opened(stage, postgres, tmp_path_factory.mktemp("peers")) as world:
+        await world.up([cast.REPORTERS[(proposer(FIRST_EPOCH) + 1) % len(cast.REPORTERS)]])
         await world.move_to(epoch_end(FIRST_EPOCH))
         yield world
-    finally:
-        await world.close()
 
 
 def check(answer: httpx.Response) -> None:

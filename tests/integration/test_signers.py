@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -33,6 +31,7 @@ from tests.support.reporting import (
     ReporterProcess,
     Stage,
     World,
+    opened,
     proposer,
 )
 
@@ -73,10 +72,7 @@ async def world(
     relay: Relay,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[World]:
-    prefix = f"s{secrets.token_hex(4)}_"
-    folder: Path = tmp_path_factory.mktemp("signers")
-    world = World.on(stage, folder, lambda name: postgres.url(prefix + name))
-    try:
+    async with opened(stage, postgres, tmp_path_factory.mktemp("signers")) as world:
         world.prepare_reporters()
         remote, apart = world.reporters[FIRST], world.reporters[SECOND]
         remote.set(
@@ -93,8 +89,6 @@ async def world(
         await world.ready()
         await world.give_manifests()
         yield world
-    finally:
-        await world.close()
 
 
 def payer_of(number: int) -> Address:

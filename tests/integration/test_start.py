@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -15,17 +14,15 @@ from api.store.embedded import EmbeddedPostgres
 from scripts._lib import cast
 from scripts._lib.processes import free_ports
 from tests.support.relay import Forward, Message, Relay, honest
-from tests.support.reporting import ReporterProcess, Stage, World
+from tests.support.reporting import ReporterProcess, Stage, World, opened
 
 
 @pytest.fixture
 async def world(stage: Stage, postgres: EmbeddedPostgres, tmp_path: Path) -> AsyncIterator[World]:
     """One reporter, not started."""
-    prefix = f"p{secrets.token_hex(4)}_"
-    world = World.on(stage, tmp_path, lambda name: postgres.url(prefix + name))
-    world.prepare_reporters(cast.REPORTERS[:1])
-    yield world
-    await world.close()
+    async with opened(stage, postgres, tmp_path) as world:
+        world.prepare_reporters(cast.REPORTERS[:1])
+        yield world
 
 
 @pytest.fixture

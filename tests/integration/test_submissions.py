@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,6 +28,7 @@ from tests.support.reporting import (
     Stage,
     World,
     batch_of,
+    opened,
     samples_of,
 )
 
@@ -45,17 +45,11 @@ NOW = epoch_start(FIRST_EPOCH) + 1_800
 async def world(
     stage: Stage, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
-    prefix = f"s{secrets.token_hex(4)}_"
-    world = World.on(
-        stage, tmp_path_factory.mktemp("submissions"), lambda name: postgres.url(prefix + name)
-    )
-    try:
+    async with opened(stage, postgres, tmp_path_factory.mktemp("submissions")) as world:
         world.add_reporters(cast.REPORTERS[:1])
         await world.ready()
         await world.move_to(NOW)
         yield world
-    finally:
-        await world.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import secrets
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +19,15 @@ from scripts._lib import verification
 from scripts._lib.opening import connected
 from scripts._lib.record import instance
 from scripts._lib.verification import Check
-from tests.support.reporting import CLUSTER, FIRST_EPOCH, GPU_SETS, INTERVAL_MS, Stage, World
+from tests.support.reporting import (
+    CLUSTER,
+    FIRST_EPOCH,
+    GPU_SETS,
+    INTERVAL_MS,
+    Stage,
+    World,
+    opened,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -32,13 +39,8 @@ async def world(
     stage: Stage, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
     """The first epoch is counted, and every reporter knows it."""
-    prefix = f"v{secrets.token_hex(4)}_"
-    folder = tmp_path_factory.mktemp("verification")
-    world = World.on(stage, folder, lambda name: postgres.url(prefix + name))
-    try:
-        world.add_reporters()
-        await world.ready()
-        await world.give_manifests()
+    async with opened(stage, postgres, tmp_path_factory.mktemp("verification")) as world:
+        await world.up()
         await world.measure(FIRST_EPOCH)
 
         async def is_known() -> bool:
@@ -48,8 +50,6 @@ async def world(
 
         await world.until(is_known, "report read back from the chain")
         yield world
-    finally:
-        await world.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -33,6 +32,7 @@ from tests.support.reporting import (
     World,
     batch_of,
     epoch_batches,
+    opened,
     proposer,
     samples_of,
 )
@@ -51,18 +51,10 @@ WITNESS = cast.REPORTERS[(TURN + 1) % 4]
 async def world(
     stage: Stage, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[World]:
-    prefix = f"w{secrets.token_hex(4)}_"
-    world = World.on(
-        stage, tmp_path_factory.mktemp("witness"), lambda name: postgres.url(prefix + name)
-    )
-    try:
+    async with opened(stage, postgres, tmp_path_factory.mktemp("witness")) as world:
         # Nobody listens at the proposer's address: what the witness lacks it does not get.
-        world.add_reporters([WITNESS], {PROPOSER.address: "http://127.0.0.1:9"})
-        await world.ready()
-        await world.give_manifests()
+        await world.up([WITNESS], {PROPOSER.address: "http://127.0.0.1:9"})
         yield world
-    finally:
-        await world.close()
 
 
 def true_part(

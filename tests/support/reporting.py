@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import secrets
 import shutil
 import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -31,6 +33,7 @@ from api.domain.eip712 import Eip712Domain, agent_domain
 from api.domain.epochs import epoch_end, epoch_start
 from api.domain.gpu_set import GpuRecord, GpuSet
 from api.domain.samples import Sample, SampleBatch, SignedBatch, sign_batch
+from api.store.embedded import EmbeddedPostgres
 from api.types import (
     LOCAL_CHAIN_ID,
     STILL_IN_SERVICE_MS,
@@ -280,6 +283,14 @@ class World:
             )
             self.reporters.append(process)
 
+    async def up(
+        self, accounts: Sequence[Account] = cast.REPORTERS, urls: dict[Address, str] | None = None
+    ) -> None:
+        """Add reporters, wait until they are ready, and give them the GPU sets."""
+        self.add_reporters(accounts, urls)
+        await self.ready()
+        await self.give_manifests()
+
     async def ready(self, reporters: Sequence[ReporterProcess] | None = None) -> None:
         """Wait until the reporters (all, if none are named) say that they are ready."""
         for reporter in reporters or self.reporters:
@@ -448,3 +459,14 @@ class World:
 def proposer(epoch: Epoch, round_: int = 0) -> int:
     """Whose turn it is, as an index into the reporters."""
     return (epoch + round_) % len(cast.REPORTERS)
+
+
+@asynccontextmanager
+async def opened(stage: Stage, postgres: EmbeddedPostgres, folder: Path) -> AsyncIterator[World]:
+    """A world without reporters yet, with databases of its own; closed whatever happens in it."""
+    prefix = f"w{secrets.token_hex(4)}_"
+    world = World.on(stage, folder, lambda name: postgres.url(prefix + name))
+    try:
+        yield world
+    finally:
+        await world.close()
