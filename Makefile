@@ -69,7 +69,8 @@ verify: $(READY) ## Search deeper than the tests do (KIND=fuzz, mutate, prove or
 		HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -m property $(ARGS);; \
 	mutate) $(BIN)/python -m tests.mutation $(if $(MUTANTS),--mutants $(MUTANTS)) $(ARGS);; \
 	prove) $(BIN)/python -m tests.symbolic $(ARGS);; \
-	chaos) $(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(ARGS);; \
+	chaos) $(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(ARGS) && \
+		RACKSTREAM_GATEWAY_KILLS=100 $(BIN)/python -m pytest -q tests/integration/gateway/test_faults.py;; \
 	*) echo "verify: KIND is '$(KIND)'; fuzz, mutate, prove or chaos is needed" >&2; exit 2;; \
 	esac
 

@@ -27,6 +27,8 @@ MAX_BODY_BYTES: Final = 1024 * 1024
 BODY_SECONDS: Final = 30.0
 """For a request's body to come: whoever sends a byte now and then holds no place for long."""
 
+_ADDRESS: Final = "^0x[0-9a-fA-F]{40}$"
+
 RECEIPT_HEADER: Final = "Receipt-Id"
 
 inference = APIRouter(tags=["inference"])
@@ -177,12 +179,12 @@ async def get_models(request: Request) -> dict[str, Any]:
 @payment.get(
     "/v1/channels/{payer}/{key}",
     summary="What a payer's key has promised, spent and left here",
-    responses=problems(400, 502, 503),
+    responses=problems(400, 422, 502, 503),
 )
 async def get_channel(
     request: Request,
-    payer: Annotated[str, Path(description="The payer's address.")],
-    key: Annotated[str, Path(description="A session key's, or the payer's again.")],
+    payer: Annotated[str, Path(pattern=_ADDRESS, description="The payer's address.")],
+    key: Annotated[str, Path(pattern=_ADDRESS, description="A session key's, or the payer's.")],
 ) -> dict[str, Any]:
     """Amounts in 10⁻⁶ dollars, as strings. A voucher has to promise more than `promisedUsd6`, of
     which the newest voucher's `signature` is the proof: what is spent is no more than it.
@@ -207,11 +209,13 @@ async def get_channel(
 @payment.get(
     "/v1/receipts/{id}",
     summary="A receipt, and the proof that it is behind a collection",
-    responses=problems(400, 404, 503),
+    responses=problems(404, 422, 503),
 )
 async def get_receipt(
     request: Request,
-    receipt_id: Annotated[str, Path(alias="id", description="From the header Receipt-Id.")],
+    receipt_id: Annotated[
+        str, Path(alias="id", pattern="^[0-9a-f]{32}$", description="From the header Receipt-Id.")
+    ],
 ) -> dict[str, Any]:
     """The leaf is its EIP-712 struct hash; the proof leads to the root that `collect` carried."""
     gateway = gateway_of(request)

@@ -168,9 +168,10 @@ class Shop:
         upstreams: Sequence[str] = (),
         clusters: Sequence[ClusterId] = (CLUSTER,),
         slots: int = 64,
+        has_model: bool = True,
         **settings: object,
     ) -> Shop:
-        """A shop whose gateway is up. `upstreams` are servers beside the language model;
+        """A shop whose gateway is up. `upstreams` are servers before the language model;
         `settings` the gateway's, by their names.
         """
         state = folder / "anvil.json"
@@ -178,7 +179,7 @@ class Shop:
         port, gateway_port = standing_ports(2)
         anvil = Anvil(port, state, folder / "anvil.log", genesis_time=stage.newest_time)
         anvil.start()
-        ngram = NgramProcess(folder, **(upstream or {})).start()
+        ngrams = [NgramProcess(folder, **(upstream or {})).start()] if has_model else []
         deployment = deployments.load(stage.deployments, LOCAL_CHAIN_ID)
         payments = deployment.address_of("InferencePayments")
         domain = gateway_domain(LOCAL_CHAIN_ID, payments)
@@ -191,7 +192,7 @@ class Shop:
                 "tokenizer": MODEL,
             }
             for cluster_id in clusters
-            for url in (*upstreams, ngram.url)
+            for url in (*upstreams, *(ngram.url for ngram in ngrams))
         ]
         quotes = [quote(domain, cluster_id).to_json() for cluster_id in clusters]
         fleet = folder / "fleet.json"
@@ -214,7 +215,7 @@ class Shop:
         )
         gateway = GatewayProcess(environment, gateway_port, folder / "gateway.log")
         assert deployment.stablecoin is not None
-        shop = cls(stage, anvil, [ngram], gateway, payments, deployment.stablecoin, folder, fleet)
+        shop = cls(stage, anvil, ngrams, gateway, payments, deployment.stablecoin, folder, fleet)
         rpc(port, "anvil_setBalance", cast.GATEWAY.address, hex(10**20))
         gateway.start()
         return shop
