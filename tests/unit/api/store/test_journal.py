@@ -1,0 +1,137 @@
+"""What was served is noted once, however often it is said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from api.store.collections import CollectionStore, Due
+from api.store.database import Database
+from api.store.journal import Entry, JournalStore, StoredReceipt
+from api.types import Address, ClusterId, Digest, Signature
+
+PAYER, KEY, OTHER = (
+    Address("0x1111111111111111111111111111111111111111"),
+    Address("0x2222222222222222222222222222222222222222"),
+    Address("0x3333333333333333333333333333333333333333"),
+)
+FIRST, SECOND = ClusterId(1), ClusterId(2)
+
+
+def signature(number: int) -> Signature:
+    return Signature(bytes([number]) * 65)
+
+
+def receipt(
+    number: int, charge: int, *, is_open: bool = False, cluster: ClusterId = FIRST
+) -> StoredReceipt:
+    return StoredReceipt(
+        bytes([number]) * 16,
+        PAYER,
+        KEY,
+        cluster,
+        charge,
+        1_700_000_000,
+        b"{}",
+        Digest(bytes([number, charge]) * 16),
+        signature(9),
+        is_open,
+    )
+
+
+def entry(one: StoredReceipt, added: int, promised: int = 100) -> Entry:
+    return Entry(promised, signature(promised % 256), added, one)
+
+
+async def dues(database: Database) -> list[tuple[int, int]]:
+    found, _ = await CollectionStore(database).due(10)
+    return [(due.cluster_id, due.due_usd6) for due in found]
+
+
+async def test_write__stream_in_pieces__is_due_once_it_is_closed(database: Database) -> None:
+    store = JournalStore(database)
+    await store.write([entry(receipt(1, 10, is_open=True), 10)])
+    assert await dues(database) == []
+    await store.write([entry(receipt(1, 15, is_open=True), 5), entry(receipt(1, 12), -3)])
+    assert await dues(database) == [(1, 12)]
+    known = await store.channel(PAYER, KEY)
+    assert known is not None
+    assert (known.spent_usd6, known.promised_usd6) == (12, 100)
+
+
+async def test_write__closed_again__stays_as_it_was(database: Database) -> None:
+    store = JournalStore(database)
+    await store.write([entry(receipt(1, 10), 10)])
+    await store.write([entry(receipt(1, 10), 0), entry(receipt(1, 99, is_open=True), 0)])
+    await store.write([entry(receipt(1, 99), 0)])
+    assert await dues(database) == [(1, 10)]
+    kept = await store.receipt(receipt(1, 10).id)
+    assert kept == receipt(1, 10)
+
+
+async def test_write__vouchers_out_of_order__the_largest_stays(database: Database) -> None:
+    store = JournalStore(database)
+    await store.write([entry(receipt(1, 1), 1, 50), entry(receipt(2, 1), 1, 70)])
+    await store.write([entry(receipt(3, 1), 1, 60)])
+    known = await store.channel(PAYER, KEY)
+    assert known is not None
+    assert (known.promised_usd6, known.signature) == (70, signature(70))
+    assert (await store.channels([(PAYER, KEY), (PAYER, OTHER)])) == {(PAYER, KEY): known}
+
+
+async def test_close_open__some_still_alive__the_others_are_due_as_noted(
+    database: Database,
+) -> None:
+    store = JournalStore(database)
+    for number in (1, 2):
+        await store.write([entry(receipt(number, 10 * number, is_open=True), 10 * number)])
+    await store.close_open([receipt(2, 0).id])
+    assert await dues(database) == [(1, 10)]
+    await store.close_open()
+    await store.close_open()
+    assert await dues(database) == [(1, 30)]
+
+
+async def test_keep__paid_by_itself__is_never_due(database: Database) -> None:
+    store = JournalStore(database)
+    nobody = Address("0x0000000000000000000000000000000000000000")
+    paid = replace(receipt(1, 10, is_open=True), key=nobody)
+    await store.keep(paid)
+    await store.close_open()
+    assert await dues(database) == []
+    kept = await store.receipt(paid.id)
+    assert kept is not None
+    assert not kept.is_open
+
+
+async def test_due__collected_in_part__what_is_left_with_the_receipts_behind_it(
+    database: Database,
+) -> None:
+    journal, store = JournalStore(database), CollectionStore(database)
+    await journal.write([entry(receipt(1, 10), 10), entry(receipt(2, 30, cluster=SECOND), 30)])
+    found, leaves = await store.due(10)
+    assert found == [
+        Due(PAYER, KEY, FIRST, 10, 100, 40, signature(100)),
+        Due(PAYER, KEY, SECOND, 30, 100, 40, signature(100)),
+    ]
+    assert [leaf.hash for leaf in leaves] == [receipt(1, 10).hash, receipt(2, 30).hash]
+    batch = await store.form(Digest(b"\x07" * 32), b"call", b"[]", [leaf.id for leaf in leaves], 5)
+    assert await store.open() == batch
+    await store.settle(batch, {(PAYER, KEY, SECOND): 20}, Digest(b"\x08" * 32), 9)
+    found, leaves = await store.due(10)
+    assert [(due.cluster_id, due.due_usd6) for due in found] == [(1, 10), (2, 10)]
+    assert leaves == []
+    assert await store.open() is None
+    last = await store.last()
+    assert last is not None
+    assert (last.collected_usd6, last.block_number) == (20, 9)
+
+
+async def test_give_up__never_collected__its_receipts_wait_again(database: Database) -> None:
+    journal, store = JournalStore(database), CollectionStore(database)
+    await journal.write([entry(receipt(1, 10), 10)])
+    _, leaves = await store.due(10)
+    batch = await store.form(Digest(b"\x07" * 32), b"call", b"[]", [leaf.id for leaf in leaves], 5)
+    await store.give_up(batch)
+    assert await store.open() is None
+    assert await store.last() is None
+    assert (await store.due(10))[1] == leaves
