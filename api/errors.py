@@ -45,6 +45,7 @@
         ├── ChainTimeout           the node did not answer in time
         ├── ChainBehind            the node is too many blocks behind others
         ├── StoreUnavailable       the database cannot be reached
+        ├── Busy                   something costly is being done for somebody else
         ├── UpstreamUnavailable    no inference server answers, or none has room
         ├── PeerUnavailable        another reporter does not answer
         ├── GatewayUnavailable     a gateway does not tell how a payer stands with it
@@ -452,6 +453,10 @@ class StoreUnavailable(Unavailable):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the database cannot be reached: {reason}")
+
+
+class Busy(Unavailable):
+    code = "busy"
 
 
 class UpstreamUnavailable(Unavailable):

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from api.domain.codec import parse_address, to_hex
 from api.domain.receipts import parse_receipt_id
 from api.domain.vouchers import MAX_USD6
+from api.domain.way import ProvenReceipt
 from api.domain.x402 import PAYMENT_RESPONSE_HEADER
 from api.errors import Malformed, NotFound, PaymentRefused
 from api.gateway.asked import Asked, Endpoint
@@ -223,6 +224,29 @@ async def get_receipt(
     if stored is None:
         raise NotFound(f"no receipt {receipt_id}", value=receipt_id)
     return receipt_shape(stored, await gateway.behind(stored))
+
+
+@payment.get(
+    "/v1/receipts/{id}/trace",
+    summary="Where the dollars of one request are now",
+    responses=problems(404, 409, 422, 502, 503),
+)
+async def get_trace(
+    request: Request,
+    receipt_id: Annotated[
+        str, Path(alias="id", pattern="^[0-9a-f]{32}$", description="From the header Receipt-Id.")
+    ],
+) -> dict[str, Any]:
+    """Followed over the chain to whoever has them, in exact fractions that add up to the charge.
+
+    `ape run trace` does the same without believing this gateway anything. One at a time.
+    """
+    gateway = gateway_of(request)
+    stored = await gateway.journal_store.receipt(parse_receipt_id(receipt_id))
+    if stored is None:
+        raise NotFound(f"no receipt {receipt_id}", value=receipt_id)
+    shape = receipt_shape(stored, await gateway.behind(stored))
+    return (await gateway.trace(ProvenReceipt.from_json(shape))).to_json()
 
 
 @operations.get("/livez", summary="Whether the process lives")

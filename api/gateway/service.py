@@ -19,13 +19,16 @@ from api.chain.contracts import (
     X402Settler,
 )
 from api.chain.deployments import Deployment
+from api.chain.following import Follower
 from api.clock import Clock
 from api.domain.eip712 import Eip712Domain
 from api.domain.prices import gateway_domain
 from api.domain.receipts import RECEIPT_ID_BYTES
 from api.domain.signing import Signer
 from api.domain.vouchers import payments_domain
+from api.domain.way import ProvenReceipt, Way
 from api.errors import (
+    Busy,
     ChainError,
     ConfigurationError,
     ContractReverted,
@@ -194,6 +197,7 @@ class Gateway:
             authority=Authority(client, deployment.address_of("Authority")),
         )
         self._lease = Lease(database)
+        self._tracing = asyncio.Lock()
         self._is_started = False
 
     async def run(self) -> None:
@@ -262,6 +266,15 @@ class Gateway:
             together = [one for one in together if one.state is PaymentState.SETTLED]
         leaves = [one.receipt_hash for one in together if one.receipt_hash is not None]
         return Behind(batch.root, leaves, payment.tx_hash, None)
+
+    async def trace(self, proven: ProvenReceipt) -> Way:
+        """Where a request's dollars are. Raises as `Follower.follow`, or Busy while another one is
+        followed: it takes many looks at the chain.
+        """
+        if self._tracing.locked():
+            raise Busy("another request is being followed; try again")
+        async with self._tracing:
+            return await Follower(self._client, self._config.deployment).follow(proven)
 
     async def failures(self) -> dict[str, str]:
         """What it cannot work without and does not have now, in words."""

@@ -79,6 +79,8 @@ async def test_follow__paid_collected_distributed_and_streaming__as_the_contract
 
     ways = [await follow(shop, following.fetch(shop.gateway.url, one)) for one in ids]
 
+    told = httpx.get(f"{shop.gateway.url}/v1/receipts/{ids[0]}/trace", timeout=30)
+    assert told.json() == ways[0].to_json(), told.text
     assert [step.event for step in ways[0].steps] == list(Event)
     holder = cast.Account(10, "holder").address
     for way in ways:
