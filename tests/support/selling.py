@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import httpx
 
 from api.chain import deployments
 from api.chain.abi import contract_abi
+from api.chain.deployments import Deployment
 from api.domain.api_key import ApiKey
 from api.domain.codec import to_hex
 from api.domain.eip712 import Eip712Domain
@@ -180,7 +181,13 @@ class Shop:
         anvil = Anvil(port, state, folder / "anvil.log", genesis_time=stage.newest_time)
         anvil.start()
         ngrams = [NgramProcess(folder, **(upstream or {})).start()] if has_model else []
-        deployment = deployments.load(stage.deployments, LOCAL_CHAIN_ID)
+        known = deployments.load(stage.deployments, LOCAL_CHAIN_ID)
+        # The stage's begins where reporters have to look; who follows a payment looks further back.
+        deployment = replace(
+            known,
+            contracts={name: replace(one, block=0) for name, one in known.contracts.items()},
+        )
+        deployments.save(folder, deployment)
         payments = deployment.address_of("InferencePayments")
         domain = gateway_domain(LOCAL_CHAIN_ID, payments)
         servers = [
@@ -205,7 +212,7 @@ class Shop:
             RACKSTREAM_RPC_URL=anvil.url,
             RACKSTREAM_CLOCK="chain",
             RACKSTREAM_GATEWAY_KEY="0x" + cast.GATEWAY.key.hex(),
-            RACKSTREAM_GATEWAY_DEPLOYMENTS_DIR=str(stage.deployments),
+            RACKSTREAM_GATEWAY_DEPLOYMENTS_DIR=str(folder),
             RACKSTREAM_GATEWAY_DATABASE_URL=database_url,
             RACKSTREAM_GATEWAY_PORT=str(gateway_port),
             RACKSTREAM_GATEWAY_FLEET=str(fleet),
@@ -229,6 +236,10 @@ class Shop:
     @property
     def payments_domain(self) -> Eip712Domain:
         return payments_domain(LOCAL_CHAIN_ID, self.payments)
+
+    @property
+    def deployment(self) -> Deployment:
+        return deployments.load(self.folder, LOCAL_CHAIN_ID)
 
     # -- the chain --------------------------------------------------------------------------------
 
@@ -311,7 +322,7 @@ class Shop:
 
     def income(self, cluster_id: ClusterId = CLUSTER) -> int:
         """What a cluster's waterfall has received in all."""
-        waterfall = deployments.load(self.stage.deployments, LOCAL_CHAIN_ID).address_of("Waterfall")
+        waterfall = self.deployment.address_of("Waterfall")
         return int(self.read("Waterfall", waterfall, "state", cluster_id)[0])
 
 

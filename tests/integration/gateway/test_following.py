@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import asyncio
 from fractions import Fraction
 
 import httpx
 
-from api.chain import deployments
 from api.chain.client import ChainClient
-from api.chain.deployments import Deployment
 from api.chain.following import Follower
 from api.domain.way import Event, Place, ProvenReceipt, Way
 from api.types import LOCAL_CHAIN_ID, Address
@@ -20,15 +18,6 @@ from tests.support.selling import MODEL, USD, Customer, Shop, until
 from tests.support.ways import amount_in
 
 HOUR = 3_600
-
-
-def deployment_of(shop: Shop) -> Deployment:
-    """The stage's record, with blocks from which all of a share's events can be read."""
-    known = deployments.load(shop.stage.deployments, LOCAL_CHAIN_ID)
-    return replace(
-        known,
-        contracts={name: replace(record, block=0) for name, record in known.contracts.items()},
-    )
 
 
 def ask(shop: Shop, customer: Customer, question: str) -> str:
@@ -50,7 +39,7 @@ def ask(shop: Shop, customer: Customer, question: str) -> str:
 async def follow(shop: Shop, proven: ProvenReceipt) -> Way:
     client = ChainClient(shop.anvil.url, chain_id=LOCAL_CHAIN_ID)
     try:
-        return await Follower(client, deployment_of(shop)).follow(proven)
+        return await Follower(client, shop.deployment).follow(proven)
     finally:
         await client.close()
 
@@ -58,7 +47,7 @@ async def follow(shop: Shop, proven: ProvenReceipt) -> Way:
 async def test_follow__paid_collected_distributed_and_streaming__as_the_contracts_have_it(
     shop: Shop,
 ) -> None:
-    known = deployment_of(shop)
+    known = shop.deployment
     waterfall = known.address_of("Waterfall")
     share = Address(shop.read("ClusterRegistry", known.address_of("ClusterRegistry"), "cluster",
                               CLUSTER)[4])  # fmt: skip
@@ -79,7 +68,8 @@ async def test_follow__paid_collected_distributed_and_streaming__as_the_contract
 
     ways = [await follow(shop, following.fetch(shop.gateway.url, one)) for one in ids]
 
-    told = httpx.get(f"{shop.gateway.url}/v1/receipts/{ids[0]}/trace", timeout=30)
+    url = f"{shop.gateway.url}/v1/receipts/{ids[0]}/trace"
+    told = await asyncio.to_thread(httpx.get, url, timeout=30)
     assert told.json() == ways[0].to_json(), told.text
     assert [step.event for step in ways[0].steps] == list(Event)
     holder = cast.Account(10, "holder").address
