@@ -21,6 +21,7 @@ CONTRACTS = (
     "IdentityRegistry",
     "InferencePayments",
     "MetricsOracle",
+    "RelatedParties",
     "ReporterRegistry",
     "Waterfall",
     "X402Settler",

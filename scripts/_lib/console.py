@@ -21,14 +21,14 @@ from rich.console import Console
 
 from api.chain.views import ClusterStatus
 from api.errors import NotFound, UnknownCluster
-from scripts._lib import following, views
+from scripts._lib import following, quality, views
 from scripts._lib.commands import open_record
 from scripts._lib.failures import in_words
 from scripts._lib.money import dollars, percent, shares, units
 from scripts._lib.operations import claim_many
 from scripts._lib.orders import WHOLE
 from scripts._lib.share_acts import ShareActs
-from scripts._lib.tables import money, numbers, plain, table_of
+from scripts._lib.tables import gpu_hours, money, numbers, plain, table_of
 from scripts._lib.wallets import address_of, sender_for
 
 DEPLOYMENTS_VARIABLE = "RACKSTREAM_DEPLOYMENTS_DIR"
@@ -62,6 +62,7 @@ class InvestorConsole:
             "portfolio": self._verb(self.portfolio),
             "claim": self._verb(self.claim),
             "uptime": self._verb(self.uptime),
+            "quality": self._verb(self.quality),
             "follow": self._verb(self.follow),
             **{name: self._verb(function) for name, function in self._acts.verbs().items()},
             "help": self._verb(self.help),
@@ -207,10 +208,15 @@ class InvestorConsole:
                 percent(row.available, row.contracted),
                 percent(row.busy, row.contracted),
                 percent(row.billable, row.contracted),
-                _gpu_hours(row.busy - row.billable),
+                gpu_hours(row.busy - row.billable),
                 _kwh(row.energy_wh),
             )
         self._output.print(table)
+
+    def quality(self, cluster_id: int, hours: int = quality.HOURS_SHOWN) -> None:
+        """What of a cluster was busy and not billed, and what related parties paid, by the hour."""
+        record = open_record(self._directory)
+        self._output.print(quality.table(cluster_id, quality.read_hours(record, cluster_id, hours)))
 
     def follow(self, receipt_id: str, gateway: str) -> None:
         """Where one request's dollars went: a receipt's id, and its gateway's URL."""
@@ -231,6 +237,7 @@ class InvestorConsole:
             ("portfolio('0x…')", self.portfolio),
             ("claim('0x…')", self.claim),
             ("uptime(1)", self.uptime),
+            ("quality(1)", self.quality),
             ("follow('…', 'http://…')", self.follow),
             *self._acts.usages(),
             ("help()", self.help),
@@ -275,11 +282,6 @@ def _why_no_hours(view: views.ClusterView) -> str:
 
 def _pue(bps: int) -> str:
     return f"{bps // 10_000}.{bps % 10_000:04d}"
-
-
-def _gpu_hours(gpu_seconds: int) -> str:
-    hundredths = gpu_seconds // 36
-    return f"{hundredths // 100:,}.{hundredths % 100:02d} GPU-h"
 
 
 def _kwh(watt_hours: int) -> str:

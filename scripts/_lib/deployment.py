@@ -2,8 +2,8 @@
 
 1. Deploy, in order of need: Authority, stablecoin (local chains only), IdentityRegistry,
    ClusterRegistry, MetricsOracle, Waterfall, CapitalProceeds, HolderDesk, Enforcement,
-   ShareExtension, ReporterRegistry, Disputes, InferencePayments, X402Settler. A contract that is on
-   record is taken over instead.
+   ShareExtension, ReporterRegistry, Disputes, InferencePayments, X402Settler, RelatedParties. A
+   contract that is on record is taken over instead.
 2. Write into the Authority what is missing: the role of each restricted function, the roles'
    holders.
 3. Hand the Authority to its admin; a deployer who is not the admin keeps no power.
@@ -90,6 +90,7 @@ class System:
     disputes: ContractInstance
     payments: ContractInstance
     settler: ContractInstance
+    related: ContractInstance
 
 
 class OnDeployed(Protocol):
@@ -151,6 +152,7 @@ def deploy_system(
     disputes = place("Disputes", holders.admin, authority, registry, oracle, reporter_registry, usd)
     payments = place("InferencePayments", holders.admin, authority, registry, waterfall, usd)
     settler = place("X402Settler", payments, usd)
+    related = place("RelatedParties", authority, registry)
     system = System(
         authority,
         usd,
@@ -166,6 +168,7 @@ def deploy_system(
         disputes,
         payments,
         settler,
+        related,
     )
     configure(system, deployer, holders)
     return system
@@ -185,6 +188,7 @@ def configure(system: System, deployer: AccountAPI, holders: RoleHolders) -> Non
         system.reporter_registry,
         system.disputes,
         system.payments,
+        system.related,
     )
     grants = [
         (roles.CLUSTER_REGISTRY_ROLE, system.registry.address),

@@ -64,6 +64,7 @@ WIRING: Mapping[str, tuple[str, ...]] = {
     ),
     "InferencePayments": ("Authority", "ClusterRegistry", "Waterfall", "stablecoin"),
     "X402Settler": ("InferencePayments", "stablecoin"),
+    "RelatedParties": ("Authority", "ClusterRegistry"),
 }
 SHARE_WIRING = ("ShareExtension",)
 SHARE = "ClusterShare"
@@ -161,6 +162,7 @@ class Record:
             disputes=instance("Disputes", at("Disputes")),
             payments=instance("InferencePayments", at("InferencePayments")),
             settler=instance("X402Settler", at("X402Settler")),
+            related=instance("RelatedParties", at("RelatedParties")),
         )
 
     # -- verifying --------------------------------------------------------------------------------

@@ -80,6 +80,7 @@ RESTRICTED: Final[Functions] = {
     "Disputes": {
         "rule": ARBITER_ROLE,
     },
+    "RelatedParties": {"end": REGISTRAR_ROLE},
     "ReporterRegistry": {
         "penalise": DISPUTES_ROLE,
         "scheduleSet": ORACLE_ADMIN_ROLE,
@@ -177,6 +178,7 @@ OPEN: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
     "MetricsOracle": frozenset({"postReport", "finalize"}),
+    "RelatedParties": frozenset({"declare"}),
     "ReporterRegistry": frozenset(
         {
             "register",
@@ -226,7 +228,8 @@ OPEN: Final[Mapping[str, frozenset[str]]] = {
 `ClusterShare.fund` serves the Waterfall alone and checks its address, as `claimTo` and what ends in
 `For` (but `claimFor`) do the HolderDesk's, and the three of orders Enforcement's; whoever calls
 `beforeMove` moves a count of holders that is kept under its own address. `Enforcement.unfreeze` and
-`cancelOrder` serve either of two powers, `confirmOrder` and `cancelOrder` name an order instead of
+`cancelOrder` serve either of two powers, `RelatedParties.declare` an issuer, the registrar and the
+account itself, `confirmOrder` and `cancelOrder` name an order instead of
 a cluster: they check inside."""
 
 

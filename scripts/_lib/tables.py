@@ -28,3 +28,9 @@ def money(usd6: int) -> str:
 
 def plain(usd6: int) -> str:
     return f"{dollars(usd6, decimals=2 if usd6 % 10_000 == 0 else 6)} ({units(usd6)} units)"
+
+
+def gpu_hours(gpu_seconds: int) -> str:
+    """GPU-seconds as GPU-hours, rounded down."""
+    hundredths = gpu_seconds // 36
+    return f"{hundredths // 100:,}.{hundredths % 100:02d} GPU-h"

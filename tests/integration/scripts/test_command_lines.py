@@ -111,9 +111,9 @@ def test_scripts__from_an_empty_chain__end_in_a_portfolio(node: Node, tmp_path: 
     cluster = tmp_path / "cluster.toml"
     cluster.write_text(CLUSTER)
 
-    assert terminal.run("deploy").count(" deployed\n") == 13
+    assert terminal.run("deploy").count(" deployed\n") == 14
     written = record.read_text()
-    assert terminal.run("deploy").count(" as recorded\n") == 13
+    assert terminal.run("deploy").count(" as recorded\n") == 14
     assert record.read_text() == written
     assert "cluster 1: share 0x" in terminal.run("register_cluster", "--file", str(cluster))
     assert list(json.loads(record.read_text())["shares"]) == ["1"]

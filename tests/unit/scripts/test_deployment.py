@@ -37,6 +37,7 @@ KEYS = [
     "Disputes",
     "InferencePayments",
     "X402Settler",
+    "RelatedParties",
 ]
 
 
@@ -72,6 +73,7 @@ def addresses(system: System) -> list[str]:
         system.disputes,
         system.payments,
         system.settler,
+        system.related,
     )
     return [contract.address for contract in contracts]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,78 +15,17 @@ from eth_account.signers.local import LocalAccount
 from rich.console import Console
 
 from api.chain.views import EARNED_SCALE
-from api.domain.prices import gateway_domain
 from api.domain.receipts import Receipt
-from api.domain.signing import Signer
 from api.domain.way import Event, Place, ProvenReceipt, Way
 from api.errors import BadSignature, Incoherent, NotFound
-from api.types import Address
 from scripts._lib import following
 from scripts._lib.record import Record
-from tests.support.oracle import let_name_reporters
-from tests.support.payments import FEE_NOTICE, FOREVER, Till, key_of
-from tests.support.revenue import Books, open_books
-from tests.support.scenario import SHARE, USD, Scenario
+from tests.support.payments import FEE_NOTICE
+from tests.support.revenue import Books
+from tests.support.scenario import SHARE, USD
 from tests.support.ways import Counter, amount_in, by_place
 
 HOUR = 3_600
-
-
-@pytest.fixture(scope="module")
-def books(
-    record: Record,
-    deployer: AccountAPI,
-    admin: AccountAPI,
-    registrar: AccountAPI,
-    kyc_provider: AccountAPI,
-    issuer: AccountAPI,
-    operator: AccountAPI,
-    trustee: AccountAPI,
-    oracle_admin: AccountAPI,
-    customer: AccountAPI,
-    holder: AccountAPI,
-) -> Books:
-    system = record.system()
-    let_name_reporters(system, oracle_admin, admin)
-    scenario = Scenario(system, deployer, registrar, kyc_provider, issuer, operator, trustee)
-    return open_books(scenario, oracle_admin, customer, holder)
-
-
-@pytest.fixture(scope="module")
-def hot() -> LocalAccount:
-    return key_of("hot")
-
-
-@pytest.fixture(scope="module")
-def counter(
-    books: Books, record: Record, keeper: AccountAPI, customer: AccountAPI, hot: LocalAccount
-) -> Counter:
-    """The keeper is the gateway; the customer has a hundred dollars and a hot key."""
-    payments = record.system().payments
-    record.system().stablecoin.approve(payments, 2**256 - 1, sender=customer)
-    payments.deposit(100 * USD, sender=customer)
-    payments.authorise(hot.address, keeper, 1_000 * USD, FOREVER, sender=customer)
-    domain = gateway_domain(record.chain_id, Address(str(payments.address)))
-    signer = Signer.from_hex(str(keeper.private_key))
-    return Counter(Till(payments, keeper, (books.cluster_id,)), signer, domain)
-
-
-@pytest.fixture
-def charged(
-    counter: Counter, books: Books, customer: AccountAPI, hot: LocalAccount
-) -> Iterator[Any]:
-    """Charges and collects receipts of these amounts; what a test promised is forgotten after."""
-    promised = dict(counter.promised)
-
-    def charge(*amounts: int) -> list[ProvenReceipt]:
-        receipts = [counter.receipt(customer, hot, books.cluster_id, one) for one in amounts]
-        proven = counter.proven(receipts)
-        assert proven[0].root is not None
-        counter.collect(customer, hot, receipts, proven[0].root)
-        return proven
-
-    yield charge
-    counter.promised = promised
 
 
 def follow_all(record: Record, proven: list[ProvenReceipt]) -> list[Way]:

@@ -44,6 +44,7 @@ KEYS = [
     "Disputes",
     "InferencePayments",
     "X402Settler",
+    "RelatedParties",
 ]
 OTHER_HASH = "0x" + "ee" * 32
 

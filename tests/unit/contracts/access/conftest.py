@@ -133,6 +133,7 @@ def guarded(system: System, parties: Parties) -> dict[str, ContractInstance]:
         "HolderDesk": system.desk,
         "ReporterRegistry": system.reporter_registry,
         "Disputes": system.disputes,
+        "RelatedParties": system.related,
         "InferencePayments": system.payments,
         "X402Settler": system.settler,
         "ClusterShare": parties.share,

@@ -1,0 +1,140 @@
+"""What `ape run quality` finds on a chain: GPU time that nobody was billed for, related payers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ape import chain
+from ape.api import AccountAPI
+from eth_account.signers.local import LocalAccount
+from rich.console import Console
+
+from scripts._lib import quality
+from scripts._lib.record import Record
+from tests.support.oracle import Figures
+from tests.support.payments import FOREVER
+from tests.support.revenue import Books
+from tests.support.scenario import EPOCH_SECONDS, USD, current_epoch
+from tests.support.ways import Counter
+
+WHY = b"\x44" * 32
+
+
+def hour_of(record: Record, books: Books, epoch: int) -> quality.Hour:
+    (hour,) = [one for one in quality.read_hours(record, books.cluster_id) if one.epoch == epoch]
+    return hour
+
+
+def test_read_hours__measured__tell_what_was_busy_and_not_billed(
+    record: Record, books: Books
+) -> None:
+    figures = Figures(books.cluster_id, 400, 3_600, 3_000, 2_500, 1_800)
+    chain.pending_timestamp = books.start + EPOCH_SECONDS
+    books.desk.post(books.desk.report(books.first_epoch, figures))
+
+    running, measured, *_ = quality.read_hours(record, books.cluster_id)
+
+    assert (measured.epoch, measured.busy, measured.leaked) == (books.first_epoch, 2_500, 700)
+    assert (running.epoch, running.busy, running.leaked) == (books.first_epoch + 1, None, None)
+
+
+def test_read_hours__several_payers_in_a_batch__the_related_ones_part_of_it(
+    record: Record,
+    books: Books,
+    counter: Counter,
+    customer: AccountAPI,
+    holder: AccountAPI,
+    issuer: AccountAPI,
+    hot: LocalAccount,
+) -> None:
+    system, till = record.system(), counter.till
+    epoch = current_epoch()
+    system.payments.depositFor(holder, 20 * USD, sender=customer)
+    system.payments.authorise(hot.address, till.gateway, 20 * USD, FOREVER, sender=holder)
+    system.related.declare(books.cluster_id, holder, epoch, WHY, sender=issuer)
+    before = till.collected(customer, hot)
+
+    till.collect(till.voucher(holder, hot, 3 * USD), till.voucher(customer, hot, before + 5 * USD))
+    books.receive(7 * USD)
+
+    hour = hour_of(record, books, epoch)
+    assert (hour.paid_usd6, hour.related_usd6, hour.unknown_usd6) == (15 * USD, 3 * USD, 0)
+
+
+def test_read_hours__a_direct_payer_declared_later__counts_backwards(
+    record: Record, books: Books, customer: AccountAPI, issuer: AccountAPI, registrar: AccountAPI
+) -> None:
+    epoch = current_epoch()
+    books.receive(4 * USD)
+    assert hour_of(record, books, epoch).related_usd6 == 0
+    chain.pending_timestamp = (epoch + 1) * EPOCH_SECONDS
+    books.receive(2 * USD)
+    record.system().related.declare(books.cluster_id, customer, epoch, WHY, sender=issuer)
+    record.system().related.end(books.cluster_id, customer, WHY, sender=registrar)
+    chain.pending_timestamp = (epoch + 2) * EPOCH_SECONDS
+    books.receive(1 * USD)
+
+    related = [hour_of(record, books, epoch + later).related_usd6 for later in range(3)]
+
+    assert related == [4 * USD, 2 * USD, 0]
+
+
+def test_read_relations__dated_back_ended_and_declared_again__are_two(
+    record: Record, books: Books, customer: AccountAPI, issuer: AccountAPI, registrar: AccountAPI
+) -> None:
+    related, epoch = record.system().related, current_epoch()
+    related.declare(books.cluster_id, customer, epoch, WHY, sender=issuer)
+    related.declare(books.cluster_id, customer, epoch - 9, WHY, sender=issuer)
+    related.end(books.cluster_id, customer, WHY, sender=registrar)
+    chain.pending_timestamp = (epoch + 2) * EPOCH_SECONDS
+    related.declare(books.cluster_id, customer, epoch + 2, WHY, sender=customer)
+
+    assert quality.read_relations(record, books.cluster_id) == [
+        quality.Relation(customer.address, epoch - 9, epoch),
+        quality.Relation(customer.address, epoch + 2, None),
+    ]
+
+
+def test_read_hours__another_clusters_part_of_a_voucher__is_not_counted(
+    record: Record,
+    books: Books,
+    counter: Counter,
+    customer: AccountAPI,
+    holder: AccountAPI,
+    issuer: AccountAPI,
+    hot: LocalAccount,
+) -> None:
+    other, _ = books.scenario.live_cluster([holder], [10**6])
+    epoch = current_epoch()
+    record.system().related.declare(books.cluster_id, customer, epoch, WHY, sender=issuer)
+    till = type(counter.till)(
+        counter.till.payments, counter.till.gateway, (books.cluster_id, other)
+    )
+    spent = till.collected(customer, hot)
+    till.collect(till.voucher(customer, hot, spent + 9 * USD, [(0, 4 * USD), (1, 5 * USD)]))
+
+    hour = hour_of(record, books, epoch)
+
+    assert (hour.paid_usd6, hour.related_usd6) == (4 * USD, 4 * USD)
+    (theirs, *_) = quality.read_hours(record, other, 1)
+    assert (theirs.paid_usd6, theirs.related_usd6) == (5 * USD, 0)
+
+
+def test_table__of_the_hours__has_their_sums(record: Record, books: Books, charged: Any) -> None:
+    charged(2 * USD)
+    output = Console(width=200, record=True)
+    output.print(quality.table(books.cluster_id, quality.read_hours(record, books.cluster_id, 2)))
+    shown = output.export_text()
+    assert shown.count("$2.00") == 2
+    assert "not final" in shown
+    assert "busy, not billed" in shown
+
+
+@pytest.mark.parametrize("hours", [1, 3])
+def test_read_hours__as_many_as_asked__the_newest_first(
+    record: Record, books: Books, hours: int
+) -> None:
+    found = quality.read_hours(record, books.cluster_id, hours)
+    newest = int(chain.blocks.head.timestamp) // EPOCH_SECONDS
+    assert [hour.epoch for hour in found] == [newest - back for back in range(hours)]
