@@ -24,6 +24,10 @@ _MAX_REFUSAL_BYTES: Final = 64 * 1024
 # The request's, not the server's or the gateway's.
 _CUSTOMERS_FAULT: Final = frozenset({400, 413, 422})
 
+# Servers on uvicorn (vLLM) close a connection that is idle for five: a request that meets that on
+# its way would be lost.
+_IDLE_CONNECTION_SECONDS: Final = 4.0
+
 _FIRST_PAUSE_SECONDS: Final = 2.0
 _MAX_PAUSE_SECONDS: Final = 60.0
 
@@ -186,7 +190,9 @@ class Upstreams:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 timeout=self._timeout,
-                connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
+                connector=aiohttp.TCPConnector(
+                    limit=0, ttl_dns_cache=60, keepalive_timeout=_IDLE_CONNECTION_SECONDS
+                ),
                 auto_decompress=True,
                 skip_auto_headers=["User-Agent"],
             )

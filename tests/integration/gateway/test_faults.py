@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -194,3 +195,25 @@ def is_served(shop: Shop, customer: Customer) -> bool:
     except httpx.HTTPError:
         return False
     return answer.status_code == 200
+
+
+def test_collect__mined_and_not_yet_deep_enough__sent_once(
+    stage: Stage, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder, depth = tmp_path_factory.mktemp("deep"), 3
+    shop = Shop.open(stage, folder, postgres.url("deep"), confirmations=depth)
+    try:
+        customer = shop.customer(0, 50 * USD)
+        port, gateway = shop.anvil.port, shop.gateway.address
+        sent = int(rpc(port, "eth_getTransactionCount", gateway, "latest"), 16)
+        assert is_served(shop, customer)
+        until(lambda: shop.collected(customer) > 0, "collected")
+        # Long enough for several looks at it.
+        time.sleep(2.5)
+        assert int(rpc(port, "eth_getTransactionCount", gateway, "latest"), 16) == sent + 1
+        assert '"collected"' not in shop.gateway.log()
+
+        rpc(port, "anvil_mine", hex(depth))
+        until(lambda: '"collected"' in shop.gateway.log(), "settled")
+    finally:
+        shop.close()
