@@ -31,13 +31,14 @@ $(READY): requirements.lock package-lock.json scripts/_lib/environment.py script
 setup: $(READY) ## Make .venv and .toolchain from the lock files
 
 .PHONY: demo
-demo: $(READY) ## Tokenise, measure, pay and stream a GPU cluster on real telemetry (TRACE=FILE, EPOCHS=n, PRICE=)
+demo: $(READY) ## Tokenise, measure, pay by the inference and stream a GPU cluster (TRACE=FILE, REQUESTS=FILE, EPOCHS=n)
 	@$(BIN)/python -m scripts.demo $(if $(TRACE),--trace "$(TRACE)") $(if $(EPOCHS),--epochs $(EPOCHS)) \
-		$(if $(PRICE),--price "$(PRICE)") $(ARGS)
+		$(if $(REQUESTS),--requests "$(REQUESTS)") $(if $(PRICE),--price "$(PRICE)") $(ARGS)
 
 .PHONY: up
-up: $(READY) ## Keep a chain, a database, four reporters and replaying agents up (TRACE=, RPC_URL=, DATABASE_URL=)
-	@$(BIN)/python -m scripts.up $(if $(TRACE),--trace "$(TRACE)") $(if $(PRICE),--price "$(PRICE)") $(ARGS)
+up: $(READY) ## Keep a chain, a database, reporters, agents and a gateway up (TRACE=, REQUESTS=, RPC_URL=, DATABASE_URL=)
+	@$(BIN)/python -m scripts.up $(if $(TRACE),--trace "$(TRACE)") $(if $(REQUESTS),--requests "$(REQUESTS)") \
+		$(if $(PRICE),--price "$(PRICE)") $(ARGS)
 
 .PHONY: test
 test: $(READY) ## Run every test on a local chain (ARGS= for pytest); real processes by themselves

@@ -1,8 +1,8 @@
-"""Tokenise a GPU cluster, measure it, pay it and stream its income, on real telemetry.
+"""Tokenise a GPU cluster, measure it, pay it by the inference, stream its income; on real traces.
 
-`make demo` runs it. Everything is real and local: a chain, a database, four reporters and the GPU
-node agents, each a process of its own. It ends with tables, a chart, a summary for programs, and
-exit status 0 only if every equation that it states holds.
+`make demo` runs it. Everything is real and local: a chain, a database, four reporters, the GPU node
+agents, a gateway and a language model's server, each a process of its own. It ends with tables, a
+chart, a summary for programs, and exit status 0 only if every equation that it states holds.
 """
 
 from __future__ import annotations
@@ -11,7 +11,12 @@ from pathlib import Path
 
 import click
 
-from scripts._lib.replay_options import DEFAULT_TRACE, price_option
+from scripts._lib.replay_options import (
+    DEFAULT_REQUESTS,
+    DEFAULT_TRACE,
+    price_option,
+    requests_option,
+)
 
 DEFAULT_OUTPUT = Path("out/demo")
 
@@ -26,6 +31,15 @@ DEFAULT_OUTPUT = Path("out/demo")
 @click.option(
     "--epochs", type=click.IntRange(min=1), help="Replay only so many hours of the trace."
 )
+@requests_option
+@click.option(
+    "--requests-an-hour",
+    "an_hour",
+    type=click.IntRange(1, 10_000),
+    default=50,
+    show_default=True,
+    help="How many of them each replayed hour has, on average; taken evenly from the file.",
+)
 @price_option
 @click.option(
     "--out",
@@ -35,13 +49,22 @@ DEFAULT_OUTPUT = Path("out/demo")
     show_default=True,
     help="Folder for logs, chart and summary; one demo at a time in it.",
 )
-def cli(trace: Path | None, epochs: int | None, price_usd6: int, output: Path) -> None:
-    """Tokenise a GPU cluster, measure it, pay it and stream its income to its holders."""
-    from scripts._lib.demonstration import run
+def cli(
+    trace: Path | None,
+    epochs: int | None,
+    requests: Path | None,
+    an_hour: int,
+    price_usd6: int,
+    output: Path,
+) -> None:
+    """Tokenise a GPU cluster, measure it, pay it by the inference, stream income to its holders."""
+    from scripts._lib.demonstration import Demand, run
 
     if trace is None and DEFAULT_TRACE.exists():
         trace = DEFAULT_TRACE
-    raise SystemExit(run(trace, epochs, price_usd6, output))
+    if requests is None and DEFAULT_REQUESTS.exists():
+        requests = DEFAULT_REQUESTS
+    raise SystemExit(run(Demand(trace, requests, epochs, an_hour, price_usd6), output))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Keep a chain, a database, four reporters and replaying agents up; Ctrl-C ends all of them.
+"""Keep a chain, a database, reporters, replaying agents and a gateway up; Ctrl-C ends all of them.
 
 `make up` runs it. It starts from nothing each time, a few hours ago, and catches up with now.
 """
@@ -9,7 +9,12 @@ from pathlib import Path
 
 import click
 
-from scripts._lib.replay_options import DEFAULT_TRACE, price_option
+from scripts._lib.replay_options import (
+    DEFAULT_REQUESTS,
+    DEFAULT_TRACE,
+    price_option,
+    requests_option,
+)
 
 
 @click.command()
@@ -34,6 +39,11 @@ from scripts._lib.replay_options import DEFAULT_TRACE, price_option
     "--reporter-port", envvar="REPORTER_PORT", type=click.IntRange(1, 65_532), default=8101,
     show_default=True, help="The first reporter's; the others take the next three.",
 )  # fmt: skip
+@click.option(
+    "--gateway-port", envvar="GATEWAY_PORT", type=click.IntRange(1, 65_534), default=8201,
+    show_default=True, help="The language model's server takes the next one.",
+)  # fmt: skip
+@requests_option
 @price_option
 @click.option(
     "--out",
@@ -52,15 +62,17 @@ from scripts._lib.replay_options import DEFAULT_TRACE, price_option
 )
 def cli(
     trace: Path | None,
+    requests: Path | None,
     rpc_url: str | None,
     database_url: str | None,
     anvil_port: int,
     reporter_port: int,
+    gateway_port: int,
     price_usd6: int,
     output: Path,
     deployments: Path,
 ) -> None:
-    """Keep a chain, a database, four reporters and replaying agents up until Ctrl-C."""
+    """Keep a chain, a database, reporters, replaying agents and a gateway up until Ctrl-C."""
     from rich.console import Console
 
     from scripts._lib.command_failures import failure_words
@@ -70,12 +82,16 @@ def cli(
 
     if trace is None and DEFAULT_TRACE.exists():
         trace = DEFAULT_TRACE
+    if requests is None and DEFAULT_REQUESTS.exists():
+        requests = DEFAULT_REQUESTS
     options = Options(
         trace=trace,
+        requests=requests,
         rpc_url=rpc_url,
         database_url=database_url,
         anvil_port=anvil_port,
         reporter_port=reporter_port,
+        gateway_port=gateway_port,
         price_usd6=price_usd6,
         workspace=Workspace(output.resolve()),
         deployments=deployments.resolve(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from scripts._lib.money import dollars, percent
 from scripts._lib.report import Telling, totals_of
 
 INK, MUTED, GRID = "#1b2733", "#66727f", "#e4e8ec"
-TEAL, AMBER, BLUE, GREY = "#0f8b8d", "#e08e0b", "#2f5d8a", "#c8d0d8"
+TEAL, AMBER, BLUE, PLUM, GREY = "#0f8b8d", "#e08e0b", "#2f5d8a", "#a23b4c", "#c8d0d8"
 HOLDER_COLOURS = ("#0f8b8d", "#2f5d8a", "#e08e0b", "#a23b4c", "#6c5b9e", "#5f7a33")
 
 USD = 10**6
@@ -46,15 +47,17 @@ def draw(telling: Telling, path: Path) -> None:
         "legend.frameon": False,
     }
     with mpl.rc_context(style):
-        figure, panels = plt.subplots(2, 2, figsize=(14, 8.6), dpi=150)
+        figure, panels = plt.subplots(3, 2, figsize=(14, 12.2), dpi=150)
         figure.subplots_adjust(
-            left=0.06, right=0.975, top=0.83, bottom=0.105, hspace=0.42, wspace=0.17
+            left=0.06, right=0.975, top=0.88, bottom=0.075, hspace=0.42, wspace=0.17
         )
         _headline(figure, telling)
         _utilisation(panels[0][0], telling)
         _availability(panels[0][1], telling)
-        _revenue(panels[1][0], telling)
-        _income(panels[1][1], telling)
+        _tokens(panels[1][0], telling)
+        _prices(panels[1][1], telling)
+        _revenue(panels[2][0], telling)
+        _income(panels[2][1], telling)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, facecolor="white")
         plt.close(figure)
@@ -64,23 +67,24 @@ def _headline(figure: Any, telling: Telling) -> None:
     total, state = totals_of(telling.end), telling.end.waterfall
     opened = telling.story.opened
     figure.text(
-        0.06, 0.945, f"{opened.spec.name}: measured, paid, streamed by the second", fontsize=18,
+        0.06, 0.96, f"{opened.spec.name}: measured, paid, streamed by the second", fontsize=18,
         fontweight="bold",
     )  # fmt: skip
     facts = (
         f"{opened.term('gpuCount')} GPUs   ·   {len(telling.story.epochs)} hours"
         f"   ·   availability {percent(total.available_gpu_seconds, total.contracted_gpu_seconds)}"
         f"   ·   utilisation {percent(total.busy_gpu_seconds, total.contracted_gpu_seconds)}"
+        f"   ·   {len(telling.end.sales.bills):,} requests paid"
         f"   ·   income {dollars(state.received)}"
         f"   ·   to holders {dollars(state.holders_assigned)}"
     )
-    figure.text(0.06, 0.905, _plain(facts), fontsize=11.5, color=MUTED)
+    figure.text(0.06, 0.933, _plain(facts), fontsize=11.5, color=MUTED)
     figure.text(
         0.06,
-        0.022,
-        f"Telemetry: {telling.trace_words}. Four reporters, each with a key of its own, signed"
-        " every hour; all amounts are read from the contracts. A local test chain, a test"
-        " stablecoin, invented investors.",
+        0.018,
+        f"Telemetry: {telling.trace_words}; requests: {telling.requests_words}. Four reporters,"
+        " each with a key of its own, signed every hour; all amounts are read from the contracts.\n"
+        "A local test chain, a test stablecoin, invented investors and customers.",
         fontsize=8.5,
         color=MUTED,
     )
@@ -155,17 +159,66 @@ def _availability(axes: Any, telling: Telling) -> None:
     _hours(axes, telling, whole=False)
 
 
+def _tokens(axes: Any, telling: Telling) -> None:
+    """What went into and came out of the model for customers, in each hour."""
+    epochs, hours = _epochs(telling), telling.end.sales.plan.hours
+    read = [sum(one.context_tokens for one in hour) / 1_000 for hour in hours]
+    made = [sum(one.generated_tokens for one in hour) / 1_000 for hour in hours]
+    _stairs(axes, epochs, read, BLUE)
+    _stairs(axes, epochs, made, PLUM)
+    axes.set_title("Paid tokens an hour, thousands")
+    axes.set_ylim(0, max([*read, *made, 1.0]) * 1.25)
+    _legend(axes, ("in", BLUE), (f"out ({sum(made):,.1f} in all)", PLUM))
+    _hours(axes, telling, whole=False)
+
+
+def _prices(axes: Any, telling: Telling) -> None:
+    """What single requests cost."""
+    sales = telling.end.sales
+    cents = [bill.charge_usd6 / 10_000 for bill in sales.bills]
+    axes.hist(cents, bins=40, color=PLUM, alpha=0.55)
+    axes.set_title("Requests by their price, cents")
+    axes.set_xlim(0, None)
+    median, most = sales.prices_usd6
+    axes.axvline(median / 10_000, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+    axes.annotate(
+        _plain(
+            f"median {median / 10_000:,.2f} ¢\nlargest {most / 10_000:,.2f} ¢"
+            f"\ngas to collect {sales.gas_per_request:,} a request"
+        ),
+        (1, 1), xycoords="axes fraction", xytext=(-6, -6), textcoords="offset points", ha="right",
+        va="top", color=MUTED, fontsize=9,
+    )  # fmt: skip
+
+
+def _legend(axes: Any, *entries: tuple[str, str]) -> None:
+    from matplotlib.patches import Patch
+
+    axes.legend(
+        handles=[Patch(color=colour, alpha=0.6, label=name) for name, colour in entries],
+        loc="upper right",
+        ncols=len(entries),
+        fontsize=9,
+    )
+
+
+def _an_hour(totals: list[int]) -> list[float]:
+    """Dollars of each hour from 10⁻⁶ dollars so far."""
+    return [(now - before) / USD for before, now in pairwise([0, *totals])]
+
+
 def _revenue(axes: Any, telling: Telling) -> None:
     snapshots = telling.story.snapshots
-    paid, before = [], 0
-    for one in snapshots:
-        if one.epoch is not None:
-            paid.append((one.paid_usd6 - before) / USD)
-            before = one.paid_usd6
-    epochs = [one.epoch for one in snapshots if one.epoch is not None]
+    counted = [one for one in snapshots if one.epoch is not None]
+    leased = _an_hour([one.leased_usd6 for one in counted])
+    paid = _an_hour([one.waterfall.received for one in counted])
+    epochs = _epochs(telling)
     edges = [_time(epoch_start(Epoch(epoch))) for epoch in epochs]
     edges.append(_time(epoch_end(Epoch(epochs[-1]))))
-    axes.stairs(paid, edges, fill=True, color=AMBER, alpha=0.35, label="income from customers")
+    axes.stairs(
+        paid, edges, baseline=leased, fill=True, color=PLUM, alpha=0.55, label="paid by inference"
+    )
+    axes.stairs(leased, edges, fill=True, color=AMBER, alpha=0.35, label="paid for leases")
     times = [_time(epoch_end(Epoch(epochs[0])))] + [_time(one.at) for one in snapshots]
     rates = [0.0] + [one.rate_usd6_per_hour / USD for one in snapshots]
     axes.step(times, rates, where="post", color=TEAL, linewidth=2.2, label="streaming to holders")

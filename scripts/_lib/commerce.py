@@ -1,4 +1,6 @@
-"""Customers who pay for what was measured, and the distribution of what they paid."""
+"""Customers who lease GPU time and pay for what was measured of it, and the distribution of all
+income.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def bill_usd6(billable_gpu_seconds: int, price_usd6: int) -> int:
 
 
 class Commerce:
-    """The customers of one cluster, who pay `price_usd6` for a billable GPU-hour."""
+    """The customers of one cluster, who pay `price_usd6` for a billable GPU-hour, in a lump after
+    each hour. What they pay by the inference does not come through here.
+    """
 
     def __init__(self, opened: Opened, chain: LocalChain, price_usd6: int) -> None:
         self.price_usd6 = price_usd6
@@ -31,7 +35,7 @@ class Commerce:
 
     @property
     def paid_usd6(self) -> int:
-        """All that was paid so far."""
+        """All that was paid for leases so far."""
         return sum(self._paid)
 
     async def pay(self, reading: MeterReading) -> None:
@@ -49,7 +53,7 @@ class Commerce:
                 "receiveIncome",
                 self._opened.cluster_id,
                 amount,
-                int(IncomeKind.INFERENCE),
+                int(IncomeKind.LEASE),
                 reference,
             )
             await self._chain.send(customer.signer, self._opened.waterfall, data)

@@ -33,6 +33,7 @@ from scripts._lib.wallets import address_of, sender_for
 
 DEPLOYMENTS_VARIABLE = "RACKSTREAM_DEPLOYMENTS_DIR"
 EPOCHS_SHOWN = 12
+COLLECTIONS_SHOWN = 12
 
 Arguments = ParamSpec("Arguments")
 
@@ -63,6 +64,7 @@ class InvestorConsole:
             "claim": self._verb(self.claim),
             "uptime": self._verb(self.uptime),
             "quality": self._verb(self.quality),
+            "inference": self._verb(self.inference),
             "follow": self._verb(self.follow),
             **{name: self._verb(function) for name, function in self._acts.verbs().items()},
             "help": self._verb(self.help),
@@ -217,6 +219,27 @@ class InvestorConsole:
         """What of a cluster was busy and not billed, and what related parties paid, by the hour."""
         record = open_record(self._directory)
         self._output.print(quality.table(cluster_id, quality.read_hours(record, cluster_id, hours)))
+    def inference(self, cluster_id: int, collections: int = COLLECTIONS_SHOWN) -> None:
+        """What a cluster was paid by the inference: its last collections, and of which receipts."""
+        views_of = views.read_collections(open_record(self._directory), cluster_id)
+        rows = list(islice(views_of, max(0, collections)))
+        if not rows:
+            self._output.print("Nothing was collected for it yet.")
+            return
+        table = table_of(
+            f"Last {len(rows)} collections for cluster {cluster_id}", "when (UTC)", "transaction"
+        )
+        table.add_column("gateway, receipts' root", overflow="fold")
+        numbers(table, "income", "platform's fee")
+        for row in rows:
+            table.add_row(
+                f"{datetime.fromtimestamp(row.at, UTC):%Y-%m-%d %H:%M:%S}",
+                row.tx_hash,
+                f"{row.gateway}\n[dim]{row.root}[/dim]",
+                money(row.income),
+                money(row.fee),
+            )
+        self._output.print(table)
 
     def follow(self, receipt_id: str, gateway: str) -> None:
         """Where one request's dollars went: a receipt's id, and its gateway's URL."""
@@ -238,6 +261,7 @@ class InvestorConsole:
             ("claim('0x…')", self.claim),
             ("uptime(1)", self.uptime),
             ("quality(1)", self.quality),
+            ("inference(1)", self.inference),
             ("follow('…', 'http://…')", self.follow),
             *self._acts.usages(),
             ("help()", self.help),

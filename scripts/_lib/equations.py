@@ -19,26 +19,14 @@ from api.domain.streaming import ShareIncome
 from api.types import Address
 from scripts._lib import cast
 from scripts._lib.commerce import bill_usd6
+from scripts._lib.equation import Equation, equal
 from scripts._lib.expected import EpochFigures
-from scripts._lib.opening import CUSTOMER_FUNDS_USD6, Opened
+from scripts._lib.opening import CUSTOMER_FUNDS_USD6, INFERENCE_FUNDS_USD6, Opened
+from scripts._lib.sales import Sales, equations_of_sales, income_of
 from scripts._lib.story import Story
 
 _COST_SCALE = 36 * 10**9
 _SECONDS_AN_EPOCH = 3_600
-
-
-@dataclass(frozen=True)
-class Equation:
-    """`text`, with both sides as numbers."""
-
-    text: str
-    expected: str
-    actual: str
-    holds: bool
-
-
-def equal(text: str, expected: int, actual: int) -> Equation:
-    return Equation(text, f"{expected:,}", f"{actual:,}", expected == actual)
 
 
 @dataclass(frozen=True)
@@ -69,6 +57,7 @@ class Ending:
     distributions: int
     supply: int
     balances: Mapping[Address, int]
+    sales: Sales
 
 
 async def ending_of(story: Story) -> Ending:
@@ -111,6 +100,15 @@ async def ending_of(story: Story) -> Ending:
     )
     owners = [opened.waterfall, opened.share, cast.operator().address]
     owners += [account.address for account in (*cast.HOLDERS, *cast.CUSTOMERS)]
+    sales = Sales(
+        opened=opened,
+        plan=story.plan,
+        bills=story.buyers.bills,
+        repeats=story.buyers.repeats,
+        receipts=story.receipts,
+        charged=story.charged,
+        income=await income_of(client, opened, from_block=opened.start_block, block=block),
+    )
     return Ending(
         at=newest.time,
         waterfall=await story.waterfall.state(opened.cluster_id, block=block),
@@ -125,6 +123,7 @@ async def ending_of(story: Story) -> Ending:
         distributions=len(distributions),
         supply=await story.share.total_supply(block=block),
         balances={owner: await story.stablecoin.balance_of(owner, block=block) for owner in owners},
+        sales=sales,
     )
 
 
@@ -154,6 +153,7 @@ def equations_of(story: Story, end: Ending, expected: Mapping[int, EpochFigures]
     """Every equation that the demo states; it succeeds only if all of them hold."""
     return [
         *_measuring(story, end, expected),
+        *equations_of_sales(end.sales),
         *_paying(story, end, expected),
         *_streaming(end),
         *_custody(story.opened, end),
@@ -222,15 +222,26 @@ def operating_cost_usd6(opened: Opened, epochs: int, energy_wh: int) -> int:
 def _paying(story: Story, end: Ending, expected: Mapping[int, EpochFigures]) -> list[Equation]:
     state, opened = end.waterfall, story.opened
     billable = sum(one.billable for one in expected.values())
+    income = end.sales.income
     spent = sum(CUSTOMER_FUNDS_USD6 - end.balances[one.address] for one in cast.CUSTOMERS)
+    deposited = INFERENCE_FUNDS_USD6 * len(cast.CUSTOMERS)
     energy_wh = sum(one.energy_wh for one in expected.values())
     return [
         equal(
-            "income received = billable GPU-seconds of the trace × price",
+            "income of leases = billable GPU-seconds of the trace × price",
             bill_usd6(billable, story.price_usd6),
+            income.leases_usd6,
+        ),
+        equal(
+            "income received = leases + inference",
+            income.leases_usd6 + income.inference_usd6,
             state.received,
         ),
-        equal("income received = what left the customers' wallets", spent, state.received),
+        equal(
+            "what left the customers' wallets = leases + deposits for inference",
+            income.leases_usd6 + deposited,
+            spent,
+        ),
         equal(
             "received = operator + tranches + reserve + holders + undistributed",
             state.received,

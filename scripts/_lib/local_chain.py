@@ -99,6 +99,14 @@ class LocalChain:
         self._unsaved.append(sent)
         return await self.patiently(lambda: self._mined(sent))
 
+    async def mine(self, blocks: int) -> None:
+        """Put empty blocks on top, a second apart."""
+
+        async def mine() -> None:
+            await self.client.request("anvil_mine", [hex(blocks), "0x1"])
+
+        await self.patiently(mine)
+
     async def checkpoint(self) -> None:
         """Keep everything so far, whatever happens to the node."""
 

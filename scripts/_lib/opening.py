@@ -7,15 +7,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from api.chain.views import word_of
 from api.domain.gpu_set import GpuSet
+from api.domain.prices import Price, Quote
 from api.domain.replay import gpu_set_of_trace
 from api.domain.trace import Trace
 from api.types import Address, ClusterId
 from scripts._lib import cast
 from scripts._lib.cast import Account
 from scripts._lib.cluster_file import ClusterFile
+
+if TYPE_CHECKING:
+    from ape.api import AccountAPI
+
+    from scripts._lib.deployment import System
 
 USD = 10**6
 SHARE = 10**6
@@ -30,7 +37,18 @@ ALLOCATIONS = (400_000 * SHARE, 250_000 * SHARE, 200_000 * SHARE, 100_000 * SHAR
 
 CUSTOMER_FUNDS_USD6 = 10**9 * USD
 
-STEPS = 7
+INFERENCE_FUNDS_USD6 = 100_000 * USD
+"""Of each customer, to pay by the inference; as much its session key may spend."""
+
+MODEL = "rackstream-ngram"
+SLOTS = 64
+
+PRICE = Price(30 * USD, 60 * USD)
+"""Dollars a million tokens, in and out: what OpenAI asked for GPT-4 in November 2023, when the
+trace of requests was recorded.
+"""
+
+STEPS = 8
 OnStep = Callable[[str], None]
 
 
@@ -45,6 +63,7 @@ class Opened:
     registry: Address
     oracle: Address
     waterfall: Address
+    payments: Address
     stablecoin: Address
     share: Address
     gpus: GpuSet
@@ -106,17 +125,19 @@ def open_cluster(
     is_repeated: bool,
     idle_watts: int,
     max_watts: int,
+    fleet: Path,
+    upstream_url: str,
     on_step: OnStep,
 ) -> Opened:
     """Deploy, register a cluster of the trace's GPUs, admit and issue, appoint, go live, fund
-    customers.
+    customers, and have the operator quote what the server at `upstream_url` asks into `fleet`.
 
     Ape must be connected, to a chain whose time is within the hour before `anchor_ms`.
     Raises what the scripts raise: DeploymentError, RackstreamError, ape's errors for a refusal.
     """
     from ape import accounts, chain
 
-    from scripts._lib import attestations, operations, reporters, roles, rollout
+    from scripts._lib import attestations, operations, payments, reporters, roles, rollout
     from scripts._lib.record import Record
 
     actors = accounts.test_accounts
@@ -203,6 +224,15 @@ def open_cluster(
         system.stablecoin.approve(
             system.waterfall, CUSTOMER_FUNDS_USD6, sender=actors[customer.index]
         )
+
+    on_step("opening the till for inference")
+    _sell(system, cluster_id, fleet, upstream_url, operator)
+    for customer, session in zip(
+        cast.CUSTOMERS, cast.session_keys(len(cast.CUSTOMERS)), strict=True
+    ):
+        payer = actors[customer.index]
+        payments.deposit(system, INFERENCE_FUNDS_USD6, customer.address, payer)
+        authorise(system, session, INFERENCE_FUNDS_USD6, payer)
     state = system.registry.cluster(cluster_id)
     contracts = record.deployment
     return Opened(
@@ -213,8 +243,29 @@ def open_cluster(
         registry=contracts.address_of("ClusterRegistry"),
         oracle=contracts.address_of("MetricsOracle"),
         waterfall=contracts.address_of("Waterfall"),
+        payments=contracts.address_of("InferencePayments"),
         stablecoin=Address(str(system.stablecoin.address)),
         share=Address(registered.share),
         gpus=gpus,
         spec=replace(cluster, issuer=Address(str(issuer.address))),
     )
+
+
+def _sell(
+    system: System, cluster_id: ClusterId, fleet: Path, upstream_url: str, operator: AccountAPI
+) -> None:
+    from scripts._lib import operations, quotes
+
+    now = operations.newest_time()
+    # One price at every load, so that everybody can work out what a request costs.
+    quote = Quote(cluster_id, MODEL, PRICE, PRICE, now, now + 10 * YEAR_SECONDS)
+    server = quotes.Server(cluster_id, upstream_url, SLOTS, {MODEL: MODEL}, MODEL)
+    quotes.put(fleet, quotes.sign(system, quote, operator), server)
+
+
+def authorise(system: System, key: Account, limit_usd6: int, payer: AccountAPI) -> None:
+    """Let a hot key sign vouchers at the gateway for so much of the payer's money."""
+    from scripts._lib import operations
+
+    until = operations.newest_time() + 10 * YEAR_SECONDS
+    system.payments.authorise(key.address, cast.GATEWAY.address, limit_usd6, until, sender=payer)

@@ -15,10 +15,15 @@ from rich.table import Table
 from api.domain.codec import json_integer
 from api.domain.epochs import epoch_start
 from api.domain.figures import ClusterFigures
+from api.domain.self_made import SELF_MADE
 from api.domain.trace import Trace
+from api.domain.way import Way
 from api.types import Epoch
-from scripts._lib.equations import Ending, Equation
+from scripts._lib.equation import Equation
+from scripts._lib.equations import Ending
 from scripts._lib.money import dollars, exact_dollars, percent, shares
+from scripts._lib.opening import PRICE
+from scripts._lib.sales import summary_of_sales
 from scripts._lib.story import Story
 
 
@@ -28,10 +33,10 @@ class Telling:
 
     story: Story
     trace: Trace
-    is_self_made: bool
     skipped_epochs: int
     end: Ending
     equations: Sequence[Equation]
+    way: Way
     restarts: Mapping[str, int]
     seconds: float
 
@@ -42,7 +47,16 @@ class Telling:
     @property
     def trace_words(self) -> str:
         """The trace's name, and that it is invented where it is."""
-        return "self-made series (invented)" if self.is_self_made else self.trace.name
+        return _words(self.trace.name)
+
+    @property
+    def requests_words(self) -> str:
+        """The same of the trace of requests."""
+        return _words(self.end.sales.plan.name)
+
+
+def _words(name: str) -> str:
+    return "self-made series (invented)" if name == SELF_MADE else name
 
 
 def hour(at: int) -> str:
@@ -67,8 +81,11 @@ def totals_of(end: Ending) -> ClusterFigures:
 def print_report(telling: Telling, output: Console) -> None:
     """The tables, the acts, the equations."""
     output.print(_epoch_table(telling))
+    output.print(_inference_table(telling))
     output.print(_waterfall_table(telling))
     output.print(_holder_table(telling))
+    for table in _way_tables(telling.way):
+        output.print(table)
     output.print(_equation_table(telling.equations))
     output.print(conservation(telling), soft_wrap=True)
 
@@ -92,23 +109,24 @@ def _epoch_table(telling: Telling) -> Table:
     title = f"Measured by four reporters: {telling.trace_words}"
     table = Table(title=title, title_justify="left", caption_justify="left")
     table.caption = "energy is modelled from utilisation (idle to peak power), before PUE"
-    for name in ("epoch (UTC)", "GPUs", "available", "utilised", "kWh", "income"):
-        is_text = name.startswith("epoch")
+    for name in ("hour (UTC)", "GPUs", "available", "utilised", "kWh", "leases", "inference"):
+        is_text = name.startswith("hour")
         table.add_column(name, justify="left" if is_text else "right", no_wrap=is_text)
-    before = 0
+    leased = sold = 0
     for snapshot in telling.story.snapshots:
         if snapshot.epoch is None:
             continue
         figures = telling.end.figures[snapshot.epoch]
         table.add_row(
-            hour(epoch_start(Epoch(snapshot.epoch))),
+            hour(epoch_start(Epoch(snapshot.epoch)))[5:],
             _tenths(figures.contracted_gpu_seconds, 3_600),
             percent(figures.available_gpu_seconds, figures.contracted_gpu_seconds),
             percent(figures.busy_gpu_seconds, figures.contracted_gpu_seconds),
             _tenths(figures.energy_wh, 1_000),
-            dollars(snapshot.paid_usd6 - before),
+            dollars(snapshot.leased_usd6 - leased),
+            dollars(snapshot.inference_usd6 - sold),
         )
-        before = snapshot.paid_usd6
+        leased, sold = snapshot.leased_usd6, snapshot.inference_usd6
     total = totals_of(telling.end)
     table.add_section()
     table.add_row(
@@ -117,9 +135,55 @@ def _epoch_table(telling: Telling) -> Table:
         percent(total.available_gpu_seconds, total.contracted_gpu_seconds),
         percent(total.busy_gpu_seconds, total.contracted_gpu_seconds),
         _tenths(total.energy_wh, 1_000),
-        dollars(before),
+        dollars(leased),
+        dollars(sold),
     )
     return table
+
+
+def _inference_table(telling: Telling) -> Table:
+    sales = telling.end.sales
+    plan, receipts, income = sales.plan, sales.receipts, sales.income
+    median, most = sales.prices_usd6
+    table = Table(
+        title=f"Paid by the inference: {telling.requests_words}",
+        title_justify="left",
+        caption_justify="left",
+        show_header=False,
+    )
+    table.caption = (
+        f"{len(plan.requests):,} of {plan.recorded:,} requests, taken evenly, their time stretched"
+        f" over {len(plan.hours)} hours"
+    )
+    table.add_column("what")
+    table.add_column("is", justify="right")
+    for what, value in (
+        ("requests answered and paid", f"{len(sales.bills):,}"),
+        ("tokens in", f"{sum(one.receipt.input_tokens for one in receipts):,}"),
+        ("tokens out", f"{sum(one.receipt.output_tokens for one in receipts):,}"),
+        (
+            "price of a million tokens, in and out",
+            f"{dollars(PRICE.input)}, {dollars(PRICE.output)}",
+        ),
+        ("billed", exact_dollars(sales.billed_usd6)),
+        ("income of the cluster", exact_dollars(income.inference_usd6)),
+        ("the platform's fee", exact_dollars(income.fee_usd6)),
+        ("price of a request, median", exact_dollars(median)),
+        ("price of a request, largest", exact_dollars(most)),
+        ("transactions that collected", f"{len(income.collections):,}"),
+        ("gas of all of them", f"{sales.gas:,}"),
+        ("gas a request", f"{sales.gas_per_request:,}"),
+    ):
+        table.add_row(what, value)
+    return table
+
+
+def _way_tables(way: Way) -> list[Table]:
+    """Where the dollars of the dearest request went."""
+    # Ape takes Ctrl-C for itself as it is imported; `opening.connected` has seen to that by now.
+    from scripts._lib import following
+
+    return following.tables(way)
 
 
 def _tenths(value: int, unit: int) -> str:
@@ -142,7 +206,7 @@ def waterfall_lines(telling: Telling) -> dict[str, int]:
 
 
 _LINE_WORDS = {
-    "received": "in: paid by customers",
+    "received": "in: leases and inference, paid by customers",
     "operatorEarned": "operator: power and running costs that are final",
     "escrowed": "escrowed: for the operator, until costs are final",
     "tranches": "lenders",
@@ -201,13 +265,14 @@ def summary_of(telling: Telling) -> dict[str, Any]:
     text.
     """
     story, end, total = telling.story, telling.end, totals_of(telling.end)
+    plan = end.sales.plan
     contracted = max(total.contracted_gpu_seconds, 1)
     return {
         "succeeded": telling.succeeded,
         "seconds": round(telling.seconds, 1),
         "trace": {
             "name": telling.trace.name,
-            "selfMade": telling.is_self_made,
+            "selfMade": telling.trace.name == SELF_MADE,
             "gpus": len(telling.trace.series),
             "samples": telling.trace.samples,
             "leftOut": list(telling.trace.left_out),
@@ -235,6 +300,15 @@ def summary_of(telling: Telling) -> dict[str, Any]:
             "operatorShortfallAtEndOfTrace": json_integer(story.shortfall_usd6),
             "operatingCost": json_integer(story.final_cost_usd6),
         },
+        "incomeUsd6": {
+            "leases": json_integer(end.sales.income.leases_usd6),
+            "inference": json_integer(end.sales.income.inference_usd6),
+        },
+        "inference": {
+            **summary_of_sales(end.sales),
+            "selfMade": end.sales.plan.name == SELF_MADE,
+            "way": telling.way.to_json(),
+        },
         "distributions": end.distributions,
         "holders": [
             {
@@ -256,8 +330,9 @@ def summary_of(telling: Telling) -> dict[str, Any]:
                 "availableGpuSeconds": figures.available_gpu_seconds,
                 "busyGpuSeconds": figures.busy_gpu_seconds,
                 "billableGpuSeconds": figures.billable_gpu_seconds,
+                "requests": len(plan.hours[number]),
             }
-            for epoch, figures in sorted(end.figures.items())
+            for number, (epoch, figures) in enumerate(sorted(end.figures.items()))
         ],
         "acts": story.acts,
         "restarts": dict(telling.restarts),

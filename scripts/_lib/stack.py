@@ -1,7 +1,8 @@
-"""Everything that runs beside the chain: a database, the reporters, the GPU node agents.
+"""Everything that runs beside the chain: the reporters, the GPU node agents, and the gateway with a
+language model's server behind it.
 
-Each is a real process with its own key; the reporters have a database each, and another key that
-pays for their transactions. They take their time from the chain.
+Each is a real process with its own key; reporters and gateway have a database each, and reporters
+another key that pays for their transactions. They take their time from the chain.
 """
 
 from __future__ import annotations
@@ -36,6 +37,36 @@ class Telemetry:
     is_repeated: bool
     idle_watts: int
     max_watts: int
+
+
+@dataclass(frozen=True)
+class Till:
+    """How inference is sold.
+
+    Attributes:
+        fleet: The gateway's file: the operator's signed quote, and the server behind it.
+        context_tokens: Most that a request and its answer have together.
+        confirmations: Blocks on top of a collection before it counts. More than are mined between
+            two checkpoints of the node: what counts then outlives it.
+        collect_seconds: Between two collections.
+        credit_usd6: Most that a payer may owe, in 10⁻⁶ dollars.
+    """
+
+    port: int
+    upstream_port: int
+    fleet: Path
+    context_tokens: int
+    confirmations: int
+    collect_seconds: int
+    credit_usd6: int
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def upstream_url(self) -> str:
+        return f"http://{HOST}:{self.upstream_port}"
 
 
 @dataclass(frozen=True)
@@ -81,7 +112,7 @@ class Stack:
         self.reporters = tuple(map(Endpoint, cast.REPORTERS, cast.TRANSMITTERS, reporter_ports))
         self._supervisor = supervisor
         self._rpc_url = rpc_url
-        self._deployments = deployments
+        self.deployments = deployments
         self._folder = folder
         self._logs = logs
         self._database_url = database_url
@@ -93,7 +124,7 @@ class Stack:
         programs = [self._reporter(endpoint) for endpoint in self.reporters]
         self._start(programs)
         for endpoint in self.reporters:
-            self._until_working(endpoint)
+            self._until_working(endpoint.account.name, endpoint.url)
             self._give_manifest(endpoint)
             on_ready(endpoint.account.name)
 
@@ -104,6 +135,13 @@ class Stack:
         self._start([self._agent(number, agents, telemetry) for number in range(len(agents))])
         for agent in agents:
             on_ready(agent.name)
+
+    def start_selling(self, till: Till, on_ready: Callable[[str], None]) -> None:
+        """Start the language model's server and the gateway. Raises ProcessFailure."""
+        self._start([self._upstream(till), self._gateway(till)])
+        on_ready("upstream")
+        self._until_working(cast.GATEWAY.name, till.url)
+        on_ready(cast.GATEWAY.name)
 
     def stop(self) -> None:
         """End all services."""
@@ -133,7 +171,7 @@ class Stack:
             endpoint.account,
             "ORACLE",
             {
-                "DEPLOYMENTS_DIR": str(self._deployments),
+                "DEPLOYMENTS_DIR": str(self.deployments),
                 "DATABASE_URL": self._database_url(name.replace("-", "_")),
                 "DATA_DIR": str(self._folder / name),
                 "HOST": HOST,
@@ -172,6 +210,40 @@ class Stack:
         # An agent serves nobody, so there is nothing to ask; it waits for the reporters itself.
         return self._program(agent.name, "api.agent", environment, lambda: True)
 
+    def _upstream(self, till: Till) -> Program:
+        environment = service_environment(
+            RACKSTREAM_NGRAM_HOST=HOST,
+            RACKSTREAM_NGRAM_PORT=str(till.upstream_port),
+            RACKSTREAM_NGRAM_CONTEXT_TOKENS=str(till.context_tokens),
+        )
+        return self._program(
+            "upstream",
+            "api.ngram",
+            environment,
+            lambda: is_answering(f"{till.upstream_url}/health"),
+        )
+
+    def _gateway(self, till: Till) -> Program:
+        environment = self._environment(
+            cast.GATEWAY,
+            "GATEWAY",
+            {
+                "DEPLOYMENTS_DIR": str(self.deployments),
+                "DATABASE_URL": self._database_url(cast.GATEWAY.name),
+                "FLEET": str(till.fleet),
+                "HOST": HOST,
+                "PORT": str(till.port),
+                "POLL_MS": str(self._poll_ms),
+                "CREDIT_USD6": str(till.credit_usd6),
+                "CONFIRMATIONS": str(till.confirmations),
+                "COLLECT_S": str(till.collect_seconds),
+                "LOG_LEVEL": "info",
+            },
+        )
+        return self._program(
+            cast.GATEWAY.name, "api.gateway", environment, lambda: is_answering(f"{till.url}/livez")
+        )
+
     def _environment(
         self, account: Account, service: str, values: Mapping[str, str]
     ) -> dict[str, str]:
@@ -197,14 +269,14 @@ class Stack:
             directory=ROOT,
         )
 
-    def _until_working(self, endpoint: Endpoint) -> None:
+    def _until_working(self, name: str, url: str) -> None:
         deadline = time.monotonic() + _READY_PATIENCE_SECONDS
-        while not is_answering(f"{endpoint.url}/readyz"):
+        while not is_answering(f"{url}/readyz"):
             self._supervisor.check()
             if time.monotonic() > deadline:
                 raise ProcessFailure(
-                    f"{endpoint.account.name} was not ready within"
-                    f" {_READY_PATIENCE_SECONDS:.0f} seconds; {endpoint.url}/readyz says why"
+                    f"{name} was not ready within {_READY_PATIENCE_SECONDS:.0f} seconds;"
+                    f" {url}/readyz says why"
                 )
             time.sleep(0.1)
 

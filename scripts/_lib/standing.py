@@ -2,10 +2,11 @@
 
 1. Start anvil (or take the node at RPC_URL) and PostgreSQL (or take DATABASE_URL), deploy, register
    a cluster of the trace's GPUs, each repeating its series without end.
-2. Start the reporters and the agents. On an anvil of our own the chain began some hours ago: catch
-   up with now.
-3. Go on in real time: the chain's clock follows the wall's, customers pay for every epoch that
-   becomes Final, and what they pay is distributed. What dies is started again.
+2. Start the reporters, the agents, a language model's server and the gateway before it. On an anvil
+   of our own the chain began some hours ago: catch up with now.
+3. Go on in real time: the chain's clock follows the wall's, customers send recorded requests and
+   pay for each, and pay their leases for every epoch that becomes Final; what they pay is
+   distributed. What dies is started again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 
 from rich.console import Console
@@ -23,16 +25,18 @@ from rich.markup import escape
 
 from api.agent.sources.trace import load_trace
 from api.chain.client import ChainClient
-from api.chain.contracts import MetricsOracle
+from api.chain.contracts import MetricsOracle, Waterfall
 from api.domain.self_made import self_made_trace
 from api.domain.trace import Trace
+from api.errors import RackstreamError
 from api.types import EPOCH_SECONDS, LOCAL_CHAIN_ID
 from scripts._lib import cast, opening
 from scripts._lib.anvil import Anvil
+from scripts._lib.buyers import Buyers
 from scripts._lib.commerce import Commerce
 from scripts._lib.local_chain import LocalChain
 from scripts._lib.money import dollars
-from scripts._lib.opening import Opened
+from scripts._lib.opening import INFERENCE_FUNDS_USD6, USD, Opened
 from scripts._lib.postgres import ExternalPostgres, Postgres
 from scripts._lib.processes import (
     ProcessFailure,
@@ -40,7 +44,14 @@ from scripts._lib.processes import (
     require_free,
     run_stopped_by_signals,
 )
-from scripts._lib.stack import Stack, Telemetry
+from scripts._lib.recorded_requests import (
+    MAX_TOKENS,
+    RequestPlan,
+    load_llm_trace,
+    plan_requests,
+)
+from scripts._lib.signposts import signposts
+from scripts._lib.stack import Stack, Telemetry, Till
 from scripts._lib.workspace import Workspace, claimed
 
 AGENTS = 2
@@ -53,16 +64,31 @@ _TICK_SECONDS = 2
 _CHECKPOINT_SECONDS = 30
 _CATCH_UP_SECONDS = 180
 
+CONFIRMATIONS = 32
+"""Of a collection: more blocks than are mined from one checkpoint to the next."""
+_COLLECT_SECONDS = 15
+
+_BUY_SECONDS = 3
+"""Between two requests of the customers."""
+REQUESTS = 1_000
+"""Which are sent again and again."""
+
+_TRIAL = cast.session_keys(len(cast.CUSTOMERS) + 1)[-1]
+"""A session key of the first customer, for whoever wants to try."""
+_TRIAL_USD6 = 100 * USD
+
 
 @dataclass(frozen=True)
 class Options:
     """What `make up` was asked for."""
 
     trace: Path | None
+    requests: Path | None
     rpc_url: str | None
     database_url: str | None
     anvil_port: int
     reporter_port: int
+    gateway_port: int
     price_usd6: int
     workspace: Workspace
     deployments: Path
@@ -90,12 +116,15 @@ def stand(options: Options, output: Console) -> None:
     with claimed(options.workspace), Supervisor(say) as supervisor, ExitStack() as ending:
         trace = load_trace(options.trace) if options.trace else self_made_trace()
         say(f"trace: {trace.name}, {len(trace.series):,} GPUs, each repeating its series")
+        plan = plan_requests(load_llm_trace(options.requests), 1, REQUESTS)
+        say(f"requests: {plan.name}, {len(plan.requests):,} again and again")
         now = int(time.time())
         node, anchor = _node(options, supervisor, now)
         say(f"chain: {node.url}")
         database_url = _database(options, supervisor, ending, now)
         agents = cast.agents(min(AGENTS, len(trace.series)))
-        opened = _open(trace, agents, node, anchor, options, say)
+        till = _till(options, node)
+        opened = _open(trace, agents, node, anchor, options, till, say)
         # What is measured begins with the cluster's first epoch, wherever the chain's time stands.
         anchor = opened.first_epoch * EPOCH_SECONDS
         stack = Stack(
@@ -119,7 +148,10 @@ def stand(options: Options, output: Console) -> None:
             max_watts=MAX_WATTS,
         )
         stack.start_agents(agents, telemetry, lambda name: say(f"{name} runs"))
-        run_stopped_by_signals(_live(opened, node, supervisor, stack, options, output, say))
+        stack.start_selling(till, lambda name: say(f"{name} is ready"))
+        run_stopped_by_signals(
+            _live(opened, node, supervisor, stack, options, till, plan, output, say)
+        )
 
 
 def _require_ports(options: Options) -> None:
@@ -131,6 +163,21 @@ def _require_ports(options: Options) -> None:
             options.reporter_port + number,
             "name the first of four others: make up REPORTER_PORT=…",
         )
+    for what, port in (("gateway", options.gateway_port), ("upstream", options.gateway_port + 1)):
+        require_free(what, port, "name the first of two others: make up GATEWAY_PORT=…")
+
+
+def _till(options: Options, node: Anvil | ExternalNode) -> Till:
+    return Till(
+        port=options.gateway_port,
+        upstream_port=options.gateway_port + 1,
+        fleet=options.workspace.state / "fleet.json",
+        context_tokens=MAX_TOKENS,
+        # Nobody says when a node of others has a new block.
+        confirmations=CONFIRMATIONS if isinstance(node, Anvil) else 0,
+        collect_seconds=_COLLECT_SECONDS,
+        credit_usd6=INFERENCE_FUNDS_USD6,
+    )
 
 
 def _node(
@@ -180,10 +227,14 @@ def _open(
     node: Anvil | ExternalNode,
     anchor: int | None,
     options: Options,
+    till: Till,
     say: Callable[[str], None],
 ) -> Opened:
     with opening.connected(node.url):
+        from ape import accounts
+
         from scripts._lib.operations import newest_time
+        from scripts._lib.record import Record
 
         if anchor is None:
             anchor = (newest_time() // EPOCH_SECONDS + 1) * EPOCH_SECONDS
@@ -195,8 +246,12 @@ def _open(
             is_repeated=True,
             idle_watts=IDLE_WATTS,
             max_watts=MAX_WATTS,
+            fleet=till.fleet,
+            upstream_url=till.upstream_url,
             on_step=say,
         )
+        payer = accounts.test_accounts[cast.CUSTOMERS[0].index]
+        opening.authorise(Record(options.deployments).system(), _TRIAL, _TRIAL_USD6, payer)
     node.checkpoint()
     return opened
 
@@ -207,13 +262,17 @@ async def _live(
     supervisor: Supervisor,
     stack: Stack,
     options: Options,
+    till: Till,
+    plan: RequestPlan,
     output: Console,
     say: Callable[[str], None],
 ) -> None:
     client = ChainClient(node.url, chain_id=opened.chain_id)
     chain = LocalChain(client, node, supervisor)
     commerce = Commerce(opened, chain, options.price_usd6)
-    oracle = MetricsOracle(client, opened.oracle)
+    oracle, waterfall = MetricsOracle(client, opened.oracle), Waterfall(client, opened.waterfall)
+    buyers = Buyers(opened, till.url, supervisor.check)
+    buying: asyncio.Task[None] | None = None
     counted = opened.first_epoch - 1
 
     async def settle() -> None:
@@ -225,19 +284,34 @@ async def _live(
             await commerce.distribute()
             counted = reading.epoch
             began = datetime.fromtimestamp(counted * EPOCH_SECONDS, UTC)
-            paid = dollars(commerce.paid_usd6)
-            say(f"epoch {counted} ({began:%H:%M} UTC) is Final; paid in {paid}")
+            state = await chain.patiently(lambda: waterfall.state(opened.cluster_id))
+            leased, received = commerce.paid_usd6, state.received
+            say(
+                f"epoch {counted} ({began:%H:%M} UTC) is Final; paid in {dollars(leased)} for"
+                f" leases, {dollars(received - leased)} by the inference"
+            )
 
     try:
         if isinstance(node, Anvil):
             await _catch_up(opened, chain, settle, lambda: counted, say)
         # Lines and no table, so that every address can be copied whole in a narrow terminal.
-        for label, value in _addresses(opened, node, stack, options):
+        posts = signposts(
+            opened,
+            stack,
+            till,
+            rpc_url=node.url,
+            deployments=options.deployments,
+            logs=options.workspace.logs,
+            hours=CATCH_UP_EPOCHS,
+            trial=_TRIAL,
+        )
+        for label, value in posts:
             output.print(f"  [bold]{label:26}[/] {escape(value)}", soft_wrap=True, highlight=False)
         began = datetime.fromtimestamp(opened.first_epoch * EPOCH_SECONDS, UTC)
         say(f"measured since {began:%H:%M} UTC by the chain's clock")
         if not isinstance(node, Anvil):
             say("that clock is the node's: without new blocks (anvil --block-time) it stands still")
+        buying = asyncio.create_task(_buy(buyers, plan, say))
         say("everything is up; Ctrl-C ends it")
         checkpoint_at = time.monotonic() + _CHECKPOINT_SECONDS
         while True:
@@ -245,11 +319,27 @@ async def _live(
                 await chain.move_to(int(time.time()))
             await settle()
             if time.monotonic() > checkpoint_at:
+                state = await chain.patiently(lambda: waterfall.state(opened.cluster_id))
+                if state.undistributed:
+                    await commerce.distribute()
                 await chain.checkpoint()
                 checkpoint_at = time.monotonic() + _CHECKPOINT_SECONDS
             await asyncio.sleep(_TICK_SECONDS)
     finally:
+        if buying is not None:
+            buying.cancel()
+        await buyers.close()
         await client.close()
+
+
+async def _buy(buyers: Buyers, plan: RequestPlan, say: Callable[[str], None]) -> None:
+    """One recorded request after the other, without end."""
+    for request in cycle(plan.requests):
+        try:
+            await buyers.ask([request])
+        except (ProcessFailure, RackstreamError) as failure:
+            say(str(failure))
+        await asyncio.sleep(_BUY_SECONDS)
 
 
 async def _catch_up(
@@ -273,25 +363,3 @@ async def _catch_up(
             await asyncio.sleep(0.1)
     await chain.move_to(int(time.time()))
     await chain.checkpoint()
-
-
-def _addresses(
-    opened: Opened, node: Anvil | ExternalNode, stack: Stack, options: Options
-) -> list[tuple[str, str]]:
-    """What is where, and how to look at it."""
-    first = stack.reporters[0].url
-    since = opened.first_epoch * EPOCH_SECONDS
-    query = f"from={since}&to={since + CATCH_UP_EPOCHS * EPOCH_SECONDS}&step={EPOCH_SECONDS}"
-    return [
-        ("chain", f"{node.url}  (chain id {opened.chain_id})"),
-        *(
-            (f"{endpoint.account.name}, REST docs", f"{endpoint.url}/docs")
-            for endpoint in stack.reporters
-        ),
-        ("first hours' metrics", f"{first}/v1/clusters/{opened.cluster_id}/metrics?{query}"),
-        ("Prometheus", f"{first}/metrics"),
-        ("investors' console", f"make console RPC_URL={node.url}"),
-        ("a holder, in the console", f'portfolio("{cast.HOLDERS[0].address}")'),
-        ("contracts on record", str(options.deployments / f"{opened.chain_id}.json")),
-        ("logs", str(options.workspace.logs)),
-    ]

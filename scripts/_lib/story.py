@@ -1,17 +1,21 @@
-"""The demo's story: an epoch at a time, customers pay for what was measured and holders earn it by
-the second.
+"""The demo's story: an epoch at a time, customers pay by the inference and for what was measured,
+and holders earn it by the second.
 
 For each epoch of the trace:
 
-1. In its middle, whoever is due trades shares or claims.
-2. The chain's clock moves past its end. The agents send what they measured, the reporters agree,
+1. Customers send the gateway the requests of that hour, each with a voucher. It collects what they
+   come to by itself.
+2. In its middle, whoever is due trades shares or claims.
+3. The chain's clock moves past its end. The agents send what they measured, the reporters agree,
    and one of them puts the report on chain. While that takes long the clock moves on, so that a
    dead reporter's turn passes.
-3. Customers pay for the billable GPU time that the oracle now counts.
-4. Somebody distributes, and the holders' part begins to stream.
-5. A checkpoint keeps all of it, and what can be seen is noted.
+4. Customers pay for the billable GPU time that the oracle now counts, which they lease.
+5. Somebody distributes, and the holders' part begins to stream.
+6. A checkpoint keeps all of it, and what can be seen is noted. Blocks on top of that make what is
+   collected final for the gateway.
 
-Then the services end, and two days pass in which the stream runs out and everybody claims.
+The last epoch waits until everything is collected. Then the services end, and two days pass in
+which the stream runs out and everybody claims.
 """
 
 from __future__ import annotations
@@ -24,17 +28,24 @@ from dataclasses import dataclass, field
 from api.chain.contracts import ClusterShare, MetricsOracle, Stablecoin, Waterfall
 from api.chain.views import RATE_SCALE, MeterReading, WaterfallState
 from api.domain.epochs import epoch_end, epoch_start
+from api.domain.way import ProvenReceipt
 from api.types import CLOSE_SECONDS, EPOCH_SECONDS, Epoch
 from scripts._lib import cast
+from scripts._lib.buyers import Buyers, Charged
 from scripts._lib.cast import Account
 from scripts._lib.commerce import Commerce
 from scripts._lib.local_chain import LocalChain
 from scripts._lib.opening import SHARE, Opened
+from scripts._lib.recorded_requests import RequestPlan
 
 RUN_OUT_SECONDS = 2 * 86_400
 """More than the longest stream: a day, rounded up to a boundary of four hours."""
 RUN_OUT_STEP_SECONDS = 4 * 3_600
 
+CONFIRMATIONS = 64
+"""Of a collection: more blocks than are mined from one checkpoint to the next."""
+
+_COLLECT_PATIENCE_SECONDS = 120.0
 _POLL_SECONDS = 0.05
 _NUDGE_SECONDS = 20
 _SAMPLES_A_SECOND = 3_000
@@ -55,7 +66,7 @@ class Snapshot:
         at: Unix second.
         epoch: The epoch that was just counted; None after the trace.
         reading: The meters.
-        paid_usd6: What customers have paid so far.
+        leased_usd6: What customers have paid for leases so far.
         rate_usd6_per_hour: What streams to all holders together, rounded down.
         earned_usd6: What each holder has earned so far, in the order of the cast.
     """
@@ -64,9 +75,14 @@ class Snapshot:
     epoch: int | None
     reading: MeterReading
     waterfall: WaterfallState
-    paid_usd6: int
+    leased_usd6: int
     rate_usd6_per_hour: int
     earned_usd6: tuple[int, ...]
+
+    @property
+    def inference_usd6(self) -> int:
+        """What was collected by the inference so far, for the cluster."""
+        return self.waterfall.received - self.leased_usd6
 
 
 @dataclass(frozen=True)
@@ -80,16 +96,23 @@ class Act:
 
 @dataclass
 class Story:
-    """One telling. `snapshots` grows as it goes; `price_usd6` is for a busy GPU-hour."""
+    """One telling. `snapshots` grows as it goes; `price_usd6` is of a leased GPU-hour that was
+    busy, `plan` has the requests of each epoch.
+    """
 
     opened: Opened
     chain: LocalChain
+    buyers: Buyers
+    plan: RequestPlan
     price_usd6: int
     epochs: Sequence[int]
     samples: int
     on_epoch: Callable[[Snapshot], None]
     snapshots: list[Snapshot] = field(default_factory=list)
     acts: list[str] = field(default_factory=list)
+    receipts: Sequence[ProvenReceipt] = ()
+    charged: Charged = field(default_factory=lambda: Charged(0, 0))
+    """What the gateway has charged in all when everything is collected."""
     final_cost_usd6: int = 0
     """What the waterfall says that the replayed epochs cost the operator, read when they were over.
     """
@@ -109,13 +132,16 @@ class Story:
 
     async def replay(self) -> None:
         """All epochs of the trace. Raises StoryFailure if one does not become Final in time."""
-        for epoch in self.epochs:
+        for number, epoch in enumerate(self.epochs):
+            await self.buyers.ask(self.plan.hours[number])
             await self._perform_until(epoch_end(Epoch(epoch)))
             await self.chain.move_to(epoch_end(Epoch(epoch)) + 1)
             await self._until_final(epoch)
+            if epoch == self.epochs[-1]:
+                await self._until_collected()
             await self.commerce.pay(await self._reading())
             await self.commerce.distribute()
-            await self.chain.checkpoint()
+            await self._keep()
             await self._look(epoch)
         self.final_cost_usd6, _ = await self.chain.patiently(
             lambda: self.waterfall.operator_due_usd6(self.opened.cluster_id)
@@ -204,6 +230,27 @@ class Story:
                 ),
             )
 
+    async def _until_collected(self) -> None:
+        """Wait until everything that was charged is collected, then fetch every receipt."""
+        deadline = time.monotonic() + _COLLECT_PATIENCE_SECONDS
+        while True:
+            await self._keep()
+            self.charged = await self.buyers.charged()
+            if self.charged.spent_usd6 == self.charged.collected_usd6:
+                self.receipts = await self.buyers.receipts()
+                return
+            if time.monotonic() > deadline:
+                raise StoryFailure(
+                    f"the gateway has charged {self.charged.spent_usd6} and collected"
+                    f" {self.charged.collected_usd6}: its log says why"
+                )
+            await asyncio.sleep(_POLL_SECONDS * 5)
+
+    async def _keep(self) -> None:
+        """A checkpoint, under so many blocks that what it holds is final for the gateway."""
+        await self.chain.checkpoint()
+        await self.chain.mine(CONFIRMATIONS)
+
     # -- seeing -----------------------------------------------------------------------------------
 
     async def _until_final(self, epoch: int) -> None:
@@ -238,7 +285,7 @@ class Story:
             epoch=epoch,
             reading=await self._reading(),
             waterfall=await self._state(),
-            paid_usd6=self.commerce.paid_usd6,
+            leased_usd6=self.commerce.paid_usd6,
             rate_usd6_per_hour=stream.rate_per_second * EPOCH_SECONDS // RATE_SCALE,
             earned_usd6=earned,
         )

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ape import chain
 from ape.contracts import ContractInstance
 
 from api.chain.views import EARNED_SCALE, RATE_SCALE, ClusterSpec, ClusterStatus, cluster_spec
+from api.domain.codec import to_hex
 from api.domain.epochs import epoch_at, epoch_start
 from api.domain.figures import ClusterFigures
 from api.types import Epoch
@@ -201,6 +203,42 @@ def read_portfolio(record: Record, owner: str) -> list[Holding]:
             )
         )
     return holdings
+
+
+@dataclass(frozen=True)
+class CollectionView:
+    """What a collection brought a cluster, in 10⁻⁶ dollars, without the platform's fee of it; `at`
+    in Unix seconds.
+    """
+
+    at: int
+    gateway: str
+    income: int
+    fee: int
+    root: str
+    tx_hash: str
+
+
+def read_collections(record: Record, cluster_id: int) -> Iterator[CollectionView]:
+    """What was paid for a cluster by the inference, newest first. Raises UnknownCluster."""
+    system = record.system()
+    require_cluster(system, cluster_id)
+    for event in newest_first(
+        "InferencePayments",
+        str(system.payments.address),
+        ["IncomeAllocated"],
+        from_block=record.deployment.contracts["InferencePayments"].block,
+        first_indexed=cluster_id,
+    ):
+        fields = event.fields
+        yield CollectionView(
+            int(chain.blocks[event.block].timestamp),
+            fields["gateway"],
+            fields["amountUsd6"] - fields["feeUsd6"],
+            fields["feeUsd6"],
+            to_hex(fields["receiptsRoot"]),
+            event.tx_hash,
+        )
 
 
 def read_epochs(record: Record, cluster_id: int) -> Iterator[EpochView]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +25,25 @@ def summary(command: Command) -> dict[str, Any]:
     return loaded
 
 
-def test_demo__odd_trace__agrees_with_a_count_second_by_second(
+def requests_file(path: Path, lengths: Sequence[tuple[int, int]]) -> Path:
+    """A trace of requests, ten seconds apart, the newest first, with more columns than needed."""
+    rows = [
+        f"{made},2023-11-16 18:{at // 6:02}:{at % 6 * 10:02}.1234567,x,{read}"
+        for at, (read, made) in enumerate(lengths)
+    ]
+    header = "GeneratedTokens,TIMESTAMP,note,ContextTokens"
+    path.write_text("\r\n".join([header, *reversed(rows), ""]), newline="")
+    return path
+
+
+def test_demo__odd_traces__agrees_with_a_count_second_by_second_and_token_by_token(
     start: Start, tmp_path: Path
 ) -> None:
     trace = odd_trace.write(tmp_path / "odd.csv")
-    demo = start("demo", ["--trace", str(trace), "--price", "2.35"])
+    lengths = [(1 + number * 97 % 3_000, 1 + number * 31 % 200) for number in range(40)]
+    lengths.insert(20, (32_768, 1))
+    requests = requests_file(tmp_path / "asked.csv", lengths)
+    demo = start("demo", ["--trace", str(trace), "--price", "2.35", "--requests", str(requests)])
     assert demo.wait() == 0, demo.text()
 
     said = summary(demo)
@@ -52,9 +68,34 @@ def test_demo__odd_trace__agrees_with_a_count_second_by_second(
     assert said["availabilityBps"] == sum(h.available for h in hours) * 10_000 // contracted
     assert said["meanUtilisationBps"] == sum(h.busy for h in hours) * 10_000 // contracted
 
+    # The one that is too long is left out; the others cost $30 and $60 for a million tokens.
+    served = [one for one in lengths if one[0] + one[1] <= 32_768]
+    sold = said["inference"]
+    assert sold["trace"] == {"name": "asked.csv", "recorded": 41, "leftOut": 1}
+    assert sold["selfMade"] is False
+    assert sold["requests"] == len(served) == 40
+    assert sold["tokens"] == {
+        "in": sum(read for read, _ in served),
+        "out": sum(made for _, made in served),
+    }
+    charges = [30 * read + 60 * made for read, made in served]
+    assert sold["billedUsd6"] == sold["collectedUsd6"] == sold["incomeUsd6"] == sum(charges)
+    assert sold["largestRequestUsd6"] == max(charges)
+    assert sold["repeats"] == sold["cutOffUsd6"] == sold["feeUsd6"] == 0
+    assert sold["gasPerRequest"] == -(-sold["gas"] // 40) > 0
+    assert sum(one["requests"] for one in said["epochs"]) == 40
+    # One request's dollars are followed to whoever earned them, the parts are the whole.
+    way = sold["way"]
+    assert way["receipt"]["chargeUsd6"] == str(max(charges))
+    assert sum(Fraction(part["amountUsd6"]) for part in way["parts"]) == max(charges)
+
     # All busy time is billed, and every unit of it is somewhere.
     flow = said["waterfallUsd6"]
-    assert flow["received"] == sum(h.busy for h in hours) * PRICE_USD6 // 3_600
+    assert said["incomeUsd6"] == {
+        "leases": sum(h.busy for h in hours) * PRICE_USD6 // 3_600,
+        "inference": sum(charges),
+    }
+    assert flow["received"] == sum(said["incomeUsd6"].values())
     parts = ("operatorEarned", "escrowed", "tranches", "reserve", "holders", "undistributed")
     assert flow["received"] == sum(flow[part] for part in parts)
     assert flow["holders"] > 0
@@ -62,11 +103,12 @@ def test_demo__odd_trace__agrees_with_a_count_second_by_second(
     assert 0 <= flow["holders"] - earned < len(said["holders"])
     assert all(h["earnedUsd6"] == h["claimedUsd6"] for h in said["holders"])
     assert all(h["claimableUsd6"] == 0 for h in said["holders"])
-    assert len(said["equations"]) > 20
+    assert len(said["equations"]) > 30
     assert all(equation["holds"] for equation in said["equations"])
     assert (demo.folder / "chart.png").read_bytes().startswith(b"\x89PNG\r\n")
     assert "Conservation" in demo.text()
     assert "1 containers with a single sample" in demo.text()
+    assert "1 requests of more than 32,768 tokens" in demo.text()
 
 
 @pytest.mark.parametrize(
@@ -92,7 +134,7 @@ def test_demo__malformed_row__refused_with_row_and_reason(
 
 
 @pytest.mark.chaos
-def test_demo__reporter_anvil_and_postgresql_killed__recovers_and_loses_nothing(
+def test_demo__every_kind_of_process_killed__recovers_and_loses_nothing(
     start: Start, tmp_path: Path
 ) -> None:
     rows = [
@@ -109,6 +151,9 @@ def test_demo__reporter_anvil_and_postgresql_killed__recovers_and_loses_nothing(
     os.kill(demo.pids("api.oracle")[1], signal.SIGKILL)
     demo.wait_until("third report", lambda: demo.settled() >= 3)
     os.kill(demo.pids("anvil")[0], signal.SIGKILL)
+    demo.wait_until("fourth report", lambda: demo.settled() >= 4)
+    os.kill(demo.pids("api.gateway")[0], signal.SIGKILL)
+    os.kill(demo.pids("api.ngram")[0], signal.SIGKILL)
     demo.wait_until("fifth report", lambda: demo.settled() >= 5)
     database = demo.database_pid()
     assert database is not None
@@ -119,8 +164,20 @@ def test_demo__reporter_anvil_and_postgresql_killed__recovers_and_loses_nothing(
     assert said["succeeded"] is True
     assert said["trace"]["epochsReplayed"] == 9
     assert len(said["epochs"]) == 9
-    assert said["restarts"].keys() >= {"reporter-2", "anvil", "postgresql"}
+    died = {"reporter-2", "anvil", "gateway", "upstream", "postgresql"}
+    assert said["restarts"].keys() >= died
+    assert said["inference"]["requests"] == 9 * 50
     assert "anvil died and was started again" in demo.text()
+
+
+def test_demo__malformed_requests__refused_with_file_row_and_reason(
+    start: Start, tmp_path: Path
+) -> None:
+    requests = requests_file(tmp_path / "bad requests.csv", [(5, 1), (0, 1)])
+    demo = start("demo", ["--requests", str(requests)])
+    assert demo.wait(60) == 2
+    said = demo.text().replace("\n", "")
+    assert f"{requests}: row 2: ContextTokens 0 is outside 1 to 1000000" in said
 
 
 def test_demo__told_to_stop__leaves_nothing_behind(start: Start) -> None:

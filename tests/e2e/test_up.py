@@ -7,14 +7,18 @@ import os
 import signal
 import socket
 import urllib.request
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
 
+from scripts._lib import cast
+from scripts._lib.opening import MODEL
 from scripts._lib.processes import free_ports
 from scripts._lib.stack import is_answering
-from tests.e2e.conftest import Start, end_and_look
+from tests.e2e.conftest import Command, Start, end_and_look
 
 
 def _get(url: str) -> dict[str, Any]:
@@ -23,11 +27,11 @@ def _get(url: str) -> dict[str, Any]:
         return loaded
 
 
-def _consecutive_ports() -> int:
-    """The first of four free ports in a row."""
+def _consecutive_ports(count: int) -> int:
+    """The first of so many free ports in a row."""
     while True:
         (first,) = free_ports(1)
-        if first < 65_000 and all(_is_free(first + number) for number in range(4)):
+        if first < 65_000 and all(_is_free(first + number) for number in range(count)):
             return first
 
 
@@ -36,12 +40,41 @@ def _is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
+def _is_said(command: Command, words: str) -> bool:
+    return words in command.text()
+
+
+def _printed(text: str, label: str) -> str:
+    """What stands behind a label in the list of what is where."""
+    line = next(line for line in text.splitlines() if line.strip().startswith(label))
+    return line.strip().removeprefix(label).strip()
+
+
+def _ask(gateway: str, key: str) -> str:
+    """Five tokens, paid with an API key; the receipt's id."""
+    with openai.OpenAI(base_url=f"{gateway}/v1", api_key=key) as client:
+        answer = client.chat.completions.with_raw_response.create(
+            model=MODEL,
+            messages=[{"role": "user", "content": "What is a rack?"}],
+            max_tokens=5,
+            extra_body={"ignore_eos": True},
+        )
+        assert answer.parse().choices[0].message.content
+        return answer.headers["Receipt-Id"]
+
+
+def _collected(gateway: str, receipt_id: str) -> bool:
+    """Whether a receipt is behind a collection that is settled."""
+    collection = _get(f"{gateway}/v1/receipts/{receipt_id}").get("collection")
+    return collection is not None and collection["transaction"] is not None
+
+
 @pytest.mark.chaos
 def test_up__until_interrupted__serves_recovers_and_leaves_nothing(
     start: Start, tmp_path: Path
 ) -> None:
     (anvil_port,) = free_ports(1)
-    first = _consecutive_ports()
+    first, till = _consecutive_ports(4), _consecutive_ports(2)
     records = tmp_path / "deployments"
     up = start(
         "up",
@@ -50,6 +83,8 @@ def test_up__until_interrupted__serves_recovers_and_leaves_nothing(
             str(anvil_port),
             "--reporter-port",
             str(first),
+            "--gateway-port",
+            str(till),
             "--deployments",
             str(records),
         ],
@@ -64,11 +99,26 @@ def test_up__until_interrupted__serves_recovers_and_leaves_nothing(
     assert cluster
     assert (records / "31337.json").exists()
 
+    # OpenAI's own client pays by the API key that is printed.
+    gateway = f"http://127.0.0.1:{till}"
+    key = _printed(up.text(), "an API key to try")
+    receipt_id = _ask(gateway, key)
+    assert _get(f"{gateway}/v1/receipts/{receipt_id}")["receipt"]["outputTokens"] == 5
+    # Collected on chain: the customers' own requests run by themselves.
+    up.wait_until("a collection", lambda: _collected(gateway, receipt_id), 120)
+
     os.kill(up.pids("api.oracle")[0], signal.SIGKILL)
     up.wait_until("the reporter again", lambda: "reporter-1 is up again" in up.text())
     os.kill(up.pids("anvil")[0], signal.SIGKILL)
     up.wait_until("anvil again", lambda: "anvil is up again" in up.text())
-    up.wait_until("all ready", lambda: all(is_answering(f"{url}/readyz") for url in reporters))
+    for name, module in (("gateway", "api.gateway"), ("upstream", "api.ngram")):
+        os.kill(up.pids(module)[0], signal.SIGKILL)
+        up.wait_until(f"{name} again", partial(_is_said, up, f"{name} is up again"))
+    urls = [*reporters, gateway]
+    up.wait_until("all ready", lambda: all(is_answering(f"{url}/readyz") for url in urls))
+    again = _ask(gateway, key)
+    assert _get(f"{gateway}/v1/receipts/{again}")["receipt"]["payer"] == cast.CUSTOMERS[0].address
+    assert _get(f"{gateway}/v1/receipts/{receipt_id}")["isOpen"] is False
 
     status, alive = end_and_look(up, signal.SIGINT)
     assert status == 0

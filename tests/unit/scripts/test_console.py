@@ -15,12 +15,13 @@ from ape.api import AccountAPI
 from rich.console import Console
 
 from api.chain.views import IncomeKind
-from scripts._lib import operations, views
+from scripts._lib import operations, payments, views
 from scripts._lib.console import InvestorConsole
 from scripts._lib.deployment import System, deploy_share
 from scripts._lib.record import Record
 from scripts._lib.status import holders_of_roles, role_name, show
 from tests.support.oracle import Figures, Newsdesk, end_of, let_name_reporters, reporter_keys
+from tests.support.payments import FOREVER, Till, key_of
 from tests.support.scenario import EPOCH_SECONDS, SHARE, USD, Scenario, current_epoch, default_spec
 
 DAY = 86_400
@@ -289,6 +290,32 @@ def test_uptime__reported_hours__are_shown_newest_first(
 
 def test_uptime__not_live__says_so(shown: Shown) -> None:
     assert "The cluster is not live yet" in shown("uptime", 2)
+
+
+def test_inference__collected_twice__the_newest_first_with_root_and_transaction(
+    shown: Shown, market: Market, keeper: AccountAPI, customer: AccountAPI
+) -> None:
+    assert "Nothing was collected for it yet" in shown("inference", 1)
+    system, hot = market.system, key_of("hot")
+    market.life.give_usd(customer, 10 * USD)
+    payments.deposit(system, 10 * USD, str(customer.address), customer)
+    system.payments.authorise(hot.address, keeper, 10 * USD, FOREVER, sender=customer)
+    till = Till(system.payments, keeper, (1,))
+    roots = [bytes([number]) * 32 for number in (1, 2)]
+    sent = [
+        till.collect(till.voucher(customer, hot, promised), root=root)
+        for promised, root in zip((70_000, 100_000), roots, strict=True)
+    ]
+
+    newest, last = views.read_collections(market.record, 1)
+    assert (newest.income, newest.fee, newest.root) == (30_000, 0, "0x" + roots[1].hex())
+    assert (newest.at, newest.tx_hash) == (sent[1].timestamp, sent[1].txn_hash)
+    assert newest.gateway == keeper.address
+    assert (last.income, last.tx_hash) == (70_000, sent[0].txn_hash)
+
+    assert "30,000" in (text := shown("inference", 1, collections=1))
+    assert "70,000" not in text
+    assert "cluster 9 is not known" in shown("inference", 9)
 
 
 def test_help__no_argument__lists_every_verb(shown: Shown, market: Market) -> None:

@@ -21,8 +21,9 @@ from scripts._lib.equations import (
     operating_cost_usd6,
 )
 from scripts._lib.expected import EpochFigures
-from scripts._lib.opening import CUSTOMER_FUNDS_USD6, Opened
+from scripts._lib.opening import CUSTOMER_FUNDS_USD6, INFERENCE_FUNDS_USD6, Opened
 from scripts._lib.story import Story
+from tests.support.sold import INFERENCE_USD6, sold
 
 EPOCHS = range(480_000, 480_002)
 PRICE = 2_350_000
@@ -60,7 +61,8 @@ class Told:
 
 def sound() -> Ending:
     """Two hours, two of the holders, everything streamed and claimed but fractions of a unit."""
-    received = bill_usd6(18_000, PRICE)
+    leases = bill_usd6(18_000, PRICE)
+    received = leases + INFERENCE_USD6
     cost = operating_cost_usd6(cast(Opened, Terms()), 2, 10_000)
     reserve = (received - cost) // 20
     holders = received - cost - reserve
@@ -77,9 +79,9 @@ def sound() -> Ending:
         SHARE: 1,
         actors.operator().address: cost,
         **{holder.address: accounts[holder.address].claimed_usd6 for holder in actors.HOLDERS},
-        **{one.address: CUSTOMER_FUNDS_USD6 for one in actors.CUSTOMERS},
+        **{one.address: CUSTOMER_FUNDS_USD6 - INFERENCE_FUNDS_USD6 for one in actors.CUSTOMERS},
     }
-    balances[actors.CUSTOMERS[0].address] -= received
+    balances[actors.CUSTOMERS[0].address] -= leases
     figures = ClusterFigures(ClusterId(1), 5_000, 28_800, 28_000, 9_000, 9_000)
     return Ending(
         at=EPOCHS[-1] * 3_600 + 7_200,
@@ -95,6 +97,7 @@ def sound() -> Ending:
         distributions=2,
         supply=600,
         balances=balances,
+        sales=sold(leases),
     )
 
 
@@ -102,8 +105,8 @@ def failing(end: Ending, told: Told | None = None) -> set[str]:
     """The equations that do not hold."""
     story = cast(Story, told or Told())
     equations = equations_of(story, end, dict.fromkeys(EPOCHS, FIGURES))
-    assert len(equations) == 22
-    assert len({one.text for one in equations}) == 22
+    assert len(equations) == 34
+    assert len({one.text for one in equations}) == 34
     return {one.text for one in equations if not one.holds}
 
 
@@ -130,10 +133,20 @@ def _account(**changes: Any) -> Callable[[Ending], Ending]:
     )
 
 
+def _leases(end: Ending) -> Ending:
+    sales = end.sales
+    income = replace(sales.income, leases_usd6=sales.income.leases_usd6 + 1)
+    return replace(end, sales=replace(sales, income=income))
+
+
 @pytest.mark.parametrize(
     ("tamper", "broken"),
     [
         (_more("waterfall", "received"), "received = operator"),
+        (_more("waterfall", "received"), "received = leases + inference"),
+        (_leases, "income of leases"),
+        (_leases, "what left the customers"),
+        (lambda end: replace(end, sales=replace(end.sales, bills=())), "answered and paid"),
         (_more("waterfall", "undistributed"), "received = operator"),
         (_more("waterfall", "operator_paid"), "stablecoin in the waterfall"),
         (_more("waterfall", "holders_streamed"), "holders' part"),

@@ -55,6 +55,15 @@ def test_start__died_before_the_first_checkpoint__refused(tmp_path: Path) -> Non
         anvil.start()
 
 
+async def test_mine__so_many_blocks__a_second_apart(anvil: Anvil, supervisor: Supervisor) -> None:
+    client = ChainClient(anvil.url, chain_id=LOCAL_CHAIN_ID)
+    before = await client.block()
+    await LocalChain(client, anvil, supervisor).mine(64)
+    after = await client.block()
+    await client.close()
+    assert (after.number, after.time) == (before.number + 64, before.time + 64)
+
+
 async def test_checkpoint__killed_after_it__the_chain_goes_on_from_there(
     anvil: Anvil, supervisor: Supervisor
 ) -> None:

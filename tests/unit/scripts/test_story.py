@@ -9,12 +9,14 @@ from typing import Any, cast
 import pytest
 
 from api.chain.client import ChainClient
-from api.chain.views import MeterReading
+from api.chain.views import IncomeKind, MeterReading
 from api.types import LOCAL_CHAIN_ID, Address, ClusterId
 from scripts._lib import cast as actors
+from scripts._lib.buyers import Buyers
 from scripts._lib.commerce import Commerce, bill_usd6
 from scripts._lib.local_chain import LocalChain
 from scripts._lib.opening import ALLOCATIONS, Opened
+from scripts._lib.recorded_requests import RequestPlan
 from scripts._lib.story import Story
 
 FIRST = 480_000
@@ -49,6 +51,8 @@ def story(epochs: int, ledger: Ledger) -> Story:
     return Story(
         opened=opened(),
         chain=cast(LocalChain, ledger),
+        buyers=cast(Buyers, None),
+        plan=RequestPlan("a.csv", ((),) * epochs, 0, 0),
         price_usd6=2_350_000,
         epochs=range(FIRST, FIRST + epochs),
         samples=1_000,
@@ -91,3 +95,5 @@ async def test_pay__bill_after_bill__the_sum_is_that_of_one_bill() -> None:
     amounts = [int.from_bytes(data[36:68], "big") for _, data in ledger.sent]
     assert all(amounts)
     assert sum(amounts) == commerce.paid_usd6
+    # By the inference is paid elsewhere: these are leases.
+    assert {int.from_bytes(data[68:100], "big") for _, data in ledger.sent} == {IncomeKind.LEASE}

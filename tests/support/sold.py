@@ -1,0 +1,102 @@
+"""What was sold by the inference when nothing went wrong: three requests, two collections."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import cast
+
+from api.domain.llm_trace import LlmRequest
+from api.domain.merkle import MerkleTree
+from api.domain.prices import gateway_domain
+from api.domain.receipts import Receipt
+from api.domain.way import ProvenReceipt
+from api.types import LOCAL_CHAIN_ID, Address, ClusterId, Digest
+from scripts._lib import cast as actors
+from scripts._lib.buyers import Bill, Charged
+from scripts._lib.opening import INFERENCE_FUNDS_USD6, MODEL, PRICE, Opened
+from scripts._lib.recorded_requests import RequestPlan
+from scripts._lib.sales import Collection, Income, Sales
+
+PAYMENTS = Address("0x" + "5" * 40)
+DOMAIN = gateway_domain(LOCAL_CHAIN_ID, PAYMENTS)
+
+HOURS = ((LlmRequest(0, 100, 7), LlmRequest(1, 1, 1)), (LlmRequest(2, 3_333, 11),))
+FEE_USD6 = 5
+
+
+def _charge(request: LlmRequest) -> int:
+    return PRICE.charge_up_usd6(request.context_tokens, request.generated_tokens)
+
+
+INFERENCE_USD6 = sum(_charge(request) for hour in HOURS for request in hour) - FEE_USD6
+"""The cluster's income of it."""
+
+
+def proven(receipts: list[Receipt]) -> list[ProvenReceipt]:
+    """The receipts under one root, signed by the gateway."""
+    messages = [one.message(DOMAIN) for one in receipts]
+    tree = MerkleTree([Digest(message.struct_hash) for message in messages])
+    return [
+        ProvenReceipt(
+            receipt,
+            actors.GATEWAY.signer.sign(message.digest),
+            tree.root,
+            tree.proof(Digest(message.struct_hash)),
+        )
+        for receipt, message in zip(receipts, messages, strict=True)
+    ]
+
+
+def _receipt(number: int, request: LlmRequest) -> Receipt:
+    customer = actors.CUSTOMERS[number % len(actors.CUSTOMERS)]
+    return Receipt(
+        id=number.to_bytes(16),
+        gateway=actors.GATEWAY.address,
+        payer=customer.address,
+        key=customer.address,
+        promised_usd6=0,
+        cluster_id=ClusterId(1),
+        model=MODEL,
+        request_hash=Digest(bytes(32)),
+        answer_hash=Digest(bytes(32)),
+        input_tokens=request.context_tokens,
+        output_tokens=request.generated_tokens,
+        price=PRICE,
+        charge_usd6=_charge(request),
+        served_at=1,
+    )
+
+
+def sold(leases_usd6: int) -> Sales:
+    """The sales of a cluster that had so much income of leases beside them."""
+    plan = RequestPlan("a.csv", HOURS, recorded=3, left_out=0)
+    receipts = [_receipt(number, request) for number, request in enumerate(plan.requests)]
+    shown = [*proven(receipts[:2]), *proven(receipts[2:])]
+    charged = sum(one.charge_usd6 for one in receipts)
+    collections = []
+    for some in (shown[:2], shown[2:]):
+        root = some[0].root
+        assert root is not None
+        amount = sum(one.receipt.charge_usd6 for one in some)
+        collections.append(Collection(root, amount, 100_000))
+    left = INFERENCE_FUNDS_USD6 * len(actors.CUSTOMERS) - charged
+    return Sales(
+        opened=cast(Opened, SimpleNamespace(chain_id=LOCAL_CHAIN_ID, payments=PAYMENTS)),
+        plan=plan,
+        bills=[
+            Bill(actors.CUSTOMERS[0], request, receipt.id.hex(), receipt.charge_usd6)
+            for request, receipt in zip(plan.requests, receipts, strict=True)
+        ],
+        repeats=0,
+        receipts=shown,
+        charged=Charged(charged, charged),
+        income=Income(
+            leases_usd6=leases_usd6,
+            inference_usd6=charged - FEE_USD6,
+            fee_usd6=FEE_USD6,
+            collected_usd6=charged,
+            balances_usd6=left,
+            held_usd6=left + FEE_USD6,
+            collections=tuple(collections),
+        ),
+    )
