@@ -41,18 +41,15 @@ class Prompt:
 
     def bytes(self) -> int:
         """The most tokens that it can be: one for each byte and each number."""
-        return self._around() + sum(len(text.encode()) for text in self.texts)
-
-    def counted(self, count: CountTokens) -> int:
-        """The most that a server with this tokenizer may claim."""
-        return self._around() + sum(count(text) for text in self.texts)
+        return self.ids + self.template() + sum(len(text.encode()) for text in self.texts)
 
     def least(self, count: CountTokens) -> int:
         """What it is without any template."""
         return self.ids + sum(count(text) for text in self.texts)
 
-    def _around(self) -> int:
-        return _TEMPLATE_TOKENS + MESSAGE_TOKENS * self.messages + self.ids
+    def template(self) -> int:
+        """The most that a template may add."""
+        return _TEMPLATE_TOKENS + MESSAGE_TOKENS * self.messages
 
 
 class Meter:
@@ -66,16 +63,21 @@ class Meter:
         "_claimed",
         "_count",
         "_counted",
+        "_least",
         "_most",
         "_pieces",
         "_prompt",
         "_texts",
+        "_total",
     )
 
     def __init__(self, prompt: Prompt, most: Usage, count: CountTokens | None) -> None:
         self._prompt = prompt
         self._most = most
         self._count = count
+        # Counted once, and when it is asked for: a long prompt takes longer than all the rest.
+        self._least: int | None = None
+        self._total: Usage | None = None
         self._claimed: Usage | None = None
         self._texts: dict[str, list[str]] = {}
         self._bytes = 0
@@ -89,13 +91,14 @@ class Meter:
         usage = _usage(answer)
         if usage is None:
             raise UpstreamFault("the answer does not say what it used")
-        self._claimed = usage
+        self._claimed, self._total = usage, None
         self._take_choices(answer)
 
     def take_event(self, data: bytes) -> bool:
         """One event of a stream; whether it carries nothing but the usage."""
         event = _parsed(data)
         usage = _usage(event)
+        self._total = None
         if usage is not None:
             self._claimed = usage
         return not self._take_choices(event) and usage is not None
@@ -132,6 +135,11 @@ class Meter:
 
     def total(self) -> Usage:
         """What is to be paid for: what was delivered, as far as the answer came."""
+        if self._total is None:
+            self._total = self._totalled()
+        return self._total
+
+    def _totalled(self) -> Usage:
         most, cut_off = self._bytes, self._pieces
         if self._count is not None:
             most = cut_off = sum(self._count("".join(texts)) for texts in self._texts.values())
@@ -140,14 +148,19 @@ class Meter:
 
     def _input(self) -> int:
         """What went in, which is to be paid for as soon as an answer has begun."""
-        if self._claimed is not None:
-            most = self._most.input
-            if self._count is not None and self._claimed.input > self._prompt.least(self._count):
-                most = min(most, self._prompt.counted(self._count))
-            return min(self._claimed.input, most)
-        # Broken off before the server told. Without a tokenizer nobody can say.
-        least = self._prompt.least(self._count) if self._count is not None else 0
-        return min(least, self._most.input)
+        if self._claimed is None:
+            # Broken off before the server told. Without a tokenizer nobody can say.
+            return min(self._counted_prompt() or 0, self._most.input)
+        claimed, counted = self._claimed.input, self._counted_prompt()
+        most = self._most.input
+        if counted is not None and claimed > counted:
+            most = min(most, counted + self._prompt.template())
+        return min(claimed, most)
+
+    def _counted_prompt(self) -> int | None:
+        if self._least is None and self._count is not None:
+            self._least = self._prompt.least(self._count)
+        return self._least
 
     def is_overclaimed(self) -> bool:
         """Whether the upstream said more than can be."""
