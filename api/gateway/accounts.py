@@ -19,7 +19,7 @@ import structlog
 
 from api.chain.client import ChainClient
 from api.chain.contracts import InferencePayments
-from api.errors import ChainError, ChainUnavailable, Unavailable
+from api.errors import Busy, ChainError, ChainUnavailable, Unavailable
 from api.gateway.ledger import Channel, Payer
 from api.store.journal import JournalStore
 from api.types import Address
@@ -34,6 +34,8 @@ _MOST_BLOCKS: Final = 1_000
 
 # Read at the same time, so that neither a new block nor strangers flood the node.
 _AT_ONCE: Final = 16
+_STRANGERS_AT_ONCE: Final = 8
+_MOST_STRANGERS: Final = 256
 
 
 class Accounts:
@@ -58,6 +60,9 @@ class Accounts:
         self._channels: dict[tuple[Address, Address], Channel] = {}
         self._locks: WeakValueDictionary[Address, asyncio.Lock] = WeakValueDictionary()
         self._at_once = asyncio.Semaphore(_AT_ONCE)
+        # Whoever is not known yet must not keep those who are from being served.
+        self._strangers = asyncio.Semaphore(_STRANGERS_AT_ONCE)
+        self._strangers_waiting = 0
         self._seen: tuple[int, bytes] | None = None
         self._looked_at: float | None = None
 
@@ -115,9 +120,15 @@ class Accounts:
     async def _fill(self, channel: Channel) -> None:
         """What store and chain have of a channel and its payer."""
         payer, key = channel.payer.address, channel.key
-        async with self._at_once:
-            channel.take(await self._payments.channel(payer, key, self._gateway))
-            channel.payer.take(await self._payments.account(payer))
+        if self._strangers_waiting >= _MOST_STRANGERS:
+            raise Busy("too many new customers at once; try again")
+        self._strangers_waiting += 1
+        try:
+            async with self._strangers:
+                channel.take(await self._payments.channel(payer, key, self._gateway))
+                channel.payer.take(await self._payments.account(payer))
+        finally:
+            self._strangers_waiting -= 1
         stored = await self._store.channel(payer, key)
         if stored is not None:
             channel.promised_usd6, channel.signature = stored.promised_usd6, stored.signature
@@ -128,9 +139,11 @@ class Accounts:
 
         A voucher that is not there yet is good all the same: its signature was checked.
         """
-        stored = await self._store.channels(list(self._channels))
-        for place, channel in self._channels.items():
-            known = stored.get(place)
+        places = list(self._channels)
+        stored = await self._store.channels(places)
+        # Those that came meanwhile were read after it.
+        for place in places:
+            channel, known = self._channels[place], stored.get(place)
             if known is None:
                 channel.spent_usd6 = channel.collected_usd6
                 continue
@@ -186,9 +199,27 @@ class Accounts:
             self._seen = (block.number, block.hash)
         self._looked_at = asyncio.get_running_loop().time()
 
-    def uncovered_usd6(self, now: int) -> int:
-        """The most that any payer owes beyond what is locked, in 10⁻⁶ dollars."""
-        return max((payer.uncovered_usd6(now) for payer in self._payers.values()), default=0)
+    def publish(self, payer: Address, key: Address) -> None:
+        """What a channel has promised until now can be read by anybody."""
+        channel = self._channels.get((payer, key))
+        if channel is not None:
+            channel.forget_used()
+
+    def owed_usd6(self, now: int, but: Collection[tuple[Address, Address]]) -> int:
+        """The most that any payer owes beyond what is locked, in 10⁻⁶ dollars, but for these
+        channels.
+        """
+        return max(
+            (
+                sum(
+                    channel.owed_usd6(now)
+                    for channel in payer.channels
+                    if (payer.address, channel.key) not in but
+                )
+                for payer in self._payers.values()
+            ),
+            default=0,
+        )
 
     def _lock_of(self, payer: Address) -> asyncio.Lock:
         lock = self._locks.get(payer)

@@ -51,8 +51,8 @@ _CANDIDATES: Final = 2_000
 # Between two looks at a batch that is on its way, and at what is owed.
 _LOOK_SECONDS: Final = 0.5
 
-# Until a channel that could not pay is asked again.
-_RETRY_SECONDS: Final = 3_600.0
+# Until a channel that could not pay is asked again; less than a key must last after a request.
+_RETRY_SECONDS: Final = 300.0
 
 _AT_ONCE: Final = 16
 
@@ -94,6 +94,7 @@ class Collector:
         self._least_usd6 = least_usd6
         self._credit_usd6 = credit_usd6
         self._most_channels = MAX_CHANNELS
+        self._is_refused_together = False
         # When a channel that could not pay is asked again, by the loop's time.
         self._asked_again_at: dict[tuple[Address, Address], float] = {}
 
@@ -112,11 +113,13 @@ class Collector:
                 await (self._until_due() if is_done else asyncio.sleep(_LOOK_SECONDS))
 
     async def _until_due(self) -> None:
-        end = asyncio.get_running_loop().time() + self._interval_seconds
-        while (left := end - asyncio.get_running_loop().time()) > 0:
-            if self._accounts.uncovered_usd6(self._clock.now()) * 2 > self._credit_usd6:
-                return
+        clock = asyncio.get_running_loop()
+        end = clock.time() + self._interval_seconds
+        while (left := end - clock.time()) > 0:
             await asyncio.sleep(min(left, _LOOK_SECONDS))
+            late = {one for one, at in self._asked_again_at.items() if at > clock.time()}
+            if self._accounts.owed_usd6(self._clock.now(), late) * 2 > self._credit_usd6:
+                return
 
     async def work(self) -> bool:
         """One step; whether nothing more is to be done now."""
@@ -125,7 +128,8 @@ class Collector:
         if batch is None:
             batch = await self._form()
             if batch is None:
-                return True
+                # Another try, with fewer, if they were refused together.
+                return not self._is_refused_together
         mined = await self._mined(batch)
         if mined is None:
             call = Call(_purpose(batch), self._payments.address, batch.calldata)
@@ -145,6 +149,7 @@ class Collector:
     # -- forming ----------------------------------------------------------------------------------
 
     async def _form(self) -> Collection | None:
+        self._is_refused_together = False
         dues, leaves = await self._store.due(_CANDIDATES)
         self._metrics.uncollected(sum(due.due_usd6 for due in dues))
         owing: dict[tuple[Address, Address], list[Due]] = {}
@@ -176,12 +181,17 @@ class Collector:
         try:
             await self._client.call(self._payments.address, calldata, sender=self._gateway)
         except ContractReverted as refusal:
-            self._most_channels = max(1, self._most_channels // 2)
-            if self._most_channels == 1:
+            _log.error("vouchers cannot be collected", why=refusal.message, number=len(payable))
+            if len(payable) == 1:
                 # It alone is refused: the others need not wait for it.
                 self._ask_later(next(iter(payable)))
-            _log.error("vouchers cannot be collected", why=refusal.message)
+            else:
+                self._most_channels = max(1, len(payable) // 2)
+            self._is_refused_together = len(payable) > 1
             return None
+        for payer, key in payable:
+            # From now on anybody may read these vouchers.
+            self._accounts.publish(payer, key)
         batch = await self._store.form(
             root, calldata, to_json(lines), [one.id for one in behind], self._clock.now_ms()
         )
@@ -192,9 +202,6 @@ class Collector:
             receipts=len(behind),
             usd6=total,
         )
-        for payer, key in payable:
-            # From now on anybody may read these vouchers.
-            (await self._accounts.channel(payer, key)).forget_used()
         return batch
 
     async def _payable(
@@ -224,10 +231,15 @@ class Collector:
         """Most that may be taken of a channel: what it can pay, and what was spent there."""
         collectable = await self._payments.collectable_usd6(payer, key, self._gateway)
         state = await self._payments.channel(payer, key, self._gateway)
-        return min(collectable, max(0, parts[0].spent_usd6 - state.collected_usd6))
+        first = parts[0]
+        most = min(first.spent_usd6, first.promised_usd6) - state.collected_usd6
+        return min(collectable, max(0, most))
 
     def _ask_later(self, channel: tuple[Address, Address]) -> None:
         now = asyncio.get_running_loop().time()
+        for known, at in list(self._asked_again_at.items()):
+            if at <= now:
+                del self._asked_again_at[known]
         self._asked_again_at[channel] = now + _RETRY_SECONDS
 
     async def _root(self, leaves: Sequence[Digest]) -> Digest | None:

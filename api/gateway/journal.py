@@ -88,13 +88,21 @@ class Journal:
             if not noted.done():
                 noted.set_exception(self.failure)
 
+    async def _close_open(self) -> None:
+        """Close what was cut off, and what was meanwhile."""
+        while True:
+            live = set(self._live)
+            await self._store.close_open(live)
+            if live <= self._live:
+                return
+
     async def _recover(self) -> None:
         while self.failure is not None:
             await asyncio.sleep(_PAUSE_SECONDS)
             try:
                 async with asyncio.timeout(_PATIENCE_SECONDS):
-                    await self._store.close_open(self._live)
                     await self._on_failure()
+                    await self._close_open()
             except (StoreUnavailable, TimeoutError) as again:
                 _log.warning("charges cannot be noted yet", reason=str(again))
             else:

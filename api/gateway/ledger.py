@@ -146,6 +146,10 @@ class Channel:
         """What was served or may be, and only the payer's free balance can pay."""
         return max(0, self.spent_usd6 + self.held_usd6 - self.collected_usd6 - self._lock(now))
 
+    def owed_usd6(self, now: int) -> int:
+        """What was served, and is neither collected nor locked."""
+        return max(0, self.spent_usd6 - self.collected_usd6 - self._lock(now))
+
     def room_usd6(self, now: int) -> int:
         """Most that the payer can pay for more, whatever was promised."""
         outstanding = self.spent_usd6 + self.held_usd6 - self.collected_usd6

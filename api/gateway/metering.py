@@ -129,6 +129,8 @@ class Meter:
 
     def so_far(self) -> Usage:
         """What was delivered yet, to be noted while there is more to come."""
+        if not self.has_begun:
+            return Usage(0, 0)
         pieces = self._pieces if self._count is None else self._counted
         claimed = self._claimed.output if self._claimed is not None else pieces
         return Usage(self._input(), min(claimed, pieces, self._most.output))
@@ -140,6 +142,9 @@ class Meter:
         return self._total
 
     def _totalled(self) -> Usage:
+        if self._claimed is None and not self.has_begun:
+            # A request that failed costs nothing.
+            return Usage(0, 0)
         most, cut_off = self._bytes, self._pieces
         if self._count is not None:
             most = cut_off = sum(self._count("".join(texts)) for texts in self._texts.values())

@@ -23,7 +23,7 @@ from pydantic_core import to_json
 
 from api.clock import Clock
 from api.domain.receipts import Receipt
-from api.errors import RackstreamError, UpstreamUnavailable
+from api.errors import RackstreamError, UpstreamFault, UpstreamUnavailable
 from api.gateway.asked import Asked
 from api.gateway.fleet import Choice, Fleet
 from api.gateway.journal import Journal
@@ -260,7 +260,11 @@ class Serving:
                     stack, answer, meter, purse, receipt, asked.wants_usage, self._metrics,
                     self._clock,
                 )  # fmt: skip
-            body = await answer.body()
+            try:
+                async with asyncio.timeout(MAX_ANSWER_SECONDS):
+                    body = await answer.body()
+            except TimeoutError:
+                raise UpstreamFault(f"the answer took over {MAX_ANSWER_SECONDS:.0f} s") from None
             await stack.aclose()
             meter.take_answer(body)
             receipt = charged(

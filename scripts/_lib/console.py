@@ -65,7 +65,7 @@ class InvestorConsole:
             "uptime": self._verb(self.uptime),
             "quality": self._verb(self.quality),
             "inference": self._verb(self.inference),
-            "follow": self._verb(self.follow),
+            "trace": self._verb(self.trace),
             **{name: self._verb(function) for name, function in self._acts.verbs().items()},
             "help": self._verb(self.help),
         }
@@ -219,6 +219,7 @@ class InvestorConsole:
         """What of a cluster was busy and not billed, and what related parties paid, by the hour."""
         record = open_record(self._directory)
         self._output.print(quality.table(cluster_id, quality.read_hours(record, cluster_id, hours)))
+
     def inference(self, cluster_id: int, collections: int = COLLECTIONS_SHOWN) -> None:
         """What a cluster was paid by the inference: its last collections, and of which receipts."""
         views_of = views.read_collections(open_record(self._directory), cluster_id)
@@ -241,7 +242,7 @@ class InvestorConsole:
             )
         self._output.print(table)
 
-    def follow(self, receipt_id: str, gateway: str) -> None:
+    def trace(self, receipt_id: str, gateway: str) -> None:
         """Where one request's dollars went: a receipt's id, and its gateway's URL."""
         record = open_record(self._directory)
         way = following.follow(record, following.fetch(gateway, receipt_id))
@@ -262,7 +263,7 @@ class InvestorConsole:
             ("uptime(1)", self.uptime),
             ("quality(1)", self.quality),
             ("inference(1)", self.inference),
-            ("follow('…', 'http://…')", self.follow),
+            ("trace('…', 'http://…')", self.trace),
             *self._acts.usages(),
             ("help()", self.help),
         ):

@@ -50,7 +50,7 @@ def signposts(
         ("investors' console", f"make console RPC_URL={rpc_url}"),
         ("a holder, in the console", f'portfolio("{cast.HOLDERS[0].address}")'),
         ("inference, in the console", f"inference({opened.cluster_id})"),
-        ("a request's dollars, there", f'follow("<Receipt-Id>", "{till.url}")'),
+        ("a request's dollars, there", f'trace("<Receipt-Id>", "{till.url}")'),
         ("contracts on record", str(deployments / f"{opened.chain_id}.json")),
         ("logs", str(logs)),
     ]

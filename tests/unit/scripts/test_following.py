@@ -1,4 +1,4 @@
-"""What `ape run follow` finds, on a chain: exact, additive, and what contracts hold and pay."""
+"""What `ape run trace` finds, on a chain: exact, additive, and what contracts hold and pay."""
 
 from __future__ import annotations
 

@@ -106,3 +106,14 @@ def test_take_event__calls_and_thoughts__are_what_came_out() -> None:
     meter.take_event(json.dumps({"choices": [{"delta": delta}]}).encode())
     meter.take_event(json.dumps({"choices": [{"delta": {"reasoning_content": "so"}}]}).encode())
     assert meter.total().output >= 3
+
+
+def test_total__nothing_said_and_nothing_claimed__costs_nothing() -> None:
+    meter = meter_of(count_tokens)
+    assert meter.so_far() == meter.total() == Usage(0, 0)
+
+
+def test_total__embeddings__what_went_in_is_charged() -> None:
+    meter = meter_of(count_tokens)
+    meter.take_answer(json.dumps({"data": [], "usage": {"prompt_tokens": 5}}).encode())
+    assert meter.total() == Usage(5, 0)
