@@ -45,6 +45,7 @@ MONEY = (
     "contracts/share/*.sol",
     "contracts/revenue/*.sol",
     "contracts/compliance/*.sol",
+    "contracts/payments/*.sol",
     "contracts/libraries/OperatingCost.sol",
 )
 SAMPLE = 120
@@ -73,7 +74,7 @@ def _run(arguments: argparse.Namespace) -> None:
     paths = [name for name in files if _matches(name, MONEY) and _matches(name, arguments.only)]
     if not paths:
         sys.exit(f"mutate: none of the money code is {' or '.join(arguments.only)}")
-    workspaces = [Workspace(ROOT, CACHE / f"tree-{number}") for number in range(WORKERS)]
+    workspaces = [Workspace(ROOT, CACHE / f"tree-{number}") for number in range(arguments.workers)]
     for workspace in workspaces:
         workspace.fill(files)
     try:
@@ -146,15 +147,20 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="+", default=MONEY, metavar="PATTERN", help="some of the money code's files"
     )
+    parser.add_argument(
+        "--workers", type=_positive, default=WORKERS, help="how many are judged at once"
+    )
     return parser.parse_args()
 
 
 def _size(text: str) -> int | None:
     """A number of mutants, or None for all."""
-    if text == "all":
-        return None
+    return None if text == "all" else _positive(text)
+
+
+def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of mutants nor all")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
     return int(text)
 
 

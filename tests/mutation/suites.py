@@ -3,7 +3,7 @@
 1. forge's tests of the source's own module, with few runs: seconds.
 2. The unit tests of every module that uses the source, on a chain.
 3. Every forge test that uses the source, as `make test` runs it.
-4. The models.
+4. The models, where one is of a module that uses the source.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ _FEW = {
     "FOUNDRY_INVARIANT_RUNS": "8",
     "FOUNDRY_INVARIANT_DEPTH": "50",
 }
+_MODELLED = {"share", "revenue", "compliance"}
+"""Modules that the models act on."""
 _OTHER_MODELS = {"tests/model/test_meter.py"}
 """Of the measurements, not of money."""
 
@@ -96,7 +98,9 @@ class Suites:
         models = [
             name
             for name in self.files
-            if name.startswith("tests/model/test_") and name not in _OTHER_MODELS
+            if modules & _MODELLED
+            and name.startswith("tests/model/test_")
+            and name not in _OTHER_MODELS
         ]
         return [
             *([self._forge("forge", own or tests, _FEW)] if tests else []),

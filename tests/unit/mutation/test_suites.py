@@ -11,6 +11,7 @@ FILES = {
     "contracts/share/Share.sol": b"contract Share {}",
     "contracts/revenue/Split.sol": b'import {Cost} from "../libraries/Cost.sol";',
     "contracts/compliance/Rules.sol": b"contract Rules {}",
+    "contracts/payments/Till.sol": b"contract Till {}",
     "tests/invariant/Vm.sol": b"interface Vm {}",
     "tests/invariant/share/Share.t.sol": b'import "../../../contracts/share/Share.sol";',
     "tests/invariant/revenue/Split.t.sol": (
@@ -20,6 +21,7 @@ FILES = {
     "tests/unit/contracts/share/test_pay.py": b"",
     "tests/unit/contracts/revenue/test_split.py": b"",
     "tests/unit/contracts/compliance/test_admit.py": b"",
+    "tests/unit/contracts/payments/test_collect.py": b"",
     "tests/model/test_meter.py": b"",
     "tests/model/test_stream.py": b"",
     "tests/support/usd.py": b"",
@@ -52,6 +54,11 @@ def test_stages__of_a_library__tests_of_the_modules_that_use_it() -> None:
 
 def test_stages__of_a_source_without_forge_tests__on_a_chain_only() -> None:
     assert [stage.name for stage in stages("contracts/compliance/Rules.sol")] == ["unit", "model"]
+
+
+def test_stages__of_a_module_without_models__end_with_its_own_tests() -> None:
+    (unit,) = stages("contracts/payments/Till.sol")
+    assert unit.command[-1] == "tests/unit/contracts/payments"
 
 
 @pytest.mark.parametrize(

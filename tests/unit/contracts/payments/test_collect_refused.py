@@ -208,11 +208,13 @@ def test_collect__contracts_signature_beyond_the_end__is_refused_as_a_whole(
         till.collect(voucher[:28] + (5_000).to_bytes(2) + voucher[30:])
 
 
-@pytest.mark.parametrize("parts", [2, [(0, 1), (2, USD)]], ids=str)
+@pytest.mark.parametrize("place", [2, 3])
+@pytest.mark.parametrize("whole", [True, False], ids=["plain", "parts"])
 def test_collect__place_that_no_cluster_has__is_refused_as_a_whole(
-    till: Till, customer: AccountAPI, hot: LocalAccount, parts: Parts
+    till: Till, customer: AccountAPI, hot: LocalAccount, place: int, whole: bool
 ) -> None:
-    with reverts(till.payments.InferencePayments_NoSuchPlace, place=2, count=2):
+    parts: Parts = place if whole else [(0, 1), (place, USD)]
+    with reverts(till.payments.InferencePayments_NoSuchPlace, place=place, count=2):
         till.collect(till.voucher(customer, hot, USD, parts))
 
 

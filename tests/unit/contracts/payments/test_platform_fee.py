@@ -36,6 +36,18 @@ def test_schedule_platform_fee__before_the_last_acts__replaces_it(
     assert till.payments.platformFee().feeBps == 0
 
 
+def test_schedule_platform_fee__while_another_acts__leaves_it_for_a_week(
+    till: Till, admin: AccountAPI
+) -> None:
+    from_at = till.payments.schedulePlatformFee(250, sender=admin).timestamp + FEE_NOTICE
+    chain.pending_timestamp = from_at
+    from_at = till.payments.schedulePlatformFee(100, sender=admin).timestamp + FEE_NOTICE
+    for second, fee in ((from_at - 1, 250), (from_at, 100)):
+        chain.pending_timestamp = second
+        chain.mine()
+        assert tuple(till.payments.platformFee()) == (fee, 100, from_at)
+
+
 def test_schedule_platform_fee__above_the_cap__is_refused(till: Till, admin: AccountAPI) -> None:
     with reverts(till.payments.InferencePayments_OverLimit, amountUsd6=501, limit=500):
         till.payments.schedulePlatformFee(501, sender=admin)
