@@ -400,6 +400,7 @@ class GatewaySettings(KeySettings):
         default_max_tokens: Most tokens of an answer whose request sets no limit.
         payees: Accounts besides this gateway's clusters to which payments of x402 are settled for
             other servers, which costs this gateway the gas; separated by commas.
+        least_facilitated_usd6: Least of such a payment, in 10⁻⁶ dollars.
         connect_s, first_byte_s, idle_s: How long a server may take to be reached, to begin an
             answer, and between two of its pieces.
         log_level: debug, info, warning or error.
@@ -430,6 +431,7 @@ class GatewaySettings(KeySettings):
     credit_usd6: int = Field(10_000_000, ge=1, le=10**15)
     default_max_tokens: int = Field(1_024, ge=1, le=131_072)
     payees: Annotated[tuple[Address, ...], NoDecode] = Field(default=(), max_length=1_000)
+    least_facilitated_usd6: int = Field(10_000, ge=1, le=10**12)
     connect_s: float = Field(3.0, gt=0, le=60)
     first_byte_s: float = Field(120.0, gt=0, le=3_600)
     idle_s: float = Field(60.0, gt=0, le=3_600)

@@ -22,6 +22,7 @@ from api.domain.codec import (
 )
 from api.domain.eip712 import Eip712Domain, TypedMessage, address_word, word
 from api.domain.hashing import keccak256
+from api.domain.receipts import RECEIPT_ID_BYTES
 from api.domain.signing import Signer
 from api.domain.x402 import parse_object
 from api.errors import Malformed, OutOfRange, Oversized
@@ -68,6 +69,13 @@ class Authorization:
         """Its words in the settler's events, if it succeeds."""
         payer = int.from_bytes(address_bytes(self.payer))
         return payer << 96 | self.value, int.from_bytes(self.nonce)
+
+    @property
+    def receipt_id(self) -> bytes:
+        """Of the one receipt that it pays. The nonce alone is chosen by the payer, who could choose
+        the id of another's receipt.
+        """
+        return keccak256(address_bytes(self.payer) + self.nonce)[:RECEIPT_ID_BYTES]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,9 @@ from api.types import UINT32_MAX, Address, ClusterId, Digest
 
 RECEIPT_ID_BYTES: Final = 16
 
+NOBODY: Final = Address("0x0000000000000000000000000000000000000000")
+"""The key of a receipt that is paid by itself, and by no voucher."""
+
 _FIELDS: Final = (
     ("id", "bytes32"),
     ("gateway", "address"),
@@ -44,7 +47,7 @@ class Receipt:
     """What one request was charged.
 
     Attributes:
-        id: Sixteen random bytes, told before the answer.
+        id: Sixteen bytes, told before the answer: random, or the hash of the one payment behind it.
         gateway: Who served it, and signs.
         payer, key: Whose money, and which key of it said so; they may be the same.
         promised_usd6: The voucher behind it: what the key had promised the gateway in all. Zero

@@ -83,6 +83,7 @@ def _serve(settings: GatewaySettings) -> int:
                 first_byte_seconds=settings.first_byte_s,
                 idle_seconds=settings.idle_s,
                 payees=frozenset(settings.payees),
+                least_facilitated_usd6=settings.least_facilitated_usd6,
             )
         )
         return serve(lambda failed: create_app(gateway, failed), listening)

@@ -7,8 +7,9 @@ from typing import Final
 
 from fastapi import FastAPI, Request, Response
 
-from api.domain.x402 import PAYMENT_REQUIRED_HEADER
+from api.domain.x402 import PAYMENT_REQUIRED_HEADER, PAYMENT_RESPONSE_HEADER
 from api.gateway.desk import PaymentNeeded
+from api.gateway.exact_purse import PaymentUnsettled
 from api.gateway.facilitator import facilitator_routes
 from api.gateway.routes import inference, operations, payment
 from api.gateway.service import Gateway
@@ -53,6 +54,7 @@ def create_app(gateway: Gateway, on_failure: Callable[[BaseException], None]) ->
     )
     app.state.gateway = gateway
     app.add_exception_handler(PaymentNeeded, _payment_needed)
+    app.add_exception_handler(PaymentUnsettled, _payment_unsettled)
     app.add_exception_handler(UpstreamAnswered, _upstream_answered)
     return app
 
@@ -71,6 +73,23 @@ async def _payment_needed(request: Request, error: Exception) -> Response:
         reason=error.reason,
         value=error.value,
         limit=error.limit,
+        error={"message": error.message, "type": error.code, "code": error.reason},
+    )
+
+
+async def _payment_unsettled(request: Request, error: Exception) -> Response:
+    """No offers: the payment that was brought may be settled yet."""
+    assert isinstance(error, PaymentUnsettled)
+    return problem(
+        request,
+        status_of(error),
+        error.code,
+        error.message,
+        headers={
+            PAYMENT_RESPONSE_HEADER: error.response.to_header(),
+            "Cache-Control": "no-store",
+        },
+        reason=error.reason,
         error={"message": error.message, "type": error.code, "code": error.reason},
     )
 

@@ -35,7 +35,6 @@ from api.gateway.exact import EXACT_SCHEME, Exact
 from api.gateway.exact_purse import ExactPurse
 from api.gateway.ledger import PromiseTooLow
 from api.gateway.purse import PAYMENT_TIMEOUT_SECONDS, ChannelPurse, Purse, ReceiptBook
-from api.store.journal import JournalStore
 from api.types import Address, ClusterId
 
 VOUCHER_SCHEME: Final = "voucher"
@@ -84,13 +83,10 @@ class Terms:
 class Desk:
     """Takes payments."""
 
-    def __init__(
-        self, *, terms: Terms, accounts: Accounts, book: ReceiptBook, store: JournalStore
-    ) -> None:
+    def __init__(self, *, terms: Terms, accounts: Accounts, book: ReceiptBook) -> None:
         self._terms = terms
         self._accounts = accounts
         self._book = book
-        self._store = store
         self.exact: Exact | None = None
         """Once it is known that the stablecoin can be paid so."""
 
@@ -105,10 +101,10 @@ class Desk:
         """
         dearest = max(most.values())
         try:
-            purse = await self._brought(headers, dearest)
+            purse = await self._brought(headers, most)
             try:
-                purse.hold(dearest if purse.cluster_id is None else most[purse.cluster_id])
-            except (PaymentRefused, KeyError):
+                purse.hold(dearest)
+            except PaymentRefused:
                 purse.release()
                 raise
             return purse
@@ -125,10 +121,10 @@ class Desk:
             required = PaymentRequired(refusal.message, url, tuple(offers))
             raise PaymentNeeded(refusal, required) from None
 
-    async def _brought(self, headers: Mapping[str, str], most_usd6: int) -> Purse:
+    async def _brought(self, headers: Mapping[str, str], most: Mapping[ClusterId, int]) -> Purse:
         payment = headers.get(PAYMENT_SIGNATURE_HEADER)
         if payment is not None:
-            return await self._by_payment(Payment.from_header(payment), most_usd6)
+            return await self._by_payment(Payment.from_header(payment), most)
         given = headers.get("x-api-key")
         authorization = headers.get("authorization", "")
         if given is None and authorization[: len(_BEARER)].lower() == _BEARER:
@@ -137,11 +133,11 @@ class Desk:
             raise PaymentRefused("payment_required", "this request has to be paid for")
         return await self._by_api_key(ApiKey.parse(given))
 
-    async def _by_payment(self, payment: Payment, most_usd6: int) -> Purse:
+    async def _by_payment(self, payment: Payment, most: Mapping[ClusterId, int]) -> Purse:
         network = network_of(self._terms.chain_id)
         accepted = payment.accepted
         if accepted.scheme == EXACT_SCHEME and self.exact is not None:
-            return await self._by_exact(self.exact, payment)
+            return await self._by_exact(self.exact, payment, most)
         if accepted.scheme != VOUCHER_SCHEME or accepted.network != network:
             raise PaymentRefused(
                 "unsupported_scheme",
@@ -153,10 +149,12 @@ class Desk:
         voucher.require_signed(self._terms.domain)
         channel = await self._accounts.channel(voucher.payer, voucher.key)
         channel.require_alive(self._book.clock.now())
-        channel.use(voucher, most_usd6)
+        channel.use(voucher, max(most.values()))
         return ChannelPurse(channel, self._book, None)
 
-    async def _by_exact(self, exact: Exact, payment: Payment) -> Purse:
+    async def _by_exact(
+        self, exact: Exact, payment: Payment, most: Mapping[ClusterId, int]
+    ) -> Purse:
         accepted = payment.accepted
         cluster_id = exact.cluster_of(accepted.pay_to)
         if cluster_id is None:
@@ -165,8 +163,16 @@ class Desk:
                 f"{accepted.pay_to} is no cluster's here",
                 value=accepted.pay_to,
             )
+        # Before anything is asked of the chain.
+        if accepted.amount < most[cluster_id]:
+            raise PaymentRefused(
+                "invalid_payment_requirements",
+                f"the payment is {accepted.amount}, the request may come to {most[cluster_id]} now",
+                value=accepted.amount,
+                limit=most[cluster_id],
+            )
         offer = exact.offer(cluster_id, accepted.amount, PAYMENT_TIMEOUT_SECONDS)
-        return ExactPurse(exact, await exact.take(payment, offer), self._book, self._store)
+        return ExactPurse(exact, await exact.take(payment, offer), self._book)
 
     async def _by_api_key(self, key: ApiKey) -> Purse:
         if key.signer.address == key.payer:

@@ -4,9 +4,9 @@ A payment goes through these steps; a process that is killed at any of them come
 
 1. `take`: it is looked at (`verify`), simulated, and kept under its payer and nonce. Whoever brings
    it again is refused.
-2. `release`, if nothing was given for it: it can be brought again.
-3. `settle`, when it is known what was used; or `settle_ahead` before the first byte of a stream,
-   and `note_use` after the last one. `Settling` brings it to the chain.
+2. `settle`, when it is known what was used; or `settle_ahead` of that. `Settling` brings it to the
+   chain.
+3. `let_go`, whatever happened: `Holding` forgets what was not ordered, and says what was used.
 
 That an authorisation is used is no payment: its payer may have cancelled it. What counts is the
 transfer, in a successful transaction, as deep in the chain as it has to be.
@@ -15,6 +15,7 @@ transfer, in a successful transaction, as deep in the chain as it has to be.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from api.chain.client import ChainClient
@@ -26,6 +27,7 @@ from api.domain.eip3009 import Authorization, ExactPayment
 from api.domain.signing import recover
 from api.domain.x402 import Offer, Payment, PaymentResponse, network_of
 from api.errors import BadSignature, ContractReverted, InvalidInput, OutOfRange, PaymentRefused
+from api.gateway.holding import INSUFFICIENT, Holding
 from api.gateway.settling import Settling
 from api.store.exact_payments import (
     ExactPaymentStore,
@@ -48,7 +50,7 @@ _REASONS: Final = {
     "authorization is expired": "invalid_exact_evm_payload_authorization_valid_before",
     "authorization is not yet valid": "invalid_exact_evm_payload_authorization_valid_after",
     "authorization is used": "invalid_exact_evm_nonce_already_used",
-    "amount exceeds balance": "invalid_exact_evm_insufficient_balance",
+    "amount exceeds balance": INSUFFICIENT,
     "invalid signature": "invalid_exact_evm_payload_signature",
 }
 PENDING: Final = "settlement_pending"
@@ -68,6 +70,7 @@ class Exact:
         gateway: Address,
         pay_to: Mapping[ClusterId, Address],
         store: ExactPaymentStore,
+        holding: Holding,
         settling: Settling,
         clock: Clock,
     ) -> None:
@@ -80,6 +83,7 @@ class Exact:
         self._pay_to = dict(pay_to)
         self._cluster_of = {address: cluster_id for cluster_id, address in pay_to.items()}
         self._store = store
+        self._holding = holding
         self._settling = settling
         self._clock = clock
 
@@ -211,20 +215,23 @@ class Exact:
     # -- taking -----------------------------------------------------------------------------------
 
     async def take(self, payment: Payment, offer: Offer) -> TakenPayment:
-        """`verify`, and keep it for one request. Raises PaymentRefused if it was brought before."""
+        """`verify`, and keep it for one request until `let_go`. Raises PaymentRefused if it was
+        brought before, or is more than its payer has beside what it has brought already.
+        """
         from_block = (await self._client.block()).number
         brought = await self.verify(payment, offer)
         cluster_id = self._cluster_of.get(brought.authorization.to)
         taken = TakenPayment(brought, cluster_id, from_block, self._clock.now_ms())
-        if not await self._store.take(taken):
-            raise PaymentRefused(
-                "invalid_exact_evm_nonce_already_used", "this payment was brought before"
-            )
+        # In this order: what is paid has left the balance.
+        paid = self._settling.paid()
+        balance = await self._stablecoin.balance_of(brought.authorization.payer)
+        await self._holding.take(taken, balance, paid)
         return taken
 
-    async def release(self, one: Authorization) -> None:
-        """Nothing was given for it: it can be brought again. What was ordered is not affected."""
-        await self._store.forget(one)
+    def let_go(self, one: Authorization, *, is_given: bool) -> None:
+        """The request that it was taken for is over; whether anything was given for it."""
+        self._holding.let_go(one, is_given=is_given)
+        self._settling.wake()
 
     # -- settling ---------------------------------------------------------------------------------
 
@@ -236,8 +243,8 @@ class Exact:
         seconds: float = SETTLE_SECONDS,
     ) -> TakenPayment:
         """Have it settled, `used_usd6` of it as the cluster's income and the rest credited to its
-        payer. What is known of it when it is final, or after `seconds`; it goes on then. With 0 the
-        order is durable when this returns.
+        payer. What is known of it when it is in a block or failed, or after `seconds`; it goes on
+        then. With 0 the order is durable when this returns.
 
         Raises OutOfRange if more was used than it brings.
         """
@@ -248,15 +255,9 @@ class Exact:
     async def settle_ahead(
         self, one: Authorization, seconds: float = SETTLE_SECONDS
     ) -> TakenPayment:
-        """The same before it is known what will be used: `note_use` must follow within a day."""
+        """The same before it is known what will be used: `let_go` must follow within a day."""
         await self._store.order(one, SettlementKind.AHEAD)
         return await self._settling.outcome(one, seconds)
-
-    async def note_use(self, one: Authorization, used_usd6: int, receipt_hash: Digest) -> None:
-        """What was used of a payment that was settled ahead. The first word stands."""
-        _require_used(one, used_usd6)
-        await self._store.note_use(one, used_usd6, receipt_hash)
-        self._settling.wake()
 
     async def facilitate(
         self, payment: Payment, offer: Offer, seconds: float = SETTLE_SECONDS
@@ -275,21 +276,27 @@ class Exact:
         known = await self.take(payment, offer)
         one = known.authorization
         kind = SettlementKind.PLAIN if known.cluster_id is None else SettlementKind.SETTLE
-        await self._store.order(one, kind, one.value, one.message(self._domain).digest)
+        try:
+            await self._store.order(one, kind, one.value, one.message(self._domain).digest)
+        finally:
+            self.let_go(one, is_given=False)
         return await self._settling.outcome(one, seconds)
 
-    async def response(self, known: TakenPayment) -> PaymentResponse:
+    def told(self, known: TakenPayment) -> PaymentResponse:
         """What a payer is told of a payment."""
-        sent = await self._settling.transaction_of(known)
         reason = known.reason if known.state is PaymentState.FAILED else PENDING
         return PaymentResponse(
             success=known.state.is_paid,
             network=self.network,
-            transaction="" if sent is None else to_hex(sent),
+            transaction="" if known.tx_hash is None else to_hex(known.tx_hash),
             payer=known.authorization.payer,
             amount=known.authorization.value if known.state.is_paid else None,
             error_reason=None if known.state.is_paid else reason,
         )
+
+    async def response(self, known: TakenPayment) -> PaymentResponse:
+        """The same with the transaction that is to settle it, if one was sent."""
+        return self.told(replace(known, tx_hash=await self._settling.transaction_of(known)))
 
     def cluster_of(self, pay_to: Address) -> ClusterId | None:
         """Which cluster of this gateway is paid there."""

@@ -1,40 +1,51 @@
 """A request that is paid by one authorisation of x402's scheme `exact`.
 
-A whole answer is given once its payment is settled; a stream begins once it is settled ahead. What
-was not used is the payer's balance afterwards. A settlement that takes too long is told as pending:
-it was looked at by a simulation, goes on, and is made once. Its receipt names no key.
+1. It is settled ahead of its use: before the first byte of a stream, and once a whole answer is
+   there. Nothing is given before its transfer is in a block; that the block stays is for the books.
+2. Then what the request came to is noted, as often as there is more, and given.
+3. When the purse is let go, what was used is said, as its receipt has it. The rest is the payer's
+   balance: all of it if nothing was given, whether it was settled in time or later.
+
+A settlement that takes too long is told as pending. Its receipt names no key.
 """
 
 from __future__ import annotations
 
-import asyncio
-from typing import Final
+from contextlib import suppress
 
-from api.domain.receipts import RECEIPT_ID_BYTES, Receipt
+from api.domain.receipts import NOBODY, Receipt
 from api.domain.x402 import PaymentResponse
-from api.errors import PaymentRefused
+from api.errors import PaymentRefused, StoreUnavailable
 from api.gateway.exact import PENDING, Exact
 from api.gateway.purse import ReceiptBook
-from api.store.exact_payments import PaymentState, TakenPayment
-from api.store.journal import JournalStore
+from api.store.exact_payments import TakenPayment
+from api.store.journal import Entry
 from api.types import Address, ClusterId
 
-NOBODY: Final = Address("0x0000000000000000000000000000000000000000")
-"""The key of such a receipt."""
+
+class PaymentUnsettled(PaymentRefused):
+    """It was not settled, or not in time; `response` says which."""
+
+    def __init__(self, response: PaymentResponse) -> None:
+        super().__init__(
+            response.error_reason or PENDING,
+            "the payment was not settled in time; nothing was given, and once it is settled all of "
+            "it is the payer's balance"
+            if response.error_reason == PENDING
+            else "the payment failed; nothing was given",
+        )
+        self.response = response
 
 
 class ExactPurse:
     """A payment that was taken for one request."""
 
-    def __init__(
-        self, exact: Exact, taken: TakenPayment, book: ReceiptBook, store: JournalStore
-    ) -> None:
+    def __init__(self, exact: Exact, taken: TakenPayment, book: ReceiptBook) -> None:
         self._exact = exact
         self._taken = taken
         self._book = book
-        self._store = store
-        self._is_ahead = False
-        self._is_ordered = False
+        self._is_given = False
+        self._is_held = True
         self.payer: Address = taken.authorization.payer
         self.key = NOBODY
         self.cluster_id: ClusterId | None = taken.cluster_id
@@ -45,51 +56,34 @@ class ExactPurse:
 
     def receipt_id(self) -> bytes:
         """A payment has one receipt."""
-        return self._taken.authorization.nonce[:RECEIPT_ID_BYTES]
+        return self._taken.authorization.receipt_id
 
-    async def response(self, charge_usd6: int | None) -> PaymentResponse:
-        return await self._exact.response(self._taken)
+    def response(self, charge_usd6: int | None) -> PaymentResponse:
+        return self._exact.told(self._taken)
 
     def hold(self, most_usd6: int) -> None:
-        value = self._taken.authorization.value
-        if value < most_usd6:
-            raise PaymentRefused(
-                "invalid_payment_requirements",
-                f"the payment is {value}, the request may come to {most_usd6} now",
-                value=value,
-                limit=most_usd6,
-            )
+        """It was held against that before it was taken."""
 
     async def begin(self) -> None:
         """Have it settled, before anything is given."""
-        self._is_ahead = self._is_ordered = True
-        self._taken = await self._exact.settle_ahead(self._taken.authorization)
+        if self._taken.state.is_paid:
+            return
+        with suppress(StoreUnavailable):
+            # Whether it was ordered or not, it is pending until the store can be asked.
+            self._taken = await self._exact.settle_ahead(self._taken.authorization)
         if not self._taken.state.is_paid:
-            one = self._taken.authorization
-            # Should it be settled yet, all of it is the payer's again.
-            await self._exact.note_use(one, 0, self._taken.authorization.nonce)
-            raise PaymentRefused(
-                self._taken.reason or PENDING, "the payment was not settled in time"
-            )
+            response = self._exact.told(self._taken)
+            with suppress(StoreUnavailable):
+                response = await self._exact.response(self._taken)
+            raise PaymentUnsettled(response)
 
     async def record(self, receipt: Receipt, *, is_open: bool) -> None:
         stored = self._book.stored(receipt, is_open=is_open)
-        await self._store.keep(stored)
-        if is_open:
-            return
-        one, used = self._taken.authorization, receipt.charge_usd6
-        if self._is_ahead:
-            await self._exact.note_use(one, used, stored.hash)
-            return
-        self._is_ordered = True
-        self._taken = await self._exact.settle(one, used, stored.hash)
-        if self._taken.state is PaymentState.FAILED:
-            raise PaymentRefused(
-                self._taken.reason or "transaction_failed", "the payment failed; nothing was given"
-            )
+        await self._book.journal.write(Entry(0, None, 0, stored))
+        self._is_given = True
 
     def release(self) -> None:
-        if not self._is_ordered:
-            self._is_ordered = True
-            # Nothing was given for it: it can be brought again.
-            asyncio.ensure_future(self._exact.release(self._taken.authorization))  # noqa: RUF006
+        if self._is_held:
+            self._is_held = False
+            self._book.journal.ended(self.receipt_id())
+            self._exact.let_go(self._taken.authorization, is_given=self._is_given)

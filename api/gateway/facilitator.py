@@ -17,6 +17,7 @@ from api.domain.codec import parse_json
 from api.domain.x402 import X402_VERSION, Offer, Payment, PaymentResponse, parse_object
 from api.errors import InvalidInput, PaymentRefused
 from api.gateway.exact import EXACT_SCHEME, SETTLE_SECONDS, Exact
+from api.serving.documented import read_timely
 from api.types import Address
 
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -24,18 +25,20 @@ MAX_BODY_BYTES: Final = 64 * 1024
 
 class Facilitator:
     """Answers with `exact`. `payees` are accounts besides those of this gateway's clusters to which
-    payments are settled.
+    payments of `least_usd6` or more are settled.
     """
 
     def __init__(
         self,
         exact: Exact,
         payees: frozenset[Address],
+        least_usd6: int,
         *,
         settle_seconds: float = SETTLE_SECONDS,
     ) -> None:
         self._exact = exact
         self._payees = payees
+        self._least_usd6 = least_usd6
         self._settle_seconds = settle_seconds
 
     def supported(self) -> dict[str, Any]:
@@ -80,9 +83,16 @@ class Facilitator:
         fields = parse_object(parse_json(body, "body"), "body")
         payment = Payment.from_json(fields.get("paymentPayload"))
         offer = Offer.from_json(fields.get("paymentRequirements"), "paymentRequirements")
-        if not self._exact.is_ours(offer.pay_to) and offer.pay_to not in self._payees:
+        if self._exact.is_ours(offer.pay_to):
+            return payment, offer
+        if offer.pay_to not in self._payees:
             message = f"payments to {offer.pay_to} are not settled here"
             raise PaymentRefused("unsupported_payee", message, value=offer.pay_to)
+        if offer.amount < self._least_usd6:
+            message = f"payments to {offer.pay_to} are settled from {self._least_usd6} on"
+            raise PaymentRefused(
+                "invalid_payment_requirements", message, value=offer.amount, limit=self._least_usd6
+            )
         return payment, offer
 
 
@@ -106,13 +116,11 @@ def facilitator_routes(facilitator: Callable[[], Facilitator]) -> APIRouter:
 
 
 async def _body(request: Request) -> bytes:
-    """What was sent; nothing, which is no JSON, if it is more than is read."""
-    read = bytearray()
-    async for part in request.stream():
-        read += part
-        if len(read) > MAX_BODY_BYTES:
-            return b""
-    return bytes(read)
+    """What was sent; nothing, which is no JSON, if it is more or takes longer than is read."""
+    try:
+        return await read_timely(request, MAX_BODY_BYTES)
+    except InvalidInput:
+        return b""
 
 
 def _payer_of(payment: Payment) -> str | None:

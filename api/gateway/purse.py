@@ -25,8 +25,8 @@ PAYMENT_TIMEOUT_SECONDS: Final = 60
 class Purse(Protocol):
     """A customer's means for one request. `cluster_id` is where it can be spent; None if anywhere.
 
-    `Desk` gives it with `hold` done. Then `begin`, before the first byte of a stream; `record`,
-    before anything is given, as often as there is more; `release`, whatever happened.
+    `Desk` gives it with `hold` done. Then `begin`, once there is something to give; `record`,
+    before that is given, as often as there is more; `release`, whatever happened.
     """
 
     @property
@@ -45,19 +45,22 @@ class Purse(Protocol):
     def receipt_id(self) -> bytes:
         """Of the receipt to be made."""
 
-    async def response(self, charge_usd6: int | None) -> PaymentResponse:
+    def response(self, charge_usd6: int | None) -> PaymentResponse:
         """What the customer is told of the payment."""
 
     def hold(self, most_usd6: int) -> None:
         """Set aside the most that the request may come to. Raises PaymentRefused."""
 
     async def begin(self) -> None:
-        """What must have happened before a stream begins has. Raises PaymentRefused."""
+        """What must have happened before anything is given has, however often it is asked for.
+
+        Raises PaymentRefused.
+        """
 
     async def record(self, receipt: Receipt, *, is_open: bool) -> None:
         """Note durably what the request has come to.
 
-        Raises StoreUnavailable; PaymentRefused if it turns out that nothing was paid.
+        Raises StoreUnavailable.
         """
 
     def release(self) -> None:
@@ -118,7 +121,7 @@ class ChannelPurse:
     def receipt_id(self) -> bytes:
         return secrets.token_bytes(RECEIPT_ID_BYTES)
 
-    async def response(self, charge_usd6: int | None) -> PaymentResponse:
+    def response(self, charge_usd6: int | None) -> PaymentResponse:
         network = network_of(self._book.payments_domain.chain_id)
         return PaymentResponse(True, network, payer=self.payer, amount=charge_usd6)
 

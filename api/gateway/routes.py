@@ -15,18 +15,16 @@ from api.domain.receipts import parse_receipt_id
 from api.domain.vouchers import MAX_USD6
 from api.domain.way import ProvenReceipt
 from api.domain.x402 import PAYMENT_RESPONSE_HEADER
-from api.errors import Malformed, NotFound, PaymentRefused
+from api.errors import NotFound, PaymentRefused
 from api.gateway.asked import Asked, Endpoint
 from api.gateway.metrics import CONTENT_TYPE
 from api.gateway.purse import Purse
 from api.gateway.service import Gateway
 from api.gateway.serving import MAX_ANSWER_SECONDS, Served, Stream
 from api.gateway.shapes import receipt_shape
-from api.serving.documented import documents, problems, read_body
+from api.serving.documented import documents, problems, read_timely
 
 MAX_BODY_BYTES: Final = 1024 * 1024
-BODY_SECONDS: Final = 30.0
-"""For a request's body to come: whoever sends a byte now and then holds no place for long."""
 
 _ADDRESS: Final = "^0x[0-9a-fA-F]{40}$"
 
@@ -78,11 +76,7 @@ class _Paid(StreamingResponse):
 async def _answer(request: Request, endpoint: Endpoint) -> Response:
     gateway = gateway_of(request)
     started = time.perf_counter()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            body = await read_body(request, MAX_BODY_BYTES)
-    except TimeoutError:
-        raise Malformed("body", None, f"a body within {BODY_SECONDS:.0f} seconds") from None
+    body = await read_timely(request, MAX_BODY_BYTES)
     asked = Asked.parse(endpoint, body, gateway.default_max_tokens)
     choices = gateway.serving.choices(asked)
     most = gateway.serving.most_usd6(asked, choices)
@@ -93,17 +87,20 @@ async def _answer(request: Request, endpoint: Endpoint) -> Response:
         raise
     gateway.metrics.payment_checked(time.perf_counter() - started)
     answer = await gateway.serving.serve(asked, choices, purse)
-    headers = await _headers(purse, answer)
-    if isinstance(answer, Served):
-        return Response(answer.body, media_type=answer.content_type, headers=headers)
-    return _Paid(answer, headers)
+    try:
+        headers = _headers(purse, answer)
+        if isinstance(answer, Served):
+            return Response(answer.body, media_type=answer.content_type, headers=headers)
+        return _Paid(answer, headers)
+    except BaseException:
+        if isinstance(answer, Stream):
+            await answer.close()
+        raise
 
 
-async def _headers(purse: Purse, answer: Served | Stream) -> dict[str, str]:
+def _headers(purse: Purse, answer: Served | Stream) -> dict[str, str]:
     """What the customer is told of the payment; a stream's charge is in its receipt."""
-    response = await purse.response(
-        answer.receipt.charge_usd6 if isinstance(answer, Served) else None
-    )
+    response = purse.response(answer.receipt.charge_usd6 if isinstance(answer, Served) else None)
     return {
         PAYMENT_RESPONSE_HEADER: response.to_header(),
         RECEIPT_HEADER: answer.receipt.id.hex(),

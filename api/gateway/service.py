@@ -23,7 +23,6 @@ from api.chain.following import Follower
 from api.clock import Clock
 from api.domain.eip712 import Eip712Domain
 from api.domain.prices import gateway_domain
-from api.domain.receipts import RECEIPT_ID_BYTES
 from api.domain.signing import Signer
 from api.domain.vouchers import payments_domain
 from api.domain.way import ProvenReceipt, Way
@@ -37,7 +36,6 @@ from api.errors import (
     RackstreamError,
     StoreUnavailable,
     Unavailable,
-    UndecodableAnswer,
 )
 from api.gateway.accounts import Accounts
 from api.gateway.collecting import Collector
@@ -45,6 +43,7 @@ from api.gateway.desk import Desk, Terms
 from api.gateway.exact import Exact
 from api.gateway.facilitator import Facilitator
 from api.gateway.fleet import Fleet
+from api.gateway.holding import Holding
 from api.gateway.journal import Journal
 from api.gateway.metrics import Metrics
 from api.gateway.purse import ReceiptBook
@@ -93,6 +92,7 @@ class GatewayConfig:
     first_byte_seconds: float
     idle_seconds: float
     payees: frozenset[Address]
+    least_facilitated_usd6: int
 
 
 class Gateway:
@@ -141,7 +141,6 @@ class Gateway:
                 journal=self._journal,
                 clock=config.clock,
             ),
-            store=self.journal_store,
         )
         self.serving = Serving(
             fleet=config.fleet,
@@ -178,11 +177,13 @@ class Gateway:
         self._exact_payments = ExactPaymentStore(database)
         self._stablecoin = Stablecoin(client, self.terms.stablecoin)
         self._settler = X402Settler(client, deployment.address_of("X402Settler"))
+        self._holding = Holding(self._exact_payments, self.journal_store)
         self._settling = Settling(
             client=client,
             stablecoin=self._stablecoin,
             settler=self._settler,
             store=self._exact_payments,
+            holding=self._holding,
             transactions=transactions,
             sender=sender,
             gateway=self.address,
@@ -328,7 +329,7 @@ class Gateway:
     async def _take_exact_payments(self) -> None:
         """Close what was cut off, and offer the scheme `exact` if the stablecoin can be paid so."""
         await self.journal_store.close_open()
-        await self._settling.recover()
+        await self._holding.recover()
         coin, chain_id = self._stablecoin, self._config.deployment.chain_id
         try:
             domain = Eip712Domain(await coin.name(), await coin.version(), chain_id, coin.address)
@@ -336,7 +337,7 @@ class Gateway:
                 cluster_id: await self._settler.pay_to(cluster_id, self.address)
                 for cluster_id in self.fleet.clusters
             }
-        except (ContractReverted, UndecodableAnswer) as refusal:
+        except ContractReverted as refusal:
             _log.warning("no payments of x402 are taken", why=refusal.message)
             return
         exact = Exact(
@@ -347,17 +348,14 @@ class Gateway:
             gateway=self.address,
             pay_to=pay_to,
             store=self._exact_payments,
+            holding=self._holding,
             settling=self._settling,
             clock=self._config.clock,
         )
-        for payment in await self._exact_payments.unused():
-            # Its stream was cut off when the last process ended: what was noted of it was used.
-            one = payment.authorization
-            receipt = await self.journal_store.receipt(one.nonce[:RECEIPT_ID_BYTES])
-            used, said_by = (receipt.charge_usd6, receipt.hash) if receipt else (0, one.nonce)
-            await exact.note_use(one, used, said_by)
         self.desk.exact = exact
-        self._facilitator = Facilitator(exact, self._config.payees)
+        self._facilitator = Facilitator(
+            exact, self._config.payees, self._config.least_facilitated_usd6
+        )
 
     async def _check_nodes(self) -> None:
         while True:

@@ -3,7 +3,7 @@
 1. What it may come to at most is held, at the dearest place where it may be served.
 2. The servers are asked in the fleet's order until one begins to answer with success. Until then
    nothing is charged.
-3. A whole answer is metered, charged and noted, then given.
+3. A whole answer is metered, charged and noted, then given. What has to be settled before is.
 4. A stream's pieces are noted before they are given: those that come while a note is being made go
    together with the next. So whatever was given can be collected, even if this process is killed
    at any moment, and what was cut off is charged as far as it came.
@@ -202,7 +202,7 @@ class Serving:
         """Serve it where it can be. The purse holds `most_usd6`.
 
         Raises:
-            PaymentRefused: A payment that had to be settled before a stream was not.
+            PaymentRefused: A payment that had to be settled before was not.
             UpstreamAnswered: The request is to blame. UpstreamUnavailable: no server could.
             StoreUnavailable: What it came to could not be noted; nothing was given.
         """
@@ -266,6 +266,7 @@ class Serving:
             except TimeoutError:
                 raise UpstreamFault(f"the answer took over {MAX_ANSWER_SECONDS:.0f} s") from None
             await stack.aclose()
+            await purse.begin()
             meter.take_answer(body)
             receipt = charged(
                 receipt,

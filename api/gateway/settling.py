@@ -1,10 +1,13 @@
 """Takes payments of x402's scheme `exact` to the chain, in batches.
 
-1. One batch at a time is on its way: payments that are due, for one cluster; or what was used of a
-   batch that was settled ahead, once that is known of all of it. It is stored before it is sent.
-2. It is sent until it is mined and as deep in the chain as it has to be. What became of each of its
-   payments is then read from the settler's events.
-3. A payment that the settler could not take was brought by somebody else, which is as good; or was
+1. A batch is formed once the last is mined: payments that are due, for one cluster; or what was
+   used of a batch that was settled ahead, once that is known of all of it. It is stored before it
+   is sent.
+2. It is sent until it is mined, and again if its block is taken back. Whoever waits for one of its
+   payments is told as soon as the settler's events have it.
+3. Once it is as deep in the chain as it has to be, what became of each payment is read from these
+   events into the books. Only then is said what was used of it.
+4. A payment that the settler could not take was brought by somebody else, which is as good; or was
    cancelled, or failed otherwise, which is none. One whose time is over fails by itself.
 
 A process that is killed at any moment comes back to the stored batch. Bringing one twice takes
@@ -15,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -27,7 +30,8 @@ from api.clock import Clock
 from api.domain.codec import to_hex
 from api.domain.eip3009 import Authorization, batch_id, credit_words
 from api.domain.merkle import merkle_root
-from api.errors import ChainError, Unavailable
+from api.errors import ChainError, PaymentRefused, Unavailable
+from api.gateway.holding import Holding
 from api.sending.sender import PAUSE_SECONDS, Call, Sender
 from api.store.exact_payments import (
     Batch,
@@ -54,7 +58,7 @@ _IDLE_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Fate:
-    """What became of a payment, as deep in the chain as it has to be."""
+    """What became of a payment."""
 
     state: PaymentState
     tx_hash: Digest | None = None
@@ -71,6 +75,7 @@ class Settling:
         stablecoin: Stablecoin,
         settler: X402Settler,
         store: ExactPaymentStore,
+        holding: Holding,
         transactions: TransactionStore,
         sender: Sender,
         gateway: Address,
@@ -81,6 +86,7 @@ class Settling:
         self._stablecoin = stablecoin
         self._settler = settler
         self._store = store
+        self._holding = holding
         self._transactions = transactions
         self._sender = sender
         self._gateway = gateway
@@ -88,19 +94,32 @@ class Settling:
         self._confirmations = confirmations
         self._woken = asyncio.Event()
         self._changed = asyncio.Event()
+        # Of batches that are mined and not deep: the block of that, and the payments that it has.
+        self._mined_in: dict[int, bytes] = {}
+        self._included: dict[int, dict[Authorization, _Fate]] = {}
 
     def wake(self) -> None:
         """There may be something to do."""
         self._woken.set()
 
     async def outcome(self, one: Authorization, seconds: float) -> TakenPayment:
-        """What is known of a payment that was taken when it is final, or after `seconds`."""
+        """What is known of a payment that was taken when it is in a block or failed, or after
+        `seconds`. Raises PaymentRefused if the request that held it was not served: it can be
+        brought again.
+        """
         self.wake()
         deadline = asyncio.get_running_loop().time() + seconds
         while True:
             changed = self._changed
             known = await self._store.find(one.payer, one.nonce)
-            assert known is not None, "a payment that was ordered is never forgotten"
+            if known is None:
+                raise PaymentRefused(
+                    "invalid_transaction_state",
+                    "the request that it was brought for was not served; it can be brought again",
+                )
+            fate = self._fate_in_block(known)
+            if fate is not None:
+                return replace(known, state=fate.state, tx_hash=fate.tx_hash)
             left = deadline - asyncio.get_running_loop().time()
             if known.state.is_final or left <= 0:
                 return known
@@ -110,18 +129,21 @@ class Settling:
             except TimeoutError:
                 continue
 
+    def paid(self) -> set[Authorization]:
+        """Payments that are in a block, and in the books once that is deep."""
+        return {one for fates in self._included.values() for one in fates}
+
+    def _fate_in_block(self, known: TakenPayment) -> _Fate | None:
+        if known.state.is_final or known.batch_id is None:
+            return None
+        return self._included.get(known.batch_id, {}).get(known.authorization)
+
     async def transaction_of(self, known: TakenPayment) -> Digest | None:
         """The transaction that settled a payment, or the last that is to."""
         if known.tx_hash is not None or known.batch_id is None:
             return known.tx_hash
         sent = await self._transactions.of(f"settle/{known.batch_id}")
         return Digest(sent[-1].hash) if sent else None
-
-    async def recover(self) -> None:
-        """Once, before anything is taken: what a process that died was serving, and had not ordered
-        to be settled, can be brought again.
-        """
-        await self._store.forget_taken()
 
     async def run(self) -> None:
         """Work without end."""
@@ -146,22 +168,37 @@ class Settling:
 
     async def work(self) -> bool:
         """One step; whether there is nothing to do."""
+        await self._holding.tidy()
         await self._sender.note_fates()
-        batch = await self._store.open_batch()
-        if batch is None:
+        if not await self._follow():
             await self._form()
-            batch = await self._store.open_batch()
-            if batch is None:
-                return True
-        deep = await self._deep_block()
-        mined = await self._mined(batch)
-        if mined is None:
-            if not await self._is_over(batch, deep):
-                await self._sender.advance(Call(batch.purpose, batch.target, batch.calldata))
-            return False
-        if mined.block_number <= deep.number:
-            await self._conclude(batch, mined, deep)
+            await self._follow()
+        return not await self._store.open_batches()
+
+    async def _follow(self) -> bool:
+        """Whether a batch is not mined yet, which is sent then."""
+        newest = await self._client.block()
+        deep = await self._deep_block(newest)
+        for batch in await self._store.open_batches():
+            mined = await self._mined(batch)
+            if mined is None:
+                if not await self._is_over(batch, deep):
+                    self._forget(batch)
+                    await self._sender.advance(Call(batch.purpose, batch.target, batch.calldata))
+                    return True
+            elif mined.block_number <= deep.number:
+                await self._conclude(batch, mined, deep)
+            elif batch.state is BatchState.SETTLING:
+                await self._include(batch, mined, newest)
+                continue
+            else:
+                continue
+            self._forget(batch)
         return False
+
+    def _forget(self, batch: Batch) -> None:
+        self._mined_in.pop(batch.id, None)
+        self._included.pop(batch.id, None)
 
     # -- forming ----------------------------------------------------------------------------------
 
@@ -206,9 +243,8 @@ class Settling:
 
     # -- following --------------------------------------------------------------------------------
 
-    async def _deep_block(self) -> Block:
+    async def _deep_block(self, newest: Block) -> Block:
         """The newest block that is as deep as it has to be."""
-        newest = await self._client.block()
         if self._confirmations == 0:
             return newest
         return await self._client.block(max(newest.number - self._confirmations, 0))
@@ -244,6 +280,32 @@ class Settling:
         self._tell()
         return True
 
+    async def _include(self, batch: Batch, mined: Receipt, newest: Block) -> None:
+        """Tell those whose payments are in that block."""
+        if self._mined_in.get(batch.id) == mined.block_hash:
+            return
+        fates = {}
+        payments = await self._store.of_batch(batch.id)
+        for one, is_in in zip(payments, self._are_in(batch, payments, mined), strict=True):
+            fate: _Fate | None = _Fate(PaymentState.SETTLED, Digest(mined.tx_hash))
+            if not is_in:
+                fate = await self._fate(one, newest)
+            if fate is not None and fate.state.is_paid:
+                fates[one.authorization] = fate
+        self._included[batch.id] = fates
+        self._mined_in[batch.id] = mined.block_hash
+        self._tell()
+
+    def _are_in(self, batch: Batch, payments: Sequence[TakenPayment], mined: Receipt) -> list[bool]:
+        """Which of them that transaction has taken."""
+        if batch.kind is SettlementKind.PLAIN:
+            return [self._stablecoin.has_moved(mined.logs, one.authorization) for one in payments]
+        entries = self._settler.settled_in(mined.logs, self._gateway)
+        return [
+            tuple(entries[2 * place : 2 * place + 2]) == one.authorization.entry
+            for place, one in enumerate(payments)
+        ]
+
     async def _conclude(self, batch: Batch, mined: Receipt, deep: Block) -> None:
         if batch.state is BatchState.ALLOCATING:
             await self._store.move(batch, BatchState.CLOSED)
@@ -251,12 +313,7 @@ class Settling:
         payments = await self._store.of_batch(batch.id)
         entries = self._settler.settled_in(mined.logs, self._gateway)
         fates = []
-        for place, one in enumerate(payments):
-            entry = tuple(entries[2 * place : 2 * place + 2])
-            if batch.kind is SettlementKind.PLAIN:
-                is_in = self._stablecoin.has_moved(mined.logs, one.authorization)
-            else:
-                is_in = entry == one.authorization.entry
+        for one, is_in in zip(payments, self._are_in(batch, payments, mined), strict=True):
             if is_in:
                 fates.append(_Fate(PaymentState.SETTLED, Digest(mined.tx_hash)))
             else:

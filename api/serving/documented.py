@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -46,6 +47,19 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def documents(media_type: str, *statuses: int) -> dict[int | str, dict[str, Any]]:
     """The documented answers of an endpoint that returns text of another's making."""
     return {200: {"content": {media_type: {}}}} | problems(*statuses)
+
+
+BODY_SECONDS: Final = 30.0
+"""For a body to come: whoever sends a byte now and then holds no place for long."""
+
+
+async def read_timely(request: Request, limit: int) -> bytes:
+    """`read_body`, within `BODY_SECONDS`. Raises Malformed if it takes longer."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await read_body(request, limit)
+    except TimeoutError:
+        raise Malformed("body", None, f"a body within {BODY_SECONDS:.0f} seconds") from None
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_once
 
 from api.domain.codec import address_bytes, to_address
@@ -42,6 +42,9 @@ class PaymentState(StrEnum):
     @property
     def is_final(self) -> bool:
         return self.is_paid or self is PaymentState.FAILED
+
+
+_UNSETTLED: Final = (PaymentState.TAKEN, PaymentState.DUE, PaymentState.SETTLING)
 
 
 class SettlementKind(StrEnum):
@@ -112,7 +115,7 @@ class Batch:
 
 
 class ExactPaymentStore:
-    """The payments of one gateway. One batch at a time is on its way."""
+    """The payments of one gateway."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -148,13 +151,6 @@ class ExactPaymentStore:
                 delete(exact_payments).where(
                     _key(one), exact_payments.c.state == PaymentState.TAKEN
                 )
-            )
-
-    async def forget_taken(self) -> None:
-        """The same for all that a process had taken when it died: nothing was given for them."""
-        async with self._database.writing() as connection:
-            await connection.execute(
-                delete(exact_payments).where(exact_payments.c.state == PaymentState.TAKEN)
             )
 
     async def order(
@@ -198,12 +194,20 @@ class ExactPaymentStore:
         found = await self._payments(exact_payments.c.receipt_hash == receipt_hash)
         return found[0] if found else None
 
-    async def unused(self) -> list[TakenPayment]:
-        """Payments that were ordered ahead of their use, which nobody has said yet."""
-        return await self._payments(
+    async def unfinished(self) -> list[TakenPayment]:
+        """Payments that were not ordered, or ahead of their use, which nobody has said yet."""
+        is_unused = and_(
             exact_payments.c.kind == SettlementKind.AHEAD,
             exact_payments.c.used_usd6.is_(None),
             exact_payments.c.state != PaymentState.FAILED,
+        )
+        return await self._payments(or_(exact_payments.c.state == PaymentState.TAKEN, is_unused))
+
+    async def unsettled(self, payer: Address) -> list[TakenPayment]:
+        """A payer's payments that are not at their end."""
+        return await self._payments(
+            exact_payments.c.payer == address_bytes(payer),
+            exact_payments.c.state.in_(_UNSETTLED),
         )
 
     async def batch(self, batch_id: int) -> Batch | None:
@@ -212,8 +216,11 @@ class ExactPaymentStore:
         return found[0] if found else None
 
     async def due(self, limit: int) -> list[TakenPayment]:
-        """Payments of one kind and cluster that can go together, those that wait longest."""
+        """Payments of one kind and cluster that can go together, those that wait longest; of other
+        servers' only if there are none for a cluster of this gateway.
+        """
         waiting = await self._payments(exact_payments.c.state == PaymentState.DUE)
+        waiting.sort(key=lambda one: one.kind is SettlementKind.PLAIN)
         together = [
             one
             for one in waiting
@@ -252,11 +259,10 @@ class ExactPaymentStore:
                     .values(state=PaymentState.SETTLING, batch_id=batch_id, place=place)
                 )
 
-    async def open_batch(self) -> Batch | None:
-        """The one that is on its way."""
+    async def open_batches(self) -> list[Batch]:
+        """Those that are on their way, the oldest first."""
         on_its_way = (BatchState.SETTLING, BatchState.ALLOCATING)
-        found = await self._batches(exact_batches.c.state.in_(on_its_way))
-        return found[0] if found else None
+        return await self._batches(exact_batches.c.state.in_(on_its_way))
 
     async def used_batches(self) -> list[Batch]:
         """Settled ahead, and of each payment that came in it is known what was used."""

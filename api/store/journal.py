@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Row, select, text
 
 from api.domain.codec import address_bytes, to_address
+from api.domain.receipts import NOBODY
 from api.store.database import Database
 from api.store.tables import channels, receipts
 from api.types import Address, ClusterId, Digest, Signature
@@ -48,7 +49,8 @@ class StoredReceipt:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What is to be noted before anything more of an answer is given. A receipt counts among the
-    charges of its cluster once it is closed.
+    charges of its cluster once it is closed. One whose key is NOBODY is settled by itself: it
+    touches no channel and no charges.
 
     Attributes:
         promised_usd6, signature: The largest voucher of the channel.
@@ -76,9 +78,10 @@ _CHANNELS: Final = text(
     " spent_usd6 = channels.spent_usd6 + excluded.spent_usd6"
 )
 
-# A closed receipt stays as it is, however often it is closed; it counts once among the charges.
-_NOTE: Final = (
-    "insert into receipts (id, payer, key, cluster_id, charge_usd6, served_at,"
+# A closed receipt stays as it is, however often it is closed, and so does one that is another's; it
+# counts once among the charges.
+_RECEIPTS: Final = text(
+    "with noted as (insert into receipts (id, payer, key, cluster_id, charge_usd6, served_at,"
     " content, hash, signature, is_open)"
     " select * from unnest(cast(:ids as bytea[]), cast(:payers as bytea[]),"
     " cast(:keys as bytea[]), cast(:clusters as bigint[]), cast(:charged as bigint[]),"
@@ -87,21 +90,17 @@ _NOTE: Final = (
     " on conflict (id) do update set charge_usd6 = excluded.charge_usd6,"
     " served_at = excluded.served_at, content = excluded.content, hash = excluded.hash,"
     " signature = excluded.signature, is_open = excluded.is_open where receipts.is_open"
-)
-
-_KEPT: Final = text(_NOTE)
-
-_RECEIPTS: Final = text(
-    f"with noted as ({_NOTE} returning payer, key, cluster_id, charge_usd6, is_open)"  # noqa: S608
+    " and receipts.payer = excluded.payer and receipts.key = excluded.key"
+    " returning payer, key, cluster_id, charge_usd6, is_open)"
     " insert into charges (payer, key, cluster_id, charged_usd6)"
     " select payer, key, cluster_id, sum(charge_usd6) from noted where not is_open"
+    " and key <> :nobody"
     " group by payer, key, cluster_id"
     " on conflict (payer, key, cluster_id) do update set"
     " charged_usd6 = charges.charged_usd6 + excluded.charged_usd6"
 )
 
-# The key of a receipt that no voucher pays.
-_NOBODY: Final = bytes(20)
+_NOBODY: Final = address_bytes(NOBODY)
 
 # What an answer that was cut off is charged is what was noted of it.
 _CLOSE: Final = text(
@@ -129,11 +128,12 @@ class JournalStore:
         newest: dict[bytes, StoredReceipt] = {}
         for entry in entries:
             receipt = entry.receipt
-            channel = receipt.payer, receipt.key
-            known = promised.get(channel)
-            if known is None or entry.promised_usd6 >= known.promised_usd6:
-                promised[channel] = entry
-            spent[channel] = spent.get(channel, 0) + entry.added_usd6
+            if receipt.key != NOBODY:
+                channel = receipt.payer, receipt.key
+                known = promised.get(channel)
+                if known is None or entry.promised_usd6 >= known.promised_usd6:
+                    promised[channel] = entry
+                spent[channel] = spent.get(channel, 0) + entry.added_usd6
             before = newest.get(receipt.id)
             if before is None or before.is_open:
                 newest[receipt.id] = receipt
@@ -149,7 +149,8 @@ class JournalStore:
                     "spent": [spent[channel] for channel in promised],
                 },
             )
-            await connection.execute(_RECEIPTS, _columns(list(newest.values())))
+            noted = {**_columns(list(newest.values())), "nobody": _NOBODY}
+            await connection.execute(_RECEIPTS, noted)
 
     async def channel(self, payer: Address, key: Address) -> StoredChannel | None:
         """What is known of a channel; None if nothing is."""
@@ -200,11 +201,6 @@ class JournalStore:
         async with self._database.writing() as connection:
             await connection.execute(_LOCK)
             await connection.execute(_CLOSE, {"live": list(live), "nobody": _NOBODY})
-
-    async def keep(self, receipt: StoredReceipt) -> None:
-        """Note a receipt whose charge is settled by itself, and by no voucher."""
-        async with self._database.writing() as connection:
-            await connection.execute(_KEPT, _columns([receipt]))
 
     async def receipt(self, receipt_id: bytes) -> StoredReceipt | None:
         """A receipt by its id."""

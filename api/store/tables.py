@@ -287,7 +287,7 @@ collections: Final = Table(
 receipts: Final = Table(
     "receipts",
     metadata,
-    # Sixteen random bytes, told to the customer before the answer.
+    # Sixteen bytes, random or of a hash, told to the customer before the answer.
     Column("id", LargeBinary, primary_key=True),
     # The order in which they began.
     Column("position", BigInteger, Identity(always=True), nullable=False, unique=True),

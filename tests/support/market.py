@@ -22,11 +22,13 @@ from api.domain.eip3009 import Authorization, ExactPayment
 from api.domain.signing import Signer
 from api.domain.x402 import Offer, Payment
 from api.gateway.exact import Exact
+from api.gateway.holding import Holding
 from api.gateway.settling import Settling
 from api.sending.sender import Sender
 from api.sending.signers import LocalSigner
 from api.store.database import Database
 from api.store.exact_payments import ExactPaymentStore
+from api.store.journal import JournalStore
 from api.store.transactions import TransactionStore
 from api.types import Address, ClusterId, Digest
 from scripts._lib import cast
@@ -155,11 +157,14 @@ class Cashier:
             metrics=NoMetrics(),
             max_fee_per_gas=1_000 * 10**9,
         )
+        self.journal = JournalStore(database)
+        self.holding = Holding(self.store, self.journal)
         self.settling = Settling(
             client=self.client,
             stablecoin=self.stablecoin,
             settler=self.settler,
             store=self.store,
+            holding=self.holding,
             transactions=self.transactions,
             sender=sender,
             gateway=GATEWAY.address,
@@ -174,6 +179,7 @@ class Cashier:
             gateway=GATEWAY.address,
             pay_to={market.cluster: market.pay_to},
             store=self.store,
+            holding=self.holding,
             settling=self.settling,
             clock=clock,
         )

@@ -12,12 +12,15 @@ from eth_account import Account
 
 from api.domain.codec import parse_address, to_hex
 from api.domain.eip712 import TypedMessage
-from api.domain.eip3009 import ExactPayment
+from api.domain.eip3009 import Authorization, ExactPayment
 from api.domain.hashing import keccak256
+from api.domain.receipts import NOBODY
 from api.domain.x402 import Offer, Payment
 from api.errors import PaymentRefused
 from api.store.database import Database
 from api.store.exact_payments import PaymentState
+from api.store.journal import Entry, StoredReceipt
+from api.types import Signature
 from tests.support.market import GATEWAY, MOST, PAYER, Cashier, Market
 
 RECEIPT = keccak256(b"receipt")
@@ -78,12 +81,77 @@ async def test_settle_ahead__then_used__credits_the_rest(
         assert settled.state is PaymentState.SETTLED
         held = await cashier.balance(cashier.settler.address)
         assert held == MOST
-        await cashier.exact.note_use(taken.authorization, 150, RECEIPT)
+        await note(cashier, taken.authorization, 150)
+        cashier.exact.let_go(taken.authorization, is_given=True)
         for _ in range(200):
             await asyncio.sleep(0.05)
             if not await cashier.balance(cashier.settler.address):
                 break
     assert await cashier.credit() == before + MOST - 150
+
+
+async def note(cashier: Cashier, one: Authorization, charge: int) -> None:
+    """Something was given for it."""
+    stored = StoredReceipt(
+        one.receipt_id, one.payer, NOBODY, cashier.market.cluster, charge, 1, b"{}",
+        RECEIPT, Signature(bytes(65)), True,
+    )  # fmt: skip
+    await cashier.journal.write([Entry(0, None, 0, stored)])
+
+
+@pytest.mark.parametrize(("charge", "used"), [(None, 0), (30, 30), (MOST + 1, MOST)])
+async def test_recover__settled_ahead_and_cut_off__was_used_as_noted(
+    market: Market, database: Database, payment: Payment, charge: int | None, used: int
+) -> None:
+    first = Cashier(market, database)
+    async with first.working():
+        one = (await first.exact.take(payment, first.offer)).authorization
+        await first.exact.settle_ahead(one)
+        if charge is not None:
+            await note(first, one, charge)
+    await first.close()
+    second = Cashier(market, database)
+    await second.holding.recover()
+    known = await second.store.find(one.payer, one.nonce)
+    assert known is not None
+    assert known.used_usd6 == used
+    await second.close()
+
+
+async def test_let_go__pending_and_settled_later__all_of_it_is_credited(
+    market: Market, cashier: Cashier, payment: Payment
+) -> None:
+    before = await cashier.credit()
+    taken = await cashier.exact.take(payment, cashier.offer)
+    market.node.rpc("evm_setAutomine", False)
+    try:
+        async with cashier.working():
+            waiting = await cashier.exact.settle_ahead(taken.authorization, 1.0)
+            assert not waiting.state.is_final
+            cashier.exact.let_go(taken.authorization, is_given=False)
+            market.node.rpc("evm_setAutomine", True)
+            market.node.rpc("evm_mine")
+            async with asyncio.timeout(20):
+                while await cashier.credit() == before:  # noqa: ASYNC110 - a chain has no event
+                    await asyncio.sleep(0.1)
+    finally:
+        market.node.rpc("evm_setAutomine", True)
+    assert await cashier.credit() == before + MOST
+
+
+async def test_take__more_at_once_than_its_payer_has__is_refused(
+    market: Market, cashier: Cashier
+) -> None:
+    poor = Account.from_key(secrets.token_bytes(32))
+    fund(market, cashier, poor.address, 2 * MOST - 1)
+    first, second = (market.signed(cashier.offer, secrets.token_bytes(32), poor) for _ in range(2))
+    taken = await cashier.exact.take(first, cashier.offer)
+    with pytest.raises(PaymentRefused) as refused:
+        await cashier.exact.take(second, cashier.offer)
+    assert refused.value.reason == "invalid_exact_evm_insufficient_balance"
+    cashier.exact.let_go(taken.authorization, is_given=False)
+    await cashier.holding.tidy()
+    await cashier.exact.take(second, cashier.offer)
 
 
 async def test_take__brought_again__is_refused_until_it_is_released(
@@ -92,7 +160,7 @@ async def test_take__brought_again__is_refused_until_it_is_released(
     taken = await cashier.exact.take(payment, cashier.offer)
     with pytest.raises(PaymentRefused, match="brought before"):
         await cashier.exact.take(payment, cashier.offer)
-    await cashier.exact.release(taken.authorization)
+    cashier.exact.let_go(taken.authorization, is_given=False)
     await cashier.exact.take(payment, cashier.offer)
 
 
@@ -108,7 +176,7 @@ async def test_settle__killed_at_any_step__charges_once(
     for _ in range(6):
         await first.close()
         first = Cashier(market, database)
-        await first.settling.recover()
+        await first.holding.recover()
         await first.settling.work()
     known = await first.store.find(payer, taken.authorization.nonce)
     assert known is not None
@@ -278,21 +346,28 @@ async def test_verify__forged_used_or_not_covered__is_refused_with_the_reason(
         assert refused.value.reason == reason
 
 
-async def test_settle__not_deep_enough_yet__is_pending_until_it_is(
-    market: Market, database: Database, payment: Payment
+async def test_settle__not_deep_enough_yet__is_told_and_in_the_books_once_it_is(
+    market: Market, database: Database
 ) -> None:
-    careful = Cashier(market, database, confirmations=3)
+    careful = Cashier(market, database, confirmations=20)
     async with careful.working():
-        taken = await careful.exact.take(payment, careful.offer)
-        waiting = await careful.exact.settle(taken.authorization, MOST, RECEIPT, 1.5)
-        assert waiting.state is PaymentState.SETTLING
-        assert await careful.stablecoin.is_used(
-            taken.authorization.payer, taken.authorization.nonce
-        )
-        for _ in range(3):
-            market.node.rpc("evm_mine")
-        settled = await careful.exact.settle(taken.authorization, MOST, RECEIPT)
-    assert settled.state is PaymentState.SETTLED
+        for _ in range(2):
+            payment = market.signed(careful.offer, secrets.token_bytes(32))
+            one = (await careful.exact.take(payment, careful.offer)).authorization
+            told = await careful.exact.settle_ahead(one)
+            assert told.state is PaymentState.SETTLED
+            assert (await careful.exact.response(told)).success
+            known = await careful.store.find(one.payer, one.nonce)
+            assert known is not None
+            assert known.state is PaymentState.SETTLING
+        market.node.rpc("anvil_mine", hex(20))
+        async with asyncio.timeout(20):
+            while known is not None and not known.state.is_final:
+                await asyncio.sleep(0.1)
+                known = await careful.store.find(one.payer, one.nonce)
+    assert known is not None
+    assert known.state is PaymentState.SETTLED
+    assert known.tx_hash == told.tx_hash
     await careful.close()
 
 
@@ -351,6 +426,18 @@ async def test_facilitate__of_a_payment_that_a_request_is_served_for__orders_not
         assert waiting.state is PaymentState.TAKEN
         await cashier.exact.settle(taken.authorization, 1, RECEIPT)
     assert await cashier.credit() == before + MOST - 1
+
+
+async def test_facilitate__of_a_payment_whose_request_fails_meanwhile__is_refused(
+    cashier: Cashier, payment: Payment
+) -> None:
+    taken = await cashier.exact.take(payment, cashier.offer)
+    facilitating = asyncio.ensure_future(cashier.exact.facilitate(payment, cashier.offer, 3))
+    await asyncio.sleep(0.2)
+    cashier.exact.let_go(taken.authorization, is_given=False)
+    await cashier.holding.tidy()
+    with pytest.raises(PaymentRefused, match="was not served"):
+        await facilitating
 
 
 async def test_facilitate__for_another_offer_than_it_was_settled_for__is_refused(

@@ -139,6 +139,9 @@ async def test_httpx_client__asks__pays_what_was_used_and_is_credited_the_rest(
     usage = answer.json()["usage"]
     charge = PRICE.charge_up_usd6(usage["prompt_tokens"], usage["completion_tokens"])
     assert 0 < charge < offer.amount
+    async with asyncio.timeout(30):
+        while await income(client, market) == before[1]:  # noqa: ASYNC110 - a chain has no event
+            await asyncio.sleep(0.1)
     after = await credit(client, market), await income(client, market)
     assert after == (before[0] + offer.amount - charge, before[1] + charge)
     response = PaymentResponse.from_header(answer.headers[PAYMENT_RESPONSE_HEADER])

@@ -38,6 +38,9 @@ from api.errors import PaymentRefused
 from api.gateway.facilitator import Facilitator, facilitator_routes
 from tests.support.market import GATEWAY, MERCHANT, MOST, PAYER, Cashier
 
+LEAST = 2_000
+"""Of a payment to somebody else, in 10⁻⁶ dollars."""
+
 USED = 400
 PAY = Path(__file__).with_name("pay.mjs")
 
@@ -62,7 +65,7 @@ def shop(cashier: Cashier) -> FastAPI:
         response = await exact.response(settled)
         return JSONResponse({"answer": 42}, headers={PAYMENT_RESPONSE_HEADER: response.to_header()})
 
-    facilitator = Facilitator(exact, frozenset({MERCHANT}))
+    facilitator = Facilitator(exact, frozenset({MERCHANT}), LEAST)
     app.include_router(facilitator_routes(lambda: facilitator))
     return app
 
@@ -238,3 +241,15 @@ async def test_facilitator__payee_that_is_not_served__is_refused(
     async with httpx.AsyncClient(timeout=30) as client:
         settled = (await client.post(f"{base}/settle", json=body)).json()
     assert settled["errorReason"] == "unsupported_payee"
+
+
+async def test_facilitator__less_than_its_gas_is_worth__is_settled_for_own_clusters_alone(
+    cashier: Cashier, base: str
+) -> None:
+    offer = cashier.offer.to_json() | {"payTo": MERCHANT, "amount": str(LEAST - 1)}
+    payload = plain(await made_by(official(), cashier))
+    body = {"x402Version": 2, "paymentPayload": payload, "paymentRequirements": offer}
+    async with httpx.AsyncClient(timeout=30) as client:
+        settled = (await client.post(f"{base}/settle", json=body)).json()
+    assert settled["errorReason"] == "invalid_payment_requirements"
+    assert str(LEAST) in settled["errorMessage"]

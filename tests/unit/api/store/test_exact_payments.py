@@ -57,8 +57,9 @@ async def test_forget__what_was_taken_and_not_ordered__alone(store: ExactPayment
     for one in (first, second):
         await store.take(one)
     await store.order(second.authorization, SettlementKind.SETTLE, 60, RECEIPT)
+    for one in await store.unfinished():
+        await store.forget(one.authorization)
     await store.forget(second.authorization)
-    await store.forget_taken()
     assert await find(store, first) is None
     known = await find(store, second)
     assert known is not None
@@ -88,6 +89,14 @@ async def test_due__several_clusters_and_kinds__go_apart_the_oldest_first(
     assert [one.taken_at_ms for one in await store.due(2)] == [1, 3]
 
 
+async def test_due__of_other_servers__waits_for_its_own(store: ExactPaymentStore) -> None:
+    foreign, own = taken(1, None), taken(2)
+    for one, kind in ((foreign, SettlementKind.PLAIN), (own, SettlementKind.AHEAD)):
+        await store.take(one)
+        await store.order(one.authorization, kind)
+    assert [one.taken_at_ms for one in await store.due(9)] == [2]
+
+
 async def test_form__of_what_is_due__is_the_open_batch_until_it_is_closed(
     store: ExactPaymentStore,
 ) -> None:
@@ -97,8 +106,7 @@ async def test_form__of_what_is_due__is_the_open_batch_until_it_is_closed(
         await store.order(one.authorization, SettlementKind.AHEAD)
     await store.form(await store.due(9), TARGET, b"call", None, 3)
     assert await store.due(9) == []
-    batch = await store.open_batch()
-    assert batch is not None
+    (batch,) = await store.open_batches()
     assert (batch.target, batch.calldata, batch.purpose) == (TARGET, b"call", f"settle/{batch.id}")
     inside = await store.of_batch(batch.id)
     assert [(one.place, one.taken_at_ms) for one in inside] == [(0, 1), (1, 2)]
@@ -106,16 +114,15 @@ async def test_form__of_what_is_due__is_the_open_batch_until_it_is_closed(
     await store.settle(inside[0].authorization, PaymentState.SETTLED, tx_hash=RECEIPT)
     await store.settle(inside[1].authorization, PaymentState.FAILED, reason="why")
     await store.move(batch, BatchState.WAITING, entries=[2**255, 7])
-    assert await store.open_batch() is None
+    assert await store.open_batches() == []
     assert await store.used_batches() == []
     await store.note_use(inside[0].authorization, 30, RECEIPT)
     (used,) = await store.used_batches()
     assert used.entries == (2**255, 7)
 
     await store.move(used, BatchState.ALLOCATING, calldata=b"other", root=ROOT)
-    allocating = await store.open_batch()
-    assert allocating is not None
+    (allocating,) = await store.open_batches()
     assert (allocating.calldata, allocating.purpose) == (b"other", f"allocate/{batch.id}")
     await store.move(allocating, BatchState.CLOSED)
-    assert await store.open_batch() is None
+    assert await store.open_batches() == []
     assert await store.used_batches() == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from api.domain.receipts import NOBODY
 from api.store.collections import CollectionStore, Due
 from api.store.database import Database
 from api.store.journal import Entry, JournalStore, StoredReceipt
@@ -91,14 +92,35 @@ async def test_close_open__some_still_alive__the_others_are_due_as_noted(
     assert await dues(database) == [(1, 30)]
 
 
-async def test_keep__paid_by_itself__is_never_due(database: Database) -> None:
+async def test_write__id_of_another_receipt__leaves_it_as_it_was(database: Database) -> None:
+    """The id of a stream that is on its way is known to its customer, and may become known."""
     store = JournalStore(database)
-    nobody = Address("0x0000000000000000000000000000000000000000")
-    paid = replace(receipt(1, 10, is_open=True), key=nobody)
-    await store.keep(paid)
+    streaming = receipt(1, 10, is_open=True)
+    await store.write([entry(streaming, 10)])
+    await store.write(
+        [
+            Entry(0, None, 0, replace(receipt(1, 0), payer=OTHER, key=NOBODY)),
+            entry(receipt(2, 3), 3),
+        ]
+    )
+    assert await store.receipt(streaming.id) == streaming
+    await store.write([entry(receipt(1, 12), 2)])
+    assert await dues(database) == [(1, 15)]
+
+
+async def test_write__paid_by_itself__is_never_due(database: Database) -> None:
+    store = JournalStore(database)
+    for number in (1, 2):
+        paid = replace(receipt(number, 10, is_open=number == 1), key=NOBODY)
+        await store.write([Entry(0, None, 0, paid)])
+    await store.close_open([receipt(1, 0).id])
+    streaming = await store.receipt(receipt(1, 0).id)
+    assert streaming is not None
+    assert streaming.is_open
     await store.close_open()
     assert await dues(database) == []
-    kept = await store.receipt(paid.id)
+    assert await store.channel(PAYER, NOBODY) is None
+    kept = await store.receipt(receipt(1, 0).id)
     assert kept is not None
     assert not kept.is_open
 
