@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from x402.mechanisms.evm.exact import register_exact_evm_client
 
 from api.chain import deployments
 from api.chain.client import ChainClient
-from api.chain.contracts import InferencePayments, Waterfall
+from api.chain.contracts import InferencePayments, Stablecoin, Waterfall
 from api.chain.deployments import ContractRecord, Deployment
 from api.domain.codec import parse_address, to_hex
 from api.domain.merkle import verify_proof
@@ -130,7 +131,7 @@ async def test_httpx_client__asks__pays_what_was_used_and_is_credited_the_rest(
     required = PaymentRequired.from_header(unpaid.headers["PAYMENT-REQUIRED"])
     (offer,) = [one for one in required.accepts if one.scheme == "exact"]
     assert offer.pay_to == market.pay_to
-    before = await credit(client, market), await income(client, market)
+    before = await settled_credit(client, market), await income(client, market)
 
     async with wrapHttpxWithPayment(official(), timeout=60) as http:
         answer = await http.post(f"{gateway.url}/v1/completions", json=ASKED)
@@ -185,7 +186,7 @@ async def test_fetch_client__asks__pays(gateway: GatewayProcess) -> None:
 async def test_httpx_client__stream__is_settled_before_its_first_byte_and_charged_after_its_last(
     gateway: GatewayProcess, market: Market, client: ChainClient
 ) -> None:
-    before = await credit(client, market), await income(client, market)
+    before = await settled_credit(client, market), await income(client, market)
 
     async with wrapHttpxWithPayment(official(), timeout=60) as http:
         answer = await http.post(f"{gateway.url}/v1/completions", json=ASKED | {"stream": True})
@@ -238,6 +239,70 @@ async def test_payment__request_that_fails__can_be_brought_again(
         assert dear.json()["reason"] == "invalid_payment_requirements"
         good = await http.post(f"{gateway.url}/v1/completions", json=ASKED, headers=headers)
     assert good.status_code == 200, good.text
+
+
+async def test_payment__nonce_that_begins_as_anothers__has_a_receipt_of_its_own(
+    gateway: GatewayProcess, market: Market
+) -> None:
+    """A payer chooses its nonce, and could so choose another's receipt."""
+    other = Account.from_key(secrets.token_bytes(32))
+    begins = secrets.token_bytes(16)
+    async with httpx.AsyncClient(timeout=60) as http:
+        unpaid = await http.post(f"{gateway.url}/v1/completions", json=ASKED)
+        required = PaymentRequired.from_header(unpaid.headers["PAYMENT-REQUIRED"])
+        (offer,) = [one for one in required.accepts if one.scheme == "exact"]
+        fund(market, other.address, offer.amount)
+        ids = {}
+        for payer in (PAYER, other):
+            payment = market.signed(offer, begins + secrets.token_bytes(16), payer)
+            headers = {"PAYMENT-SIGNATURE": payment.to_header()}
+            answer = await http.post(f"{gateway.url}/v1/completions", json=ASKED, headers=headers)
+            assert answer.status_code == 200, answer.text
+            ids[payer.address] = answer.headers["Receipt-Id"]
+    for address, receipt_id in ids.items():
+        shape = await receipt_of(gateway, receipt_id)
+        assert shape["receipt"]["payer"] == address
+
+
+async def test_payment__not_in_a_block_in_time__is_pending_and_credited_in_full_later(
+    gateway: GatewayProcess, market: Market, client: ChainClient
+) -> None:
+    async with httpx.AsyncClient(timeout=60) as http:
+        unpaid = await http.post(f"{gateway.url}/v1/completions", json=ASKED)
+        required = PaymentRequired.from_header(unpaid.headers["PAYMENT-REQUIRED"])
+        (offer,) = [one for one in required.accepts if one.scheme == "exact"]
+        # What earlier requests left is credited before.
+        before = await settled_credit(client, market)
+        headers = {"PAYMENT-SIGNATURE": market.signed(offer, secrets.token_bytes(32)).to_header()}
+        market.node.rpc("evm_setAutomine", False)
+        try:
+            answer = await http.post(f"{gateway.url}/v1/completions", json=ASKED, headers=headers)
+        finally:
+            market.node.rpc("evm_setAutomine", True)
+            market.node.rpc("evm_mine")
+    assert answer.status_code == 402
+    response = PaymentResponse.from_header(answer.headers[PAYMENT_RESPONSE_HEADER])
+    assert (response.success, response.error_reason) == (False, "settlement_pending")
+    async with asyncio.timeout(30):
+        while await credit(client, market) == before:  # noqa: ASYNC110 - a chain has no event
+            await asyncio.sleep(0.1)
+    assert await credit(client, market) == before + offer.amount
+
+
+async def settled_credit(client: ChainClient, market: Market) -> int:
+    """The payer's, once the settler holds nothing more of earlier requests."""
+    coin = Stablecoin(client, market.domain.verifying_contract)
+    async with asyncio.timeout(30):
+        while await coin.balance_of(market.settler):  # noqa: ASYNC110 - a chain has no event
+            await asyncio.sleep(0.1)
+    return await credit(client, market)
+
+
+def fund(market: Market, account: str, amount: int) -> None:
+    """With stablecoin."""
+    sender = market.node.rpc("eth_accounts")[0]  # type: ignore[index]
+    data = "0xa9059cbb" + account[2:].rjust(64, "0") + f"{amount:064x}"
+    market.node.rpc("eth_sendTransaction", {"from": sender, "to": USDC, "data": data})
 
 
 def test_supported__of_the_gateway__tells_the_scheme(gateway: GatewayProcess) -> None:
