@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 from sqlalchemy import Connection, Row, create_engine, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from api.domain.codec import address_bytes, to_address, to_hex
 from api.errors import DatabaseBusy, DatabaseOfAnother, StoreUnavailable
 from api.store import tables
+from api.store.pipe import XACT_LOCK, Pipe, Statement
 from api.types import Address, Digest
 
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
@@ -27,6 +29,15 @@ HEAD: Final = "0008"
 POOL_SIZE: Final = 8
 POOL_TIMEOUT_SECONDS: Final = 5.0
 CONNECT_TIMEOUT_SECONDS: Final = 5
+
+# With SQLAlchemy, and without it.
+_LOST: Final = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeout,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
 
 # The advisory lock of a service's process; in its own database no other lock has a number.
 _LEASE_KEY: Final = 0x7261636B
@@ -78,6 +89,7 @@ class Database:
             pool_pre_ping=True,
             connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS},
         )
+        self._pipe = Pipe(self._connect)
         self._lease: AsyncConnection | None = None
 
     @asynccontextmanager
@@ -100,6 +112,25 @@ class Database:
         with _translated():
             async with self._engine.begin() as connection:
                 yield connection
+
+    async def commit(self, statements: Sequence[Statement]) -> None:
+        """Execute them as one transaction in one round trip, on a connection that is kept for this:
+        durable once this returns.
+
+        Raises StoreUnavailable: It may have been committed or not.
+        """
+        with _translated():
+            await self._pipe.commit(statements)
+
+    @asynccontextmanager
+    async def settled(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that sees all that was ever handed to `commit`, as far as it will ever be
+        carried out, while nothing more is.
+        """
+        await self._pipe.close()
+        async with self.writing() as connection:
+            await connection.execute(text(f"select {XACT_LOCK}"))
+            yield connection
 
     async def ping(self) -> None:
         """Raise StoreUnavailable unless the server answers."""
@@ -194,7 +225,14 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._drop_lease()
+        await self._pipe.close()
         await self._engine.dispose()
+
+    async def _connect(self) -> psycopg.AsyncConnection:
+        """Beside the pool's connections."""
+        arguments, options = self._engine.dialect.create_connect_args(self._engine.url)
+        options["connect_timeout"] = CONNECT_TIMEOUT_SECONDS
+        return await psycopg.AsyncConnection.connect(*arguments, **options, autocommit=True)
 
     async def _drop_lease(self) -> None:
         lease, self._lease = self._lease, None
@@ -248,7 +286,7 @@ class _translated:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+        if isinstance(error, _LOST):
             raise StoreUnavailable(_reason(error)) from error
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             raise StoreUnavailable(_reason(error)) from error

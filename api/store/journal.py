@@ -1,6 +1,6 @@
 """What a gateway has served and charged: channels, charges, receipts. Writer: journal.
 
-A batch of entries is one transaction of three statements, however many requests it is for.
+A batch of entries is one transaction of two statements, however many requests it is for.
 """
 
 from __future__ import annotations
@@ -64,13 +64,10 @@ class Entry:
     receipt: StoredReceipt
 
 
-# One at a time, and whoever reads under it sees every transaction that was ever begun.
-_LOCK: Final = text("select pg_advisory_xact_lock(0, 1)")
-
-_CHANNELS: Final = text(
+_CHANNELS: Final = (
     "insert into channels (payer, key, promised_usd6, signature, spent_usd6)"
-    " select * from unnest(cast(:payers as bytea[]), cast(:keys as bytea[]),"
-    " cast(:promised as bigint[]), cast(:signatures as bytea[]), cast(:spent as bigint[]))"
+    " select * from unnest(%(payers)s::bytea[], %(keys)s::bytea[],"
+    " %(promised)s::bigint[], %(signatures)s::bytea[], %(spent)s::bigint[])"
     " on conflict (payer, key) do update set"
     " signature = case when excluded.promised_usd6 > channels.promised_usd6"
     " then excluded.signature else channels.signature end,"
@@ -80,13 +77,13 @@ _CHANNELS: Final = text(
 
 # A closed receipt stays as it is, however often it is closed, and so does one that is another's; it
 # counts once among the charges.
-_RECEIPTS: Final = text(
+_RECEIPTS: Final = (
     "with noted as (insert into receipts (id, payer, key, cluster_id, charge_usd6, served_at,"
     " content, hash, signature, is_open)"
-    " select * from unnest(cast(:ids as bytea[]), cast(:payers as bytea[]),"
-    " cast(:keys as bytea[]), cast(:clusters as bigint[]), cast(:charged as bigint[]),"
-    " cast(:served as bigint[]), cast(:contents as bytea[]), cast(:hashes as bytea[]),"
-    " cast(:signatures as bytea[]), cast(:open as boolean[]))"
+    " select * from unnest(%(ids)s::bytea[], %(payers)s::bytea[],"
+    " %(keys)s::bytea[], %(clusters)s::bigint[], %(charged)s::bigint[],"
+    " %(served)s::bigint[], %(contents)s::bytea[], %(hashes)s::bytea[],"
+    " %(signatures)s::bytea[], %(open)s::boolean[])"
     " on conflict (id) do update set charge_usd6 = excluded.charge_usd6,"
     " served_at = excluded.served_at, content = excluded.content, hash = excluded.hash,"
     " signature = excluded.signature, is_open = excluded.is_open where receipts.is_open"
@@ -94,7 +91,7 @@ _RECEIPTS: Final = text(
     " returning payer, key, cluster_id, charge_usd6, is_open)"
     " insert into charges (payer, key, cluster_id, charged_usd6)"
     " select payer, key, cluster_id, sum(charge_usd6) from noted where not is_open"
-    " and key <> :nobody"
+    " and key <> %(nobody)s::bytea"
     " group by payer, key, cluster_id"
     " on conflict (payer, key, cluster_id) do update set"
     " charged_usd6 = charges.charged_usd6 + excluded.charged_usd6"
@@ -137,20 +134,21 @@ class JournalStore:
             before = newest.get(receipt.id)
             if before is None or before.is_open:
                 newest[receipt.id] = receipt
-        async with self._database.writing() as connection:
-            await connection.execute(_LOCK)
-            await connection.execute(
-                _CHANNELS,
-                {
-                    "payers": [address_bytes(payer) for payer, _ in promised],
-                    "keys": [address_bytes(key) for _, key in promised],
-                    "promised": [entry.promised_usd6 for entry in promised.values()],
-                    "signatures": [entry.signature for entry in promised.values()],
-                    "spent": [spent[channel] for channel in promised],
-                },
-            )
-            noted = {**_columns(list(newest.values())), "nobody": _NOBODY}
-            await connection.execute(_RECEIPTS, noted)
+        await self._database.commit(
+            [
+                (
+                    _CHANNELS,
+                    {
+                        "payers": [address_bytes(payer) for payer, _ in promised],
+                        "keys": [address_bytes(key) for _, key in promised],
+                        "promised": [entry.promised_usd6 for entry in promised.values()],
+                        "signatures": [entry.signature for entry in promised.values()],
+                        "spent": [spent[channel] for channel in promised],
+                    },
+                ),
+                (_RECEIPTS, {**_columns(list(newest.values())), "nobody": _NOBODY}),
+            ]
+        )
 
     async def channel(self, payer: Address, key: Address) -> StoredChannel | None:
         """What is known of a channel; None if nothing is."""
@@ -181,8 +179,7 @@ class JournalStore:
         self, places: Collection[tuple[Address, Address]]
     ) -> dict[tuple[Address, Address], StoredChannel]:
         """What is known of channels, once every transaction before has ended."""
-        async with self._database.writing() as connection:
-            await connection.execute(_LOCK)
+        async with self._database.settled() as connection:
             rows = await connection.execute(
                 text(
                     "select * from channels where (payer, key) in (select * from"
@@ -198,8 +195,7 @@ class JournalStore:
 
     async def close_open(self, live: Collection[bytes] = ()) -> None:
         """Close every open receipt but those of answers that are on their way."""
-        async with self._database.writing() as connection:
-            await connection.execute(_LOCK)
+        async with self._database.settled() as connection:
             await connection.execute(_CLOSE, {"live": list(live), "nobody": _NOBODY})
 
     async def receipt(self, receipt_id: bytes) -> StoredReceipt | None:
