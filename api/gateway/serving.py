@@ -5,8 +5,8 @@
    nothing is charged.
 3. A whole answer is metered, charged and noted, then given. What has to be settled before is.
 4. A stream's pieces are noted before they are given: those that come while a note is being made go
-   together with the next. So whatever was given can be collected, even if this process is killed
-   at any moment, and what was cut off is charged as far as it came.
+   together with the next, the last ones with the end. So whatever was given can be collected, even
+   if this process is killed at any moment, and what was cut off is charged as far as it came.
 """
 
 from __future__ import annotations
@@ -96,22 +96,18 @@ class Stream:
                 self._arrived.clear()
                 is_over = reading.done()
                 piece = self._take()
+                if is_over:
+                    # What went wrong is for the customer to know; what was given stays charged.
+                    error = reading.exception()
+                    piece += _DONE if error is None else _error_event(error)
+                    self._hash.update(piece)
+                    await self._end()
+                    yield piece
+                    return
                 if piece:
                     self._hash.update(piece)
                     await self._note(self._meter.so_far(), is_open=True)
                     yield piece
-                elif is_over:
-                    break
-                else:
-                    continue
-                if is_over:
-                    self._arrived.set()
-            # What went wrong is for the customer to know; what was given stays charged.
-            error = reading.exception()
-            last = _DONE if error is None else _error_event(error)
-            self._hash.update(last)
-            await self._end()
-            yield last
         finally:
             reading.cancel()
 
