@@ -71,7 +71,8 @@ def sign_attestation(
         domain_data={
             "name": "Rackstream IdentityRegistry",
             "version": "1",
-            "chainId": chain.chain_id,
+            # Asked anew: ape keeps that of the first node of this process.
+            "chainId": int(chain.provider.make_request("eth_chainId", []), 16),
             "verifyingContract": identity.address,
         },
         message_types={
