@@ -79,7 +79,9 @@ class Collector:
         least_usd6: int,
         credit_usd6: int,
     ) -> None:
-        """Every `interval_seconds` what can be collected is, if it is `least_usd6` or more."""
+        """Every `interval_seconds` what can be collected is, if it is `least_usd6` or more. They
+        count from when a batch is formed: what comes while it is on its way waits no longer.
+        """
         self._client = client
         self._payments = payments
         self._accounts = accounts
@@ -95,6 +97,8 @@ class Collector:
         self._credit_usd6 = credit_usd6
         self._most_channels = MAX_CHANNELS
         self._is_refused_together = False
+        # When there was a batch to be formed, by the loop's time.
+        self._formed_at = 0.0
         # When a channel that could not pay is asked again, by the loop's time.
         self._asked_again_at: dict[tuple[Address, Address], float] = {}
 
@@ -114,7 +118,7 @@ class Collector:
 
     async def _until_due(self) -> None:
         clock = asyncio.get_running_loop()
-        end = clock.time() + self._interval_seconds
+        end = self._formed_at + self._interval_seconds
         while (left := end - clock.time()) > 0:
             await asyncio.sleep(min(left, _LOOK_SECONDS))
             late = {one for one, at in self._asked_again_at.items() if at > clock.time()}
@@ -126,6 +130,7 @@ class Collector:
         await self._sender.note_fates()
         batch = await self._store.open()
         if batch is None:
+            self._formed_at = asyncio.get_running_loop().time()
             batch = await self._form()
             if batch is None:
                 # Another try, with fewer, if they were refused together.
