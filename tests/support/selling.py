@@ -95,20 +95,28 @@ class Customer:
 
 
 class GatewayProcess:
-    """`python -m api.gateway` at a port of its own."""
+    """`python -m api.gateway`, or a module in its place, at a port of its own."""
 
-    def __init__(self, environment: Mapping[str, str], port: int, log: Path) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        port: int,
+        log: Path,
+        module: str = "api.gateway",
+    ) -> None:
+        self.port = port
         self.account = cast.GATEWAY
         self.address = cast.GATEWAY.address
         self.url = f"http://127.0.0.1:{port}"
         self.environment = dict(environment)
         self._log = log
+        self._module = module
         self._program = self._new()
 
     def _new(self) -> Program:
         return Program(
             "gateway",
-            [sys.executable, "-m", "api.gateway"],
+            [sys.executable, "-m", self._module],
             self.environment,
             self._log,
             self._is_ready,
@@ -139,6 +147,10 @@ class GatewayProcess:
 
     def stop(self) -> None:
         self._program.stop()
+
+    @property
+    def pid(self) -> int | None:
+        return self._program.pid
 
     def log(self) -> str:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
@@ -204,6 +216,7 @@ class Shop:
         quotes = [quote(domain, cluster_id).to_json() for cluster_id in clusters]
         fleet = folder / "fleet.json"
         fleet.write_text(json.dumps({"quotes": quotes, "upstreams": servers}))
+        settings = {"poll_ms": 50, "collect_s": 1, **settings}
         given = {
             f"RACKSTREAM_GATEWAY_{name.upper()}": str(value) for name, value in settings.items()
         }
@@ -216,8 +229,6 @@ class Shop:
             RACKSTREAM_GATEWAY_DATABASE_URL=database_url,
             RACKSTREAM_GATEWAY_PORT=str(gateway_port),
             RACKSTREAM_GATEWAY_FLEET=str(fleet),
-            RACKSTREAM_GATEWAY_POLL_MS="50",
-            RACKSTREAM_GATEWAY_COLLECT_S="1",
             **given,
         )
         gateway = GatewayProcess(environment, gateway_port, folder / "gateway.log")
