@@ -160,8 +160,9 @@ def test_settle__cancelled_authorization__is_no_payment(
     counter.usd.cancelAuthorization(customer, nonce_of(1), as_bytes(signature), sender=customer)
     receipt = counter.settle(counter.payment(customer, USD, 1))
     assert receipt.return_value == 0
-    (failed,) = events(receipt, counter.settler, "PaymentFailed")
-    assert bytes(failed.reason) == said(USED)
+    assert events(receipt, counter.settler, "PaymentFailed") == [
+        counter.settler.PaymentFailed(counter.gateway, customer, nonce_of(1), said(USED))
+    ]
 
 
 def test_settle__brought_to_the_stablecoin_by_somebody__counts_as_nothing_here(
