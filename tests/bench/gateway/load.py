@@ -147,10 +147,10 @@ class Connection:
 class Customer:
     """Sends one script."""
 
-    def __init__(self, number: int, job: Job) -> None:
+    def __init__(self, number: int, job: Job, bodies: Sequence[bytes]) -> None:
         self._number = number
         self._job = job
-        self._bodies = [body.encode() for body in job.bodies]
+        self._bodies = bodies
         self._connections = [Connection(port) for port in job.ports]
         self.answers: list[Answer] = []
 
@@ -196,7 +196,9 @@ class Customer:
 
 
 async def _run(job: Job) -> list[Answer]:
-    customers = [Customer(number, job) for number in range(len(job.scripts))]
+    # One copy for all: an hour's prompts are long.
+    bodies = [body.encode() for body in job.bodies]
+    customers = [Customer(number, job, bodies) for number in range(len(job.scripts))]
     started = time.perf_counter()
     await asyncio.gather(*(customer.run(started) for customer in customers))
     return list(chain.from_iterable(customer.answers for customer in customers))
