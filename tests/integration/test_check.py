@@ -310,7 +310,7 @@ async def test_database__another_reporters_at_work__bad_for_both_reasons(
     texts = [one.text for one in await found(plan, "database") if one.verdict is BAD]
     assert len(texts) == 2
     assert "another process works on it" in texts[0]
-    assert f"belongs to reporter {running.account.address}" in texts[1]
+    assert f"belongs to account {running.account.address}" in texts[1]
 
 
 async def test_database__dead__bad_without_its_password(plan: Plan) -> None:
@@ -323,7 +323,7 @@ async def test_database__dead__bad_without_its_password(plan: Plan) -> None:
 
 @pytest.mark.parametrize(
     ("revision", "verdict", "words"),
-    [("0006", GOOD, "of version 0006"), ("0005", NOTED, "of version 0005"), ("9", BAD, "newer")],
+    [("0008", GOOD, "of version 0008"), ("0007", NOTED, "of version 0007"), ("9", BAD, "newer")],
 )
 async def test_database__tables_of_a_version__told(
     plan: Plan, postgres: EmbeddedPostgres, revision: str, verdict: Verdict, words: str
@@ -354,7 +354,7 @@ async def test_database__own_and_of_another_chain__told_apart(
     texts = [one.text for one in await found(plan, "database")]
     assert "it belongs to this reporter" in texts
     words = await told(replace(plan, signer=POOR), BAD, "database")
-    assert "belongs to reporter" in words
+    assert "belongs to account" in words
 
 
 async def test_database__own_server__folder_looked_at(plan: Plan, tmp_path: Path) -> None:

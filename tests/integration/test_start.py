@@ -143,7 +143,7 @@ async def test_main__database_of_another_reporter__ends_and_says_whose(
     reporter.set(RACKSTREAM_ORACLE_KEY="0x" + other.key.hex())
     reporter.start()
     assert await ended(reporter) == 2
-    assert f"belongs to reporter {reporter.account.address}" in reporter.log()
+    assert f"belongs to account {reporter.account.address}" in reporter.log()
     assert other.key.hex() not in reporter.log()
 
 

@@ -5,11 +5,16 @@ its USDC's address; a Live cluster on it, and a gateway's part for payments of t
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
+import httpx
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
@@ -38,6 +43,7 @@ from tests.support.own_node import Node
 from tests.support.payments import key_of
 from tests.support.scenario import SHARE, USD, Scenario
 
+ROOT: Final = Path(__file__).resolve().parents[2]
 CHAIN_ID: Final = 84532
 USDC: Final = "0x036CbD53842c5426634e7929541eC2318f3dCF7e"
 GATEWAY: Final = Signer(bytes(key_of("x402 gateway").key))
@@ -84,14 +90,41 @@ class Market:
 
 
 def open_market(node: Node) -> Market:
-    """On a fresh node of CHAIN_ID: the system, a Live cluster, customers with money."""
-    with connected(node.url):
+    """On a fresh node of CHAIN_ID: the system, a Live cluster, customers with money.
+
+    In a process of its own: ape remembers what stands at an address, whatever the chain.
+    """
+    command = [sys.executable, "-m", "tests.support.market", node.url]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    found = json.loads(told.stdout.splitlines()[-1])
+    return Market(
+        node,
+        ClusterId(found["cluster"]),
+        Address(found["settler"]),
+        Address(found["payments"]),
+        Address(found["payTo"]),
+        found["wallets"],
+        found["contracts"],
+        cast.operator(),
+    )
+
+
+def _rpc(url: str, method: str, *parameters: object) -> None:
+    answer = httpx.post(
+        url, json={"jsonrpc": "2.0", "id": 1, "method": method, "params": list(parameters)}
+    )
+    assert "error" not in answer.json(), answer.text
+
+
+def _open(url: str) -> dict[str, Any]:
+    with connected(url):
         from ape import accounts, chain, project
 
         actors = accounts.test_accounts
         deployer, admin, issuer = actors[0], actors[1], actors[7]
         code = chain.provider.get_code(deployer.deploy(project.TestUsd).address)
-        node.rpc("anvil_setCode", USDC, "0x" + bytes(code).hex())
+        _rpc(url, "anvil_setCode", USDC, "0x" + bytes(code).hex())
         usd = project.TestUsd.at(USDC)
         usd.configureMinter(deployer, 2**256 - 1, sender=deployer)
         system = deploy_system(deployer, RoleHolders.all_to(admin.address), stablecoin=USDC)
@@ -99,32 +132,25 @@ def open_market(node: Node) -> Market:
         cluster, _ = scenario.live_cluster([actors[2]], [SHARE])
         for account in (PAYER.address, deployer.address):
             usd.mint(account, 1_000 * USD, sender=deployer)
-        node.rpc("anvil_setBalance", GATEWAY.address, hex(10**20))
+        _rpc(url, "anvil_setBalance", GATEWAY.address, hex(10**20))
         good, burning = (deployer.deploy(project.HostileWallet) for _ in range(2))
         burning.setVice(1, sender=deployer)
-        return Market(
-            node,
-            ClusterId(cluster),
-            parse_address(system.settler.address, "settler"),
-            parse_address(system.payments.address, "payments"),
-            parse_address(system.settler.payTo(cluster, GATEWAY.address), "payTo"),
-            {
-                "good": parse_address(good.address, "wallet"),
-                "burning": parse_address(burning.address, "wallet"),
-            },
-            {
-                name: parse_address(str(contract.address), name)
-                for name, contract in {
-                    "Authority": system.authority,
-                    "ClusterRegistry": system.registry,
-                    "MetricsOracle": system.oracle,
-                    "Waterfall": system.waterfall,
-                    "InferencePayments": system.payments,
-                    "X402Settler": system.settler,
-                }.items()
-            },
-            cast.operator(),
-        )
+        contracts = {
+            "Authority": system.authority,
+            "ClusterRegistry": system.registry,
+            "MetricsOracle": system.oracle,
+            "Waterfall": system.waterfall,
+            "InferencePayments": system.payments,
+            "X402Settler": system.settler,
+        }
+        return {
+            "cluster": int(cluster),
+            "settler": str(system.settler.address),
+            "payments": str(system.payments.address),
+            "payTo": str(system.settler.payTo(cluster, GATEWAY.address)),
+            "wallets": {"good": str(good.address), "burning": str(burning.address)},
+            "contracts": {name: str(one.address) for name, one in contracts.items()},
+        }
 
 
 class NoMetrics:
@@ -209,3 +235,7 @@ class Cashier:
 
     async def close(self) -> None:
         await self.client.close()
+
+
+if __name__ == "__main__":
+    print(json.dumps(_open(sys.argv[1])))
