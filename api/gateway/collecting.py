@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -57,6 +57,35 @@ _RETRY_SECONDS: Final = 300.0
 _AT_ONCE: Final = 16
 
 _KEY_TAIL: Final = 2**40 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What a channel is asked for: its voucher, what it has collected, and each cluster's part in
+    10⁻⁶ dollars.
+    """
+
+    voucher: Voucher
+    collected_usd6: int
+    parts: Sequence[tuple[ClusterId, int]]
+
+    def packed(self, places: Mapping[ClusterId, int]) -> bytes:
+        """As `collect` takes it."""
+        parts = [(places[cluster_id], amount) for cluster_id, amount in self.parts]
+        due = sum(amount for _, amount in parts)
+        if len(parts) == 1 and self.voucher.cumulative_usd6 == self.collected_usd6 + due:
+            # All that it promises: the shorter form, which is cheaper.
+            return pack_voucher(self.voucher, parts[0][0])
+        return pack_voucher(self.voucher, Split(self.collected_usd6, parts))
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in the store, to be read when the batch has come in."""
+        return {
+            "payer": self.voucher.payer,
+            "key": self.voucher.key,
+            "promised": self.voucher.cumulative_usd6,
+            "parts": [[int(cluster_id), amount] for cluster_id, amount in self.parts],
+        }
 
 
 class Collector:
@@ -161,23 +190,15 @@ class Collector:
         for due in dues:
             owing.setdefault((due.payer, due.key), []).append(due)
         payable = await self._payable(owing)
-        total = sum(part.due_usd6 for parts in payable.values() for part in parts)
+        total = sum(amount for bill in payable.values() for _, amount in bill.parts)
         if total < max(self._least_usd6, 1):
             return None
-        clusters = sorted({part.cluster_id for parts in payable.values() for part in parts})
+        clusters = sorted({cluster for bill in payable.values() for cluster, _ in bill.parts})
         places = {cluster_id: place for place, cluster_id in enumerate(clusters)}
         vouchers, lines = bytearray(), []
-        for (payer, key), parts in payable.items():
-            state = await self._payments.channel(payer, key, self._gateway)
-            vouchers += _packed(parts, self._gateway, state.collected_usd6, places)
-            lines.append(
-                {
-                    "payer": payer,
-                    "key": key,
-                    "promised": parts[0].promised_usd6,
-                    "parts": [[int(part.cluster_id), part.due_usd6] for part in parts],
-                }
-            )
+        for bill in payable.values():
+            vouchers += bill.packed(places)
+            lines.append(bill.to_json())
         behind = [one for one in leaves if (one.payer, one.key) in payable]
         root = await self._root([one.hash for one in behind])
         if root is None:
@@ -211,34 +232,34 @@ class Collector:
 
     async def _payable(
         self, owing: Mapping[tuple[Address, Address], Sequence[Due]]
-    ) -> dict[tuple[Address, Address], list[Due]]:
+    ) -> dict[tuple[Address, Address], Bill]:
         """Of the channels, in their order, those that can pay something, with what they can."""
         now = asyncio.get_running_loop().time()
         asked = [one for one in owing if self._asked_again_at.get(one, 0.0) <= now]
-        found: dict[tuple[Address, Address], list[Due]] = {}
+        found: dict[tuple[Address, Address], Bill] = {}
         clusters: set[ClusterId] = set()
         for start in range(0, len(asked), _AT_ONCE):
             some = asked[start : start + _AT_ONCE]
-            limits = await asyncio.gather(*(self._limit(*one, owing[one]) for one in some))
-            for one, limit in zip(some, limits, strict=True):
-                parts = _cut(owing[one], limit)
-                wanted = {part.cluster_id for part in parts}
-                if not parts:
+            bills = await asyncio.gather(*(self._bill(*one, owing[one]) for one in some))
+            for one, bill in zip(some, bills, strict=True):
+                wanted = {cluster for cluster, _ in bill.parts}
+                if not wanted:
                     self._ask_later(one)
                 elif len(clusters | wanted) <= MAX_CLUSTERS:
                     clusters |= wanted
-                    found[one] = parts
+                    found[one] = bill
                 if len(found) == self._most_channels:
                     return found
         return found
 
-    async def _limit(self, payer: Address, key: Address, parts: Sequence[Due]) -> int:
-        """Most that may be taken of a channel: what it can pay, and what was spent there."""
+    async def _bill(self, payer: Address, key: Address, dues: Sequence[Due]) -> Bill:
+        """What is taken of a channel: what it can pay of what was spent there and promised."""
         collectable = await self._payments.collectable_usd6(payer, key, self._gateway)
-        state = await self._payments.channel(payer, key, self._gateway)
-        first = parts[0]
-        most = min(first.spent_usd6, first.promised_usd6) - state.collected_usd6
-        return min(collectable, max(0, most))
+        collected = (await self._payments.channel(payer, key, self._gateway)).collected_usd6
+        first = dues[0]
+        most = min(first.spent_usd6, first.promised_usd6) - collected
+        voucher = Voucher(payer, key, self._gateway, first.promised_usd6, first.signature)
+        return Bill(voucher, collected, _filled(dues, min(collectable, max(0, most))))
 
     def _ask_later(self, channel: tuple[Address, Address]) -> None:
         now = asyncio.get_running_loop().time()
@@ -322,28 +343,15 @@ def brought_by(entries: Sequence[int], lines: Sequence[Mapping[str, Any]]) -> di
     return brought
 
 
-def _cut(parts: Sequence[Due], limit_usd6: int) -> list[Due]:
-    """As many parts, in their order, as so much fills."""
-    cut: list[Due] = []
-    for part in parts[:MAX_PARTS]:
-        amount = min(part.due_usd6, limit_usd6)
+def _filled(dues: Sequence[Due], limit_usd6: int) -> list[tuple[ClusterId, int]]:
+    """As much of what is due, in its order, as the limit fills."""
+    parts: list[tuple[ClusterId, int]] = []
+    for due in dues[:MAX_PARTS]:
+        amount = min(due.due_usd6, limit_usd6)
         if amount > 0:
-            cut.append(replace(part, due_usd6=amount))
+            parts.append((due.cluster_id, amount))
         limit_usd6 -= amount
-    return cut
-
-
-def _packed(
-    parts: Sequence[Due], gateway: Address, collected_usd6: int, places: Mapping[ClusterId, int]
-) -> bytes:
-    first = parts[0]
-    voucher = Voucher(first.payer, first.key, gateway, first.promised_usd6, first.signature)
-    due = sum(part.due_usd6 for part in parts)
-    if len(parts) == 1 and first.promised_usd6 == collected_usd6 + due:
-        # All that it promises: the shorter form, which is cheaper.
-        return pack_voucher(voucher, places[first.cluster_id])
-    filled = [(places[part.cluster_id], part.due_usd6) for part in parts]
-    return pack_voucher(voucher, Split(collected_usd6, filled))
+    return parts
 
 
 def _purpose(batch: Collection) -> str:

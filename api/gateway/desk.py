@@ -108,8 +108,6 @@ class Desk:
                 purse.release()
                 raise
             return purse
-        except KeyError:
-            raise UpstreamUnavailable("the cluster that was paid has no room now") from None
         except PaymentRefused as refusal:
             needed = refusal.cumulative_usd6 if isinstance(refusal, PromiseTooLow) else None
             offers = [self._terms.voucher_offer(dearest, needed)]
@@ -163,13 +161,16 @@ class Desk:
                 f"{accepted.pay_to} is no cluster's here",
                 value=accepted.pay_to,
             )
+        needed = most.get(cluster_id)
+        if needed is None:
+            raise UpstreamUnavailable("the cluster that was paid has no room now")
         # Before anything is asked of the chain.
-        if accepted.amount < most[cluster_id]:
+        if accepted.amount < needed:
             raise PaymentRefused(
                 "invalid_payment_requirements",
-                f"the payment is {accepted.amount}, the request may come to {most[cluster_id]} now",
+                f"the payment is {accepted.amount}, the request may come to {needed} now",
                 value=accepted.amount,
-                limit=most[cluster_id],
+                limit=needed,
             )
         offer = exact.offer(cluster_id, accepted.amount, PAYMENT_TIMEOUT_SECONDS)
         return ExactPurse(exact, await exact.take(payment, offer), self._book)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import Annotated, Any, Final
 
+import structlog
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -23,6 +24,8 @@ from api.gateway.service import Gateway
 from api.gateway.serving import MAX_ANSWER_SECONDS, Served, Stream
 from api.gateway.shapes import receipt_shape
 from api.serving.documented import documents, problems, read_timely
+
+_log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 
@@ -68,6 +71,9 @@ class _Paid(StreamingResponse):
         try:
             async with asyncio.timeout(MAX_ANSWER_SECONDS):
                 await super().__call__(scope, receive, send)
+        except TimeoutError:
+            # Its head is out: it can only be cut off.
+            _log.warning("stream took too long", seconds=MAX_ANSWER_SECONDS)
         finally:
             # In a task of its own: where the customer has gone, this one is being cancelled.
             await asyncio.shield(asyncio.ensure_future(self._stream.close()))

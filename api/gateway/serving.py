@@ -262,8 +262,9 @@ class Serving:
             except TimeoutError:
                 raise UpstreamFault(f"the answer took over {MAX_ANSWER_SECONDS:.0f} s") from None
             await stack.aclose()
-            await purse.begin()
+            # What makes no sense is not worth a settlement.
             meter.take_answer(body)
+            await purse.begin()
             receipt = charged(
                 receipt,
                 meter.total(),
