@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 import psycopg
 from sqlalchemy import Connection, Row, create_engine, insert, inspect, select, text
@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from api.domain.codec import address_bytes, to_address, to_hex
 from api.errors import DatabaseBusy, DatabaseOfAnother, StoreUnavailable
 from api.store import tables
-from api.store.pipe import XACT_LOCK, Pipe, Statement
+from api.store.pipe import XACT_LOCK, Pipe
 from api.types import Address, Digest
 
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
@@ -113,14 +113,14 @@ class Database:
             async with self._engine.begin() as connection:
                 yield connection
 
-    async def commit(self, statements: Sequence[Statement]) -> None:
-        """Execute them as one transaction in one round trip, on a connection that is kept for this:
-        durable once this returns.
+    async def commit(self, statement: LiteralString, values: Mapping[str, Any]) -> None:
+        """Execute a statement that is a transaction by itself, on a connection that is kept for
+        this: one round trip. Parameters stand in it as `%(name)s`.
 
         Raises StoreUnavailable: It may have been committed or not.
         """
         with _translated():
-            await self._pipe.commit(statements)
+            await self._pipe.commit(statement, values)
 
     @asynccontextmanager
     async def settled(self) -> AsyncIterator[AsyncConnection]:
@@ -238,13 +238,15 @@ class Database:
         lease, self._lease = self._lease, None
         if lease is None:
             return
-        try:
-            # Closing would only return it to the pool, with its lock.
+        if not lease.invalidated:
+            # The server may take a moment to see that a connection is gone: the lock goes first.
+            unlock = lease.execute(text("select pg_advisory_unlock(:key)"), {"key": _LEASE_KEY})
+            with suppress(DBAPIError, TimeoutError):
+                await asyncio.wait_for(unlock, CONNECT_TIMEOUT_SECONDS)
+        with suppress(DBAPIError):
+            # Closing would only return it to the pool.
             await lease.invalidate()
             await lease.close()
-        except DBAPIError:
-            # It was lost already.
-            return
 
 
 def migrate(url: str) -> None:

@@ -1,6 +1,6 @@
 """What a gateway has served and charged: channels, charges, receipts. Writer: journal.
 
-A batch of entries is one transaction of two statements, however many requests it is for.
+A batch of entries is one statement, which is a transaction, however many requests it is for.
 """
 
 from __future__ import annotations
@@ -64,26 +64,22 @@ class Entry:
     receipt: StoredReceipt
 
 
-_CHANNELS: Final = (
-    "insert into channels (payer, key, promised_usd6, signature, spent_usd6)"
-    " select * from unnest(%(payers)s::bytea[], %(keys)s::bytea[],"
-    " %(promised)s::bigint[], %(signatures)s::bytea[], %(spent)s::bigint[])"
+# Everything that a batch notes. A closed receipt stays as it is, however often it is closed, and so
+# does one that is another's; it counts once among the charges.
+_NOTE: Final = (
+    "with promised as (insert into channels (payer, key, promised_usd6, signature, spent_usd6)"
+    " select * from unnest(%(channel_payers)b::bytea[], %(channel_keys)b::bytea[],"
+    " %(promised)b::bigint[], %(vouchers)b::bytea[], %(spent)b::bigint[])"
     " on conflict (payer, key) do update set"
     " signature = case when excluded.promised_usd6 > channels.promised_usd6"
     " then excluded.signature else channels.signature end,"
     " promised_usd6 = greatest(channels.promised_usd6, excluded.promised_usd6),"
-    " spent_usd6 = channels.spent_usd6 + excluded.spent_usd6"
-)
-
-# A closed receipt stays as it is, however often it is closed, and so does one that is another's; it
-# counts once among the charges.
-_RECEIPTS: Final = (
-    "with noted as (insert into receipts (id, payer, key, cluster_id, charge_usd6, served_at,"
+    " spent_usd6 = channels.spent_usd6 + excluded.spent_usd6),"
+    " noted as (insert into receipts (id, payer, key, cluster_id, charge_usd6, served_at,"
     " content, hash, signature, is_open)"
-    " select * from unnest(%(ids)s::bytea[], %(payers)s::bytea[],"
-    " %(keys)s::bytea[], %(clusters)s::bigint[], %(charged)s::bigint[],"
-    " %(served)s::bigint[], %(contents)s::bytea[], %(hashes)s::bytea[],"
-    " %(signatures)s::bytea[], %(open)s::boolean[])"
+    " select * from unnest(%(ids)b::bytea[], %(payers)b::bytea[], %(keys)b::bytea[],"
+    " %(clusters)b::bigint[], %(charged)b::bigint[], %(served)b::bigint[],"
+    " %(contents)b::bytea[], %(hashes)b::bytea[], %(signatures)b::bytea[], %(open)b::boolean[])"
     " on conflict (id) do update set charge_usd6 = excluded.charge_usd6,"
     " served_at = excluded.served_at, content = excluded.content, hash = excluded.hash,"
     " signature = excluded.signature, is_open = excluded.is_open where receipts.is_open"
@@ -91,7 +87,7 @@ _RECEIPTS: Final = (
     " returning payer, key, cluster_id, charge_usd6, is_open)"
     " insert into charges (payer, key, cluster_id, charged_usd6)"
     " select payer, key, cluster_id, sum(charge_usd6) from noted where not is_open"
-    " and key <> %(nobody)s::bytea"
+    " and key <> %(nobody)b::bytea"
     " group by payer, key, cluster_id"
     " on conflict (payer, key, cluster_id) do update set"
     " charged_usd6 = charges.charged_usd6 + excluded.charged_usd6"
@@ -135,19 +131,16 @@ class JournalStore:
             if before is None or before.is_open:
                 newest[receipt.id] = receipt
         await self._database.commit(
-            [
-                (
-                    _CHANNELS,
-                    {
-                        "payers": [address_bytes(payer) for payer, _ in promised],
-                        "keys": [address_bytes(key) for _, key in promised],
-                        "promised": [entry.promised_usd6 for entry in promised.values()],
-                        "signatures": [entry.signature for entry in promised.values()],
-                        "spent": [spent[channel] for channel in promised],
-                    },
-                ),
-                (_RECEIPTS, {**_columns(list(newest.values())), "nobody": _NOBODY}),
-            ]
+            _NOTE,
+            {
+                "channel_payers": [address_bytes(payer) for payer, _ in promised],
+                "channel_keys": [address_bytes(key) for _, key in promised],
+                "promised": [entry.promised_usd6 for entry in promised.values()],
+                "vouchers": [entry.signature for entry in promised.values()],
+                "spent": [spent[channel] for channel in promised],
+                **_columns(list(newest.values())),
+                "nobody": _NOBODY,
+            },
         )
 
     async def channel(self, payer: Address, key: Address) -> StoredChannel | None:

@@ -1,5 +1,5 @@
-"""A connection for a writer who is waited for: a transaction goes to the server as a whole, and its
-answers come back together.
+"""A connection for a writer who is waited for: a statement that is a transaction by itself goes to
+the server and comes back, no more.
 
 A connection of a pool is asked many times instead: whether it is still there, for the begin, for
 each statement, for the commit. On a busy machine each of these waits for its turn.
@@ -13,13 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import select
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, LiteralString
 
 import psycopg
-
-Statement = tuple[LiteralString, Mapping[str, Any]]
-"""In psycopg's spelling, parameters as `%(name)s`."""
 
 LOCK: Final = "pg_advisory_lock(0, 1)"
 XACT_LOCK: Final = "pg_advisory_xact_lock(0, 1)"
@@ -35,20 +32,14 @@ class Pipe:
         self._connection: psycopg.AsyncConnection | None = None
         self._turn = asyncio.Lock()
 
-    async def commit(self, statements: Sequence[Statement]) -> None:
-        """Execute them as one transaction, which is durable once this returns.
+    async def commit(self, statement: LiteralString, values: Mapping[str, Any]) -> None:
+        """Execute it; what it does is durable once this returns.
 
         Raises psycopg.Error: It may have been committed or not.
         """
         async with self._turn:
             try:
-                connection = await self._open()
-                # Of what follows an error nothing is executed, the commit neither.
-                async with connection.pipeline():
-                    await connection.execute("begin")
-                    for statement, values in statements:
-                        await connection.execute(statement, values)
-                    await connection.execute("commit")
+                await (await self._open()).execute(statement, values)
             except BaseException:
                 # Left in the middle: what it says next would be the answer to this.
                 await self._drop()

@@ -79,6 +79,23 @@ async def test_write__vouchers_out_of_order__the_largest_stays(database: Databas
     assert (await store.channels([(PAYER, KEY), (PAYER, OTHER)])) == {(PAYER, KEY): known}
 
 
+async def test_write__charges_of_any_size_in_some_channels__are_each_channels(
+    database: Database,
+) -> None:
+    """Small numbers and large ones stand in one column of what is sent."""
+    store = JournalStore(database)
+    of_other = replace(receipt(3, 0), payer=OTHER, charge_usd6=2**50)
+    await store.write(
+        [entry(receipt(1, 10), 10), entry(receipt(2, 20), 20), entry(of_other, 2**50, 2**51)]
+    )
+    known, other = await store.channel(PAYER, KEY), await store.channel(OTHER, KEY)
+    assert known is not None
+    assert other is not None
+    assert (known.spent_usd6, known.promised_usd6) == (30, 100)
+    assert (other.spent_usd6, other.promised_usd6) == (2**50, 2**51)
+    assert sorted(await dues(database)) == [(1, 30), (1, 2**50)]
+
+
 async def test_close_open__some_still_alive__the_others_are_due_as_noted(
     database: Database,
 ) -> None:

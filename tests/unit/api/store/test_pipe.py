@@ -1,4 +1,4 @@
-"""Transactions in one round trip: all or nothing, and none that comes to light later."""
+"""Statements that are transactions: all or nothing, and none that comes to light later."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import text
 from api.errors import StoreUnavailable
 from api.store.database import Database
 
-INSERT = "insert into noted (name) values (%(name)s)"
+INSERT = "insert into noted (name) select unnest(%(names)s::text[])"
 
 
 @pytest.fixture
@@ -47,38 +47,38 @@ async def backend(database: Database) -> int:
     return int(pid)
 
 
-async def test_commit__some_statements__all_are_there(noting: Database) -> None:
-    await noting.commit([(INSERT, {"name": "a"}), (INSERT, {"name": "b"})])
+async def test_commit__some_rows__all_are_there(noting: Database) -> None:
+    await noting.commit(INSERT, {"names": ["a", "b"]})
     assert await names(noting) == {"a", "b"}
 
 
-async def test_commit__one_that_is_refused__none_is_there_and_the_next_works(
+async def test_commit__a_row_that_is_refused__none_is_there_and_the_next_works(
     noting: Database,
 ) -> None:
     with pytest.raises(psycopg.errors.UniqueViolation):
-        await noting.commit([(INSERT, {"name": "a"}), (INSERT, {"name": "a"})])
+        await noting.commit(INSERT, {"names": ["b", "a", "a"]})
     assert await names(noting) == set()
-    await noting.commit([(INSERT, {"name": "a"})])
+    await noting.commit(INSERT, {"names": ["a"]})
     assert await names(noting) == {"a"}
 
 
 async def test_commit__connection_ended_while_idle__is_made_anew_unnoticed(
     noting: Database,
 ) -> None:
-    await noting.commit([(INSERT, {"name": "a"})])
+    await noting.commit(INSERT, {"names": ["a"]})
     pid = await backend(noting)
     async with noting.reading() as connection:
         await connection.execute(text(f"select pg_terminate_backend({pid}, 5000)"))
-    await noting.commit([(INSERT, {"name": "b"})])
+    await noting.commit(INSERT, {"names": ["b"]})
     assert await names(noting) == {"a", "b"}
 
 
 async def test_settled__what_was_sent_is_still_to_be_done__waits_for_it(noting: Database) -> None:
-    await noting.commit([(INSERT, {"name": "a"})])
+    await noting.commit(INSERT, {"names": ["a"]})
     pid = await backend(noting)
     os.kill(pid, signal.SIGSTOP)
     try:
-        sent = asyncio.create_task(noting.commit([(INSERT, {"name": "b"})]))
+        sent = asyncio.create_task(noting.commit(INSERT, {"names": ["b"]}))
         await asyncio.sleep(0.2)
         connection = noting._pipe._connection
         assert connection is not None
