@@ -30,6 +30,7 @@ from api.domain.signing import Signer
 from api.errors import BadApiKey, ConfigurationError, KeyRefused, Malformed
 from api.keys import RemoteKey, open_key, remote_key
 from api.types import (
+    LOCAL_CHAIN_ID,
     MAX_BATCH_SAMPLES,
     MAX_SAMPLE_INTERVAL_MS,
     MIN_SAMPLE_INTERVAL_MS,
@@ -104,6 +105,40 @@ class KeySettings(BaseSettings):
             an unreadable keystore.
         """
         return open_key(self.key, self.keystore, self.keystore_password_file, chain_id)
+
+
+class ServiceSettings(KeySettings):
+    """Of a service that follows a chain, sends transactions and keeps a database.
+
+    Attributes:
+        database_url: An SQLAlchemy address (`postgresql+psycopg://…`) of a database of this
+            service's own; without it PostgreSQL is started from its wheel in `data_dir`.
+        poll_ms: Pause between two looks at the chain. About a tenth of its block time.
+        confirmations: Blocks on top of the one with a transaction before it counts as there.
+            Without it 0 on the local chain and 12 on every other.
+        max_fee_gwei: Most that is offered a gas; what is to be sent waits while the chain asks for
+            more.
+        log_level: debug, info, warning or error.
+    """
+
+    chain_id: int
+    database_url: DatabaseUrl | None = None
+    poll_ms: int = Field(500, ge=10, le=60_000)
+    confirmations: int | None = Field(None, ge=0, le=1_000)
+    max_fee_gwei: int = Field(200, ge=1, le=100_000)
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
+
+    @property
+    def depth(self) -> int:
+        """How many blocks have to be on top of one."""
+        if self.confirmations is not None:
+            return self.confirmations
+        return 0 if self.chain_id == LOCAL_CHAIN_ID else 12
+
+    @property
+    def max_fee_per_gas(self) -> int:
+        """In wei."""
+        return self.max_fee_gwei * 10**9
 
 
 _AGENT: Final = "RACKSTREAM_AGENT_"
@@ -219,7 +254,7 @@ class AgentSettings(KeySettings):
 _ORACLE: Final = "RACKSTREAM_ORACLE_"
 
 
-class OracleSettings(KeySettings):
+class OracleSettings(ServiceSettings):
     """Of `python -m api.oracle`, one process a reporter; prefix RACKSTREAM_ORACLE_.
 
     Attributes:
@@ -237,18 +272,11 @@ class OracleSettings(KeySettings):
         chain_id: The chain.
         rpc_urls: Nodes of it (RPC_URL), separated by commas: the first that works is asked.
         deployments_dir: Holds `<chain-id>.json`, which says where the contracts are.
-        database_url: An SQLAlchemy address (`postgresql+psycopg://…`) of a database of this
-            reporter's own; without it PostgreSQL is started from its wheel in `data_dir`.
         data_dir: Of the started PostgreSQL; belongs to this reporter alone.
         host, port: Where to listen; port 0 takes a free one and logs it.
         peers: The other reporters, `0xAddress=http://host:port` separated by commas.
         clock: `chain` takes the time of the newest block of the node.
-        poll_ms: Pause between two looks at the chain. About a tenth of its block time.
         peer_timeout_s: For one request to a peer.
-        confirmations: Blocks on top of the one with a report before it counts as there. Without it
-            0 on the local chain and 12 on every other.
-        max_fee_gwei: Most that is offered a gas; a report waits while the chain asks for more.
-        log_level: debug, info, warning or error.
     """
 
     model_config = SettingsConfigDict(
@@ -270,17 +298,12 @@ class OracleSettings(KeySettings):
     deployments_dir: Path = Field(
         Path("deployments"), validation_alias=_shared("DEPLOYMENTS_DIR", _ORACLE)
     )
-    database_url: DatabaseUrl | None = None
     data_dir: Path = Path("var/oracle")
     host: str = "127.0.0.1"
     port: int = Field(8_080, ge=0, le=65_535)
     peers: Annotated[dict[Address, str], NoDecode] = Field(default_factory=dict, max_length=31)
     clock: ClockKind = Field(ClockKind.SYSTEM, validation_alias=_shared("CLOCK", _ORACLE))
-    poll_ms: int = Field(500, ge=10, le=60_000)
     peer_timeout_s: float = Field(10.0, gt=0, le=300)
-    confirmations: int | None = Field(None, ge=0, le=1_000)
-    max_fee_gwei: int = Field(200, ge=1, le=100_000)
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
 
     def signing_key(self) -> Signer | RemoteKey:
         """The key that signs reports.
@@ -374,7 +397,7 @@ class OracleSettings(KeySettings):
 _GATEWAY: Final = "RACKSTREAM_GATEWAY_"
 
 
-class GatewaySettings(KeySettings):
+class GatewaySettings(ServiceSettings):
     """Of `python -m api.gateway`, which sells inference; prefix RACKSTREAM_GATEWAY_.
 
     Attributes:
@@ -384,15 +407,9 @@ class GatewaySettings(KeySettings):
         rpc_urls: Nodes of it (RPC_URL), separated by commas: the first that works is asked.
         deployments_dir: Holds `<chain-id>.json`, which says where the contracts are.
         fleet: The file with quotes and servers; see `api/gateway/fleet.py`.
-        database_url: An SQLAlchemy address (`postgresql+psycopg://…`) of a database of this
-            gateway's own; without it PostgreSQL is started from its wheel in `data_dir`.
         data_dir: Of the started PostgreSQL; belongs to this gateway alone.
         host, port: Where to listen; port 0 takes a free one and logs it.
         clock: `chain` takes the time of the newest block of the node.
-        poll_ms: Pause between two looks at the chain. About a tenth of its block time.
-        confirmations: Blocks on top of the one with a collection before it counts. Without it 0 on
-            the local chain and 12 on every other.
-        max_fee_gwei: Most that is offered a gas; collecting waits while the chain asks for more.
         collect_s: Between two collections.
         collect_least_usd6: What must be due for one, in 10⁻⁶ dollars: at least its gas is worth.
         credit_usd6: Most that a payer may owe beyond what is locked, in 10⁻⁶ dollars: another
@@ -403,7 +420,6 @@ class GatewaySettings(KeySettings):
         least_facilitated_usd6: Least of such a payment, in 10⁻⁶ dollars.
         connect_s, first_byte_s, idle_s: How long a server may take to be reached, to begin an
             answer, and between two of its pieces.
-        log_level: debug, info, warning or error.
     """
 
     model_config = SettingsConfigDict(
@@ -418,14 +434,10 @@ class GatewaySettings(KeySettings):
         Path("deployments"), validation_alias=_shared("DEPLOYMENTS_DIR", _GATEWAY)
     )
     fleet: Path
-    database_url: DatabaseUrl | None = None
     data_dir: Path = Path("var/gateway")
     host: str = "127.0.0.1"
     port: int = Field(8_000, ge=0, le=65_535)
     clock: ClockKind = Field(ClockKind.SYSTEM, validation_alias=_shared("CLOCK", _GATEWAY))
-    poll_ms: int = Field(500, ge=10, le=60_000)
-    confirmations: int | None = Field(None, ge=0, le=1_000)
-    max_fee_gwei: int = Field(200, ge=1, le=100_000)
     collect_s: float = Field(30.0, gt=0, le=86_400)
     collect_least_usd6: int = Field(1, ge=1, le=10**12)
     credit_usd6: int = Field(10_000_000, ge=1, le=10**15)
@@ -435,7 +447,6 @@ class GatewaySettings(KeySettings):
     connect_s: float = Field(3.0, gt=0, le=60)
     first_byte_s: float = Field(120.0, gt=0, le=3_600)
     idle_s: float = Field(60.0, gt=0, le=3_600)
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$")
 
     @field_validator("payees", mode="before")
     @classmethod

@@ -11,6 +11,7 @@ Exit status: 0 stopped as told, 1 a fault, 2 the settings do not allow a start.
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 
 import structlog
 
@@ -26,13 +27,9 @@ from api.serving import logs
 from api.serving.listening import listen
 from api.serving.running import serve
 from api.settings import ClockKind, GatewaySettings, load
-from api.store.embedded import EmbeddedPostgres
-from api.types import LOCAL_CHAIN_ID
+from api.store.embedded import database_of
 
 _log = structlog.get_logger("api.gateway")
-
-_GWEI = 10**9
-_CONFIRMATIONS = 12
 
 
 def main() -> int:
@@ -53,28 +50,22 @@ def _serve(settings: GatewaySettings) -> int:
     deployment = deployments.load(settings.deployments_dir, settings.chain_id)
     payments = deployment.address_of("InferencePayments")
     fleet = load_fleet(settings.fleet, gateway_domain(settings.chain_id, payments))
-    confirmations = settings.confirmations
-    if confirmations is None:
-        confirmations = 0 if settings.chain_id == LOCAL_CHAIN_ID else _CONFIRMATIONS
-    listening = listen(settings.host, settings.port)
-    postgres: EmbeddedPostgres | None = None
-    database_url = settings.database_url
-    try:
-        if database_url is None:
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
-            postgres = EmbeddedPostgres(settings.data_dir / "postgres").start()
-            database_url = postgres.url(f"gateway_{signer.address[2:].lower()}")
+    name = f"gateway_{signer.address[2:].lower()}"
+    with (
+        closing(listen(settings.host, settings.port)) as listening,
+        database_of(settings.database_url, settings.data_dir, name) as url,
+    ):
         gateway = Gateway(
             GatewayConfig(
                 signer=signer,
                 rpc_urls=settings.rpc_urls,
                 deployment=deployment,
                 fleet=fleet,
-                database_url=database_url,
+                database_url=url,
                 clock=_clock(settings),
                 poll_seconds=settings.poll_ms / 1_000,
-                confirmations=confirmations,
-                max_fee_per_gas=settings.max_fee_gwei * _GWEI,
+                confirmations=settings.depth,
+                max_fee_per_gas=settings.max_fee_per_gas,
                 collect_seconds=settings.collect_s,
                 collect_least_usd6=settings.collect_least_usd6,
                 credit_usd6=settings.credit_usd6,
@@ -87,10 +78,6 @@ def _serve(settings: GatewaySettings) -> int:
             )
         )
         return serve(lambda failed: create_app(gateway, failed), listening)
-    finally:
-        listening.close()
-        if postgres is not None:
-            postgres.stop()
 
 
 def _clock(settings: GatewaySettings) -> Clock:

@@ -28,14 +28,11 @@ from api.domain.vouchers import payments_domain
 from api.domain.way import ProvenReceipt, Way
 from api.errors import (
     Busy,
-    ChainError,
-    ConfigurationError,
     ContractReverted,
     NotFound,
     NotStarted,
     RackstreamError,
     StoreUnavailable,
-    Unavailable,
 )
 from api.gateway.accounts import Accounts
 from api.gateway.collecting import Collector
@@ -55,7 +52,7 @@ from api.gateway.upstream import Upstreams
 from api.sending.sender import Sender
 from api.sending.signers import LocalSigner
 from api.serving.lease import Lease
-from api.serving.loops import supervise
+from api.serving.working import work
 from api.store.collections import CollectionStore
 from api.store.database import Database, DatabaseIdentity
 from api.store.exact_payments import ExactPaymentStore, PaymentState, SettlementKind
@@ -65,7 +62,6 @@ from api.types import Address, Digest
 
 _log = structlog.get_logger(__name__)
 
-_START_PAUSE_SECONDS: Final = 0.5
 _NODES_SECONDS: Final = 15.0
 
 
@@ -202,32 +198,21 @@ class Gateway:
         self._is_started = False
 
     async def run(self) -> None:
-        """Work until cancelled.
-
-        Raises:
-            ConfigurationError: This will not pass: the wrong chain, another gateway's database, a
-                second process on it.
-        """
+        """Work until cancelled. Raises as `serving.working.work`."""
         try:
-            await self._wait_for_start()
-            poll = self._config.poll_seconds
-            work = supervise(
-                {
+            await work(
+                start=self._start,
+                loops={
                     "journal": self._journal.run,
-                    "accounts": lambda: self.accounts.run(poll),
+                    "accounts": lambda: self.accounts.run(self._config.poll_seconds),
                     "standings": self._standings.run,
                     "collect": self._collector.run,
                     "settle": self._settling.run,
                     "nodes": self._check_nodes,
                 },
-                self.metrics,
+                metrics=self.metrics,
+                lease=self._lease,
             )
-            async with asyncio.TaskGroup() as group:
-                group.create_task(work, name="work")
-                # Ends only with an error: the database is another process's now.
-                group.create_task(self._lease.keep(), name="lease")
-        except* ConfigurationError as errors:
-            raise errors.exceptions[0] from None
         finally:
             await self._upstreams.close()
             await self._client.close()
@@ -294,17 +279,6 @@ class Gateway:
             if not any(standing.is_live for standing in self.fleet.standings.values()):
                 found["fleet"] = "no cluster is live"
         return found
-
-    async def _wait_for_start(self) -> None:
-        reason = None
-        while not self._is_started:
-            try:
-                await self._start()
-            except (Unavailable, ChainError) as error:
-                if error.message != reason:
-                    _log.warning("start waits", reason=error.message)
-                reason = error.message
-                await asyncio.sleep(_START_PAUSE_SECONDS)
 
     async def _start(self) -> None:
         deployment = self._config.deployment

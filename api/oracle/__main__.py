@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from contextlib import closing
 
 import structlog
 
@@ -36,13 +37,9 @@ from api.serving import logs
 from api.serving.listening import listen
 from api.serving.running import serve
 from api.settings import ClockKind, OracleSettings, load
-from api.store.embedded import EmbeddedPostgres
-from api.types import LOCAL_CHAIN_ID
+from api.store.embedded import database_of
 
 _log = structlog.get_logger("api.oracle")
-
-_GWEI = 10**9
-_CONFIRMATIONS = 12
 
 
 def main() -> int:
@@ -93,7 +90,7 @@ def _check() -> int:
             peers=settings.peers,
             peer_timeout_seconds=settings.peer_timeout_s,
             uses_chain_clock=settings.clock is ClockKind.CHAIN,
-            max_fee_per_gas=settings.max_fee_gwei * _GWEI,
+            max_fee_per_gas=settings.max_fee_per_gas,
         )
     except ConfigurationError as error:
         return check.refuse(error)
@@ -130,17 +127,11 @@ def _serve(settings: OracleSettings) -> int:
         deployment.address_of("MetricsOracle"),
         deployment.address_of("ClusterRegistry"),
     )
-    confirmations = settings.confirmations
-    if confirmations is None:
-        confirmations = 0 if settings.chain_id == LOCAL_CHAIN_ID else _CONFIRMATIONS
-    listening = listen(settings.host, settings.port)
-    postgres: EmbeddedPostgres | None = None
-    database_url = settings.database_url
-    try:
-        if database_url is None:
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
-            postgres = EmbeddedPostgres(settings.data_dir / "postgres").start()
-            database_url = postgres.url(f"reporter_{signer.address[2:].lower()}")
+    name = f"reporter_{signer.address[2:].lower()}"
+    with (
+        closing(listen(settings.host, settings.port)) as listening,
+        database_of(settings.database_url, settings.data_dir, name) as url,
+    ):
         config = ReporterConfig(
             signer=signer,
             transmitter=transmitter,
@@ -149,20 +140,16 @@ def _serve(settings: OracleSettings) -> int:
             oracle=oracle,
             registry=registry,
             first_block=deployment.contracts["MetricsOracle"].block,
-            database_url=database_url,
+            database_url=url,
             peers=settings.peers,
             uses_chain_clock=settings.clock is ClockKind.CHAIN,
             poll_seconds=settings.poll_ms / 1_000,
             peer_timeout_seconds=settings.peer_timeout_s,
-            confirmations=confirmations,
-            max_fee_per_gas=settings.max_fee_gwei * _GWEI,
+            confirmations=settings.depth,
+            max_fee_per_gas=settings.max_fee_per_gas,
         )
         reporter = Reporter(config)
         return serve(lambda failed: create_app(reporter, failed), listening)
-    finally:
-        listening.close()
-        if postgres is not None:
-            postgres.stop()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,8 +17,6 @@ from api.clock import Clock, SystemClock
 from api.domain.eip712 import agent_domain, oracle_domain
 from api.errors import (
     BadSignature,
-    ChainError,
-    ConfigurationError,
     NotStarted,
     PeerUnavailable,
     RackstreamError,
@@ -47,7 +44,7 @@ from api.oracle.witness import REASONS, Witness
 from api.sending.sender import Sender
 from api.sending.signers import SigningAccount
 from api.serving.lease import Lease
-from api.serving.loops import supervise
+from api.serving.working import work
 from api.store.agreements import AgreementStore
 from api.store.batches import BatchStore
 from api.store.claims import ClaimStore
@@ -58,9 +55,6 @@ from api.store.transactions import TransactionStore
 from api.types import Address, Digest
 
 _log = structlog.get_logger(__name__)
-
-# Between two tries to start while the database or the node is away.
-_START_PAUSE_SECONDS: Final = 0.5
 
 # Between two looks at all nodes.
 _NODES_SECONDS: Final = 15.0
@@ -230,7 +224,6 @@ class Reporter:
         # Why the database is not this reporter's yet.
         self._start_failure: RackstreamError | None = NotStarted("not connected yet")
         self._lease = Lease(database)
-        self._warned_at: dict[str, float] = {}
         self.ingest.on_accepted(self._proposer.wake)
         for wake in (self._proposer.wake, self._transmitter.wake, self._follower.wake):
             watch.on_block(wake)
@@ -241,25 +234,13 @@ class Reporter:
         )
 
     async def run(self) -> None:
-        """Work until cancelled.
-
-        Raises:
-            ConfigurationError: This will not pass: the wrong chain, another reporter's database, a
-                second process on it.
-        """
+        """Work until cancelled. Raises as `serving.working.work`."""
+        poll = self._config.poll_seconds
         try:
-            while not self._is_started:
-                try:
-                    await self._start()
-                except (Unavailable, ChainError) as error:
-                    # A node that is behind, or not yet what it will be, knows no contracts.
-                    if isinstance(error, StoreUnavailable):
-                        self._start_failure = error
-                    self._warn("start waits", error)
-                    await asyncio.sleep(_START_PAUSE_SECONDS)
-            poll = self._config.poll_seconds
-            work = supervise(
-                {
+            await work(
+                start=self._start,
+                on_wait=self._start_waits,
+                loops={
                     "nodes": self._check_nodes,
                     "signers": self._check_signers,
                     "watch": lambda: self._watch.run(poll),
@@ -269,14 +250,9 @@ class Reporter:
                     "vigil": self.vigil.run,
                     "gauges": self._gauges.run,
                 },
-                self.metrics,
+                metrics=self.metrics,
+                lease=self._lease,
             )
-            async with asyncio.TaskGroup() as group:
-                group.create_task(work, name="work")
-                # Ends only with an error: the database is another process's now.
-                group.create_task(self._lease.keep(), name="lease")
-        except* ConfigurationError as errors:
-            raise errors.exceptions[0] from None
         finally:
             await self._close()
 
@@ -320,6 +296,10 @@ class Reporter:
         )
         self.metrics.ready(health.is_ready)
         return health
+
+    def _start_waits(self, error: RackstreamError) -> None:
+        if isinstance(error, StoreUnavailable):
+            self._start_failure = error
 
     async def _start(self) -> None:
         config = self._config
@@ -383,13 +363,6 @@ class Reporter:
             why="it is back" if why is None else why.message,
             now=now.host,
         )
-
-    def _warn(self, event: str, error: RackstreamError) -> None:
-        """The first time and then every ten seconds: an outage shall be seen, not fill the log."""
-        now = time.monotonic()
-        if now - self._warned_at.get(error.code, -10.0) >= 10.0:
-            self._warned_at[error.code] = now
-            _log.warning(event, code=error.code, reason=error.message)
 
     async def _close(self) -> None:
         await self._http.aclose()

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -117,3 +118,16 @@ class EmbeddedPostgres:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+@contextmanager
+def database_of(given: str | None, data_dir: Path, name: str) -> Iterator[str]:
+    """A service's database: the one that it was given, or one of that name in a server of its own
+    in `data_dir`, which runs as long as this is open.
+    """
+    if given is not None:
+        yield given
+        return
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with EmbeddedPostgres(data_dir / "postgres") as server:
+        yield server.url(name)
