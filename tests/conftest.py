@@ -125,6 +125,7 @@ keeper = _actor(15)
 relayer = _actor(16)
 transfer_agent = _actor(17)
 arbiter = _actor(18)
+newcomer = _actor(19)
 
 
 @pytest.fixture(scope="session")

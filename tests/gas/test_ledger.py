@@ -44,6 +44,7 @@ def gas(
     admin: AccountAPI,
     deployer: AccountAPI,
     arbiter: AccountAPI,
+    newcomer: AccountAPI,
 ) -> dict[str, int]:
     """Each operation's gas, whole transactions."""
     actors = Actors(oracle_admin, customer, holder, other_holder, relayer, keeper, admin)
@@ -58,7 +59,9 @@ def gas(
     )
     travel_to(_days_later())
     disputes = operations_disputes.measure(scenario, operators, holder, arbiter, keeper)
-    payments = operations_payments.measure(scenario, keeper, customer, holder, admin, _days_later())
+    payments = operations_payments.measure(
+        scenario, keeper, customer, holder, admin, newcomer, _days_later()
+    )
     return dict(sorted((money | oracle | reporters | disputes | payments).items()))
 
 
