@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator
 
 import pytest
-from ape.api import AccountAPI
+import requests
+from ape.api import AccountAPI, PluginConfig, ProviderAPI
 from ape.contracts import ContractInstance
 from ape.managers.accounts import TestAccountManager
 from ape_ethereum.trace import Trace
@@ -28,6 +29,8 @@ def pytest_configure() -> None:
     """Before ape looks at its cache: it would not compile what merely imports a changed source."""
     ensure_compiled()
     _keep_past_states_apart()
+    _read_settings_once()
+    _ask_for_no_proxies()
 
 
 def pytest_unconfigure() -> None:
@@ -42,6 +45,32 @@ def _keep_past_states_apart() -> None:
         return [*build(self), "--cache-path", _past_states.name]
 
     FoundryProvider.build_command = build_command  # type: ignore[method-assign]
+
+
+def _read_settings_once() -> None:
+    """Ape makes its settings anew from all of the environment, some times a transaction: a quarter
+    of a test's time. They stay the same."""
+    build = ProviderAPI.settings.fget
+    known: dict[tuple[type, str], PluginConfig] = {}
+
+    def settings(self: ProviderAPI) -> PluginConfig:
+        key = type(self), repr(self.provider_settings)
+        if key not in known:
+            known[key] = build(self)
+        return known[key]
+
+    ProviderAPI.settings = property(settings)
+
+
+def _ask_for_no_proxies() -> None:
+    """Requests would look through the environment before every call of a node on this machine."""
+    build = requests.Session.__init__
+
+    def init(self: requests.Session) -> None:
+        build(self)
+        self.trust_env = False
+
+    requests.Session.__init__ = init  # type: ignore[method-assign]
 
 
 @pytest.hookimpl(wrapper=True)
