@@ -453,6 +453,15 @@ class X402Settler(Contract):
         """Calldata of `allocate`."""
         return self.encode("allocate", cluster_id, list(entries), list(credits), root)
 
+    def credits_in(self, calldata: bytes) -> Sequence[int] | None:
+        """The words of what was not used in a call that says it; None if it is another call."""
+        for name in ("settle", "allocate"):
+            arguments = self.abi.functions[name].decode_arguments(calldata)
+            if arguments:
+                *_, credits, _ = arguments
+                return tuple(credits)
+        return None
+
     def settled_in(self, logs: Sequence[Log], gateway: Address) -> tuple[int, ...]:
         """The entries of the gateway's batch in a transaction's events; none if none was settled.
         The first of them is the only one of a call.

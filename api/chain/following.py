@@ -1,5 +1,6 @@
 """Follows a payment's dollars over the chain: from the collection that its receipt is behind, by
-the waterfall's distributions and the share's stream, to whoever earned them.
+the waterfall's distributions and the share's stream, to whoever earned them. What no voucher pays
+comes from a settlement of x402 instead, by `following_exact.py`.
 
 1. The receipt is its gateway's, and lies under the root of a collection (`ProvenReceipt`).
 2. What that collection's bytes and events say its voucher brought for the cluster, of what was
@@ -17,7 +18,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
@@ -25,13 +25,14 @@ from api.chain.client import ChainClient
 from api.chain.contracts import (
     ClusterRegistry,
     ClusterShare,
-    Contract,
     DecodedEvent,
     InferencePayments,
     Waterfall,
 )
 from api.chain.deployments import Deployment
-from api.chain.views import Block, Receipt
+from api.chain.following_exact import ExactFollower
+from api.chain.journey import Journey, PastReader, Spot, spot_of
+from api.chain.views import Receipt
 from api.domain.attribution import NOTHING, Split, WaterfallBooks
 from api.domain.batches import Brought, breakdown_of, unpack_vouchers
 from api.domain.codec import address_bytes, to_hex
@@ -39,12 +40,9 @@ from api.domain.eip712 import address_word, word
 from api.domain.prices import gateway_domain
 from api.domain.streaming import NOBODY, ShareIncome
 from api.domain.vouchers import payments_domain
-from api.domain.way import Event, Part, Place, ProvenReceipt, Step, Way
+from api.domain.way import Event, Part, Place, ProvenReceipt, Way
 from api.errors import Incoherent, NotFound
 from api.types import Address, ClusterId, Digest
-
-WINDOW_BLOCKS: Final = 10_000
-"""Events are read in pieces that public nodes accept."""
 
 _IN_WATERFALL: Final = (
     "IncomeReceived",
@@ -55,44 +53,23 @@ _IN_WATERFALL: Final = (
 )
 _IN_SHARE: Final = ("StreamFunded", "Transfer", "IncomeAssigned", "HolderRecovered", "PayeeChanged")
 
-Spot = tuple[int, int]
-"""A block and a log in it."""
 
-
-def _spot(event: DecodedEvent) -> Spot:
-    return event.log.block_number, event.log.index
-
-
-@dataclass(slots=True)
-class _Journey:
-    """What of a payment went on to where, so far."""
-
-    proven: ProvenReceipt
-    to: Block
-    steps: list[Step]
-    parts: list[Part]
-
-    def leave(self, part: Part) -> None:
-        if part.amount:
-            self.parts.append(part)
-
-
-class Follower:
+class Follower(PastReader):
     """Follows payments on one deployment."""
 
     def __init__(self, client: ChainClient, deployment: Deployment) -> None:
-        self._client = client
+        super().__init__(client)
         self._payments = InferencePayments(client, deployment.address_of("InferencePayments"))
         self._waterfall = Waterfall(client, deployment.address_of("Waterfall"))
         self._registry = ClusterRegistry(client, deployment.address_of("ClusterRegistry"))
         self._blocks = {name: record.block for name, record in deployment.contracts.items()}
-        self._times: dict[int, int] = {}
         chain_id = deployment.chain_id
         self.receipt_domain = gateway_domain(chain_id, self._payments.address)
         self._voucher_domain = payments_domain(chain_id, self._payments.address)
+        self._exact = ExactFollower(client, deployment, self._payments, self.receipt_domain)
 
     async def follow(self, proven: ProvenReceipt) -> Way:
-        """The way of a receipt's charge up to the newest block.
+        """The way of a receipt's payment up to the newest block.
 
         Raises:
             BadSignature: Its gateway did not sign it.
@@ -101,21 +78,35 @@ class Follower:
             NodeRefused: The node does not keep the state of a block that has to be looked at.
         """
         proven.require_true(self.receipt_domain)
-        journey = _Journey(proven, await self._client.block(), [], [])
+        journey = Journey(proven, await self._client.block(), [], [])
         incomes = await self._pay(journey)
         if incomes:
             fundings = await self._split(journey, incomes)
             if fundings:
                 await self._stream(journey, fundings)
-        return Way(proven.receipt, journey.to.number, journey.to.time, journey.steps, journey.parts)
+        return Way(
+            proven.receipt,
+            journey.to.number,
+            journey.to.time,
+            journey.steps,
+            journey.parts,
+            journey.transfer,
+        )
 
     # -- from the receipt to income ---------------------------------------------------------------
 
-    async def _pay(self, journey: _Journey) -> dict[Spot, Fraction]:
-        """What of the charge came into the waterfall, by the IncomeReceived it came with."""
+    async def _pay(self, journey: Journey) -> dict[Spot, Fraction]:
+        """What of the payment came into the waterfall, by the IncomeReceived it came with."""
         receipt, root = journey.proven.receipt, journey.proven.root
-        due = Fraction(receipt.charge_usd6)
         incomes: dict[Spot, Fraction] = {}
+        if receipt.has_own_payment:
+            spent = await self._exact.spend(journey)
+            if spent is not None and spent.amount:
+                await self._allocate(
+                    journey, spent.event, spent.reference, spent.mined, spent.amount, incomes
+                )
+            return incomes
+        due = Fraction(receipt.charge_usd6)
         if root is not None and due:
             for event in await self._collections(journey, root):
                 mined = await self._client.receipt(event.log.tx_hash)
@@ -126,14 +117,15 @@ class Follower:
                     await self._note(
                         journey, Event.COLLECTED, event, paid, event.fields["collectedUsd6"]
                     )
-                    await self._allocate(journey, event, mined, paid, incomes)
+                    told = event.fields["receiptsRoot"]
+                    await self._allocate(journey, event, told, mined, paid, incomes)
                     due -= paid
                 if not due:
                     break
         journey.leave(Part(Place.DUE, due))
         return incomes
 
-    async def _collections(self, journey: _Journey, root: Digest) -> list[DecodedEvent]:
+    async def _collections(self, journey: Journey, root: Digest) -> list[DecodedEvent]:
         """The gateway's collections from the first under the root on that name the payer."""
         receipt, to = journey.proven.receipt, journey.to.number
         gateway = address_word(receipt.gateway)
@@ -173,19 +165,23 @@ class Follower:
 
     async def _allocate(
         self,
-        journey: _Journey,
+        journey: Journey,
         collected: DecodedEvent,
+        root: bytes,
         mined: Receipt,
         paid: Fraction,
         incomes: dict[Spot, Fraction],
     ) -> None:
-        """What of `paid` is the platform's, and where the rest came in."""
+        """What of `paid` is the platform's, and where the rest came in: under `root`, after what
+        told that it was collected.
+        """
         cluster_id = journey.proven.receipt.cluster_id
-        root = collected.fields["receiptsRoot"]
         events = [
             one
             for one in self._payments.decode_logs(mined.logs)
             if one.fields.get("clusterId") == cluster_id
+            and one.fields.get("receiptsRoot") == root
+            and spot_of(one) > spot_of(collected)
         ]
         (allocated,) = [one for one in events if one.name == "IncomeAllocated"]
         amount, fee = allocated.fields["amountUsd6"], allocated.fields["feeUsd6"]
@@ -202,7 +198,7 @@ class Follower:
                 self._payments, ("IncomeForwarded",), collected.log.block_number,
                 journey.to.number, word(cluster_id), root,
             )  # fmt: skip
-            later = [one for one in forwarded if _spot(one) > _spot(collected)]
+            later = [one for one in forwarded if spot_of(one) > spot_of(collected)]
             if not later:
                 journey.leave(Part(Place.DEFERRED, paid - kept))
                 return
@@ -215,7 +211,7 @@ class Follower:
 
     async def _receive(
         self,
-        journey: _Journey,
+        journey: Journey,
         mined: Receipt,
         root: bytes,
         sent_usd6: int,
@@ -233,13 +229,13 @@ class Follower:
         ]
         arrived = followed * Fraction(came.fields["amountUsd6"], sent_usd6)
         journey.leave(Part(Place.STABLECOIN, followed - arrived))
-        incomes[_spot(came)] = incomes.get(_spot(came), NOTHING) + arrived
+        incomes[spot_of(came)] = incomes.get(spot_of(came), NOTHING) + arrived
         await self._note(journey, Event.RECEIVED, came, arrived, came.fields["amountUsd6"])
 
     # -- down the waterfall -----------------------------------------------------------------------
 
     async def _split(
-        self, journey: _Journey, incomes: dict[Spot, Fraction]
+        self, journey: Journey, incomes: dict[Spot, Fraction]
     ) -> dict[bytes, list[Fraction]]:
         """What of the payment is in the stream's fundings, by transaction, in their order."""
         cluster_id, to = journey.proven.receipt.cluster_id, journey.to.number
@@ -251,7 +247,7 @@ class Follower:
         ):
             fields = event.fields
             if event.name == "IncomeReceived":
-                books.receive(fields["amountUsd6"], incomes.get(_spot(event), NOTHING))
+                books.receive(fields["amountUsd6"], incomes.get(spot_of(event), NOTHING))
             elif event.name == "TrancheAssigned":
                 # Told before the distribution that it is of.
                 tranches[fields["tranche"]] = fields["amountUsd6"]
@@ -290,7 +286,7 @@ class Follower:
 
     # -- down the stream --------------------------------------------------------------------------
 
-    async def _stream(self, journey: _Journey, fundings: dict[bytes, list[Fraction]]) -> None:
+    async def _stream(self, journey: Journey, fundings: dict[bytes, list[Fraction]]) -> None:
         cluster = await self._registry.cluster(
             journey.proven.receipt.cluster_id, block=journey.to.number
         )
@@ -335,37 +331,6 @@ class Follower:
                     is_assigned=earner.payee is not None,
                 )
             )
-
-    # -- reading ----------------------------------------------------------------------------------
-
-    async def _past(
-        self, contract: Contract, names: Sequence[str], start: int, to: int, *indexed: bytes
-    ) -> list[DecodedEvent]:
-        """Events of a contract, oldest first; `indexed` narrows the first indexed fields."""
-        first: bytes | Sequence[bytes] | None = [contract.abi.events[name].topic for name in names]
-        topics = [first, *indexed]
-        found: list[DecodedEvent] = []
-        for window in range(start, to + 1, WINDOW_BLOCKS):
-            logs = await self._client.logs(
-                addresses=[contract.address],
-                topics=topics,
-                from_block=window,
-                to_block=min(window + WINDOW_BLOCKS - 1, to),
-            )
-            found += contract.decode_logs(logs)
-        return found
-
-    async def _time(self, block: int) -> int:
-        if block not in self._times:
-            self._times[block] = (await self._client.block(block)).time
-        return self._times[block]
-
-    async def _note(
-        self, journey: _Journey, kind: Event, event: DecodedEvent, amount: Fraction, of_usd6: int
-    ) -> None:
-        block, tx_hash = event.log.block_number, Digest(event.log.tx_hash)
-        at = await self._time(block)
-        journey.steps.append(Step(kind, block, at, tx_hash, amount, of_usd6))
 
 
 def _paid(

@@ -51,7 +51,8 @@ class Receipt:
         gateway: Who served it, and signs.
         payer, key: Whose money, and which key of it said so; they may be the same.
         promised_usd6: The voucher behind it: what the key had promised the gateway in all. Zero
-            where the gateway signs for the key, which was given to it as an API key.
+            where the gateway signs for the key, which was given to it as an API key. Of a payment
+            by itself all that it brings.
         request_hash, answer_hash: SHA-256 of the bodies as the customer sent and received them.
         input_tokens, output_tokens: What was metered.
         price: At which they were charged.
@@ -73,6 +74,11 @@ class Receipt:
     price: Price
     charge_usd6: int
     served_at: int
+
+    @property
+    def has_own_payment(self) -> bool:
+        """Whether it is paid by itself, and by no voucher."""
+        return self.key == NOBODY
 
     def message(self, domain: Eip712Domain) -> TypedMessage:
         """What the gateway signs; `domain` is `gateway_domain`'s. Its struct hash is the leaf."""

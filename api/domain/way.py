@@ -1,6 +1,8 @@
 """The way of a payment's dollars: from a request's receipt to whoever has them now.
 
-Amounts are exact fractions of 10⁻⁶ dollars. Where they are at a block adds up to the charge.
+Amounts are exact fractions of 10⁻⁶ dollars. Where they are at a block adds up to what was paid: the
+charge of what a voucher pays, all that the one payment of x402 brings, what was given back of it
+included.
 """
 
 from __future__ import annotations
@@ -62,7 +64,13 @@ class Place(StrEnum):
     """Where a part of a payment can be."""
 
     DUE = "due"
-    """Charged, and not collected."""
+    """Charged, and not collected; promised, and not paid."""
+    PENDING = "pending"
+    """Settled ahead of its use, which its gateway has not said yet."""
+    UNSWEPT = "unswept"
+    """Brought to the cluster's address by somebody else, for anybody to sweep."""
+    CREDIT = "credit"
+    """Not used, and given back to its payer's balance."""
     PLATFORM = "platform"
     """The platform's fee."""
     STABLECOIN = "stablecoin"
@@ -120,6 +128,18 @@ class Event(StrEnum):
     """What moved a part of the payment."""
 
     COLLECTED = "collected"
+    SETTLED = "settled"
+    SETTLED_AHEAD = "settledAhead"
+    ALLOCATED = "allocated"
+    """What was used of it was said."""
+    PASSED_ON = "passedOn"
+    """Nobody said for a day what was used of it."""
+    CREDITED = "credited"
+    FRONTED = "fronted"
+    """Somebody else brought it to the stablecoin."""
+    SWEPT = "swept"
+    REFUNDED = "refunded"
+    """Its gateway gave so much back from its own dollars, which are no part of the payment."""
     RECEIVED = "received"
     DISTRIBUTED = "distributed"
     STREAMED = "streamed"
@@ -148,29 +168,56 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class ExactTransfer:
+    """What a payer's authorisation has moved to the address of a cluster and a gateway."""
+
+    nonce: Digest
+    pay_to: Address
+    value_usd6: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "nonce": to_hex(self.nonce),
+            "payTo": self.pay_to,
+            "valueUsd6": str(self.value_usd6),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Way:
-    """The way of a receipt's charge up to a block, of Unix second `at`."""
+    """The way of a receipt's payment up to a block, of Unix second `at`; `transfer` once there is
+    one.
+    """
 
     receipt: Receipt
     block: int
     at: int
     steps: Sequence[Step]
     parts: Sequence[Part]
+    transfer: ExactTransfer | None = None
+
+    @property
+    def paid_usd6(self) -> int:
+        """All that is followed."""
+        receipt = self.receipt
+        return receipt.promised_usd6 if receipt.has_own_payment else receipt.charge_usd6
 
     def __post_init__(self) -> None:
-        """Raises Incoherent if the parts are not the charge: then the chain was read wrongly."""
+        """Raises Incoherent if the parts are not what was paid: then the chain was read wrongly."""
         total = sum((part.amount for part in self.parts), Fraction(0))
-        if total != self.receipt.charge_usd6:
+        if total != self.paid_usd6:
             raise Incoherent(
-                f"the parts add up to {total}, the charge is {self.receipt.charge_usd6}",
+                f"the parts add up to {total}, {self.paid_usd6} was paid",
                 value=str(total),
-                limit=self.receipt.charge_usd6,
+                limit=self.paid_usd6,
             )
 
     def to_json(self) -> dict[str, Any]:
         """Amounts are fractions of 10⁻⁶ dollars, as numerator/denominator."""
         return {
             "receipt": self.receipt.to_json(),
+            "paidUsd6": str(self.paid_usd6),
+            "transfer": None if self.transfer is None else self.transfer.to_json(),
             "block": self.block,
             "at": self.at,
             "steps": [step.to_json() for step in self.steps],

@@ -240,7 +240,8 @@ async def get_trace(
         str, Path(alias="id", pattern="^[0-9a-f]{32}$", description="From the header Receipt-Id.")
     ],
 ) -> dict[str, Any]:
-    """Followed over the chain to whoever has them, in exact fractions that add up to the charge.
+    """Followed over the chain to whoever has them, in exact fractions that add up to what was paid:
+    the charge, or all of the request's one payment of x402, what was given back of it included.
 
     `ape run trace` does the same without believing this gateway anything. One at a time.
     """

@@ -26,13 +26,24 @@ from scripts._lib.times import utc
 
 _EVENTS: Final[Mapping[Event, str]] = {
     Event.COLLECTED: "collected from the payer",
+    Event.SETTLED: "settled, its use known",
+    Event.SETTLED_AHEAD: "settled ahead of its use",
+    Event.ALLOCATED: "its use said",
+    Event.PASSED_ON: "passed on, its use never said",
+    Event.CREDITED: "credited, not used",
+    Event.FRONTED: "brought by somebody else",
+    Event.SWEPT: "swept from the cluster's address",
+    Event.REFUNDED: "refunded, from the gateway's own",
     Event.RECEIVED: "came in as the cluster's income",
     Event.DISTRIBUTED: "split by the waterfall",
     Event.STREAMED: "passed to the holders' stream",
 }
 
 _PLACES: Final[Mapping[Place, str]] = {
-    Place.DUE: "charged, not collected",
+    Place.DUE: "not collected, or not paid yet",
+    Place.PENDING: "settled, its use not said yet",
+    Place.UNSWEPT: "at the cluster's address, not swept",
+    Place.CREDIT: "payer, credited what was not used",
     Place.PLATFORM: "platform's fee",
     Place.STABLECOIN: "kept by the stablecoin",
     Place.DEFERRED: "owed to the cluster",
@@ -80,7 +91,7 @@ def read(path: Path) -> ProvenReceipt:
 
 
 def follow(record: Record, proven: ProvenReceipt) -> Way:
-    """The way of a receipt's charge up to the newest block. Raises as `Follower.follow`."""
+    """The way of a receipt's payment up to the newest block. Raises as `Follower.follow`."""
 
     async def walk() -> Way:
         client = ChainClient(str(chain.provider.http_uri), chain_id=record.chain_id)
@@ -102,6 +113,7 @@ def tables(way: Way) -> list[Table]:
         ("of", f"{receipt.model}, on cluster {receipt.cluster_id}"),
         ("payer", receipt.payer),
         ("signed by", f"its gateway {receipt.gateway}"),
+        *_transferred(way),
     ):
         facts.add_row(name, value)
     steps = table_of("What happened", "what", "when", "transaction")
@@ -121,9 +133,18 @@ def tables(way: Way) -> list[Table]:
             _PLACES[part.place], _whose(part), fine_dollars(part.amount), _exactly(part.amount)
         )
     places.add_section()
-    charge = Fraction(receipt.charge_usd6)
-    places.add_row("all", "", fine_dollars(charge), _exactly(charge))
+    paid = Fraction(way.paid_usd6)
+    places.add_row("all", "", fine_dollars(paid), _exactly(paid))
     return [facts, steps, places] if way.steps else [facts, places]
+
+
+def _transferred(way: Way) -> list[tuple[str, str]]:
+    """The one payment of x402 behind a receipt."""
+    transfer = way.transfer
+    if transfer is None:
+        return []
+    paid = f"{fine_dollars(Fraction(transfer.value_usd6), 6)}, to {transfer.pay_to}"
+    return [("paid by x402", paid), ("authorised by nonce", to_hex(transfer.nonce))]
 
 
 def _whose(part: Part) -> str:

@@ -17,73 +17,29 @@ from x402.http.clients import wrapHttpxWithPayment, wrapRequestsWithPayment
 from x402.mechanisms.evm import EthAccountSigner
 from x402.mechanisms.evm.exact import register_exact_evm_client
 
-from api.chain import deployments
 from api.chain.client import ChainClient
 from api.chain.contracts import InferencePayments, Stablecoin, Waterfall
-from api.chain.deployments import ContractRecord, Deployment
 from api.domain.codec import parse_address, to_hex
 from api.domain.merkle import verify_proof
-from api.domain.prices import Price, Quote, SignedQuote, gateway_domain
+from api.domain.prices import gateway_domain
 from api.domain.receipts import Receipt
 from api.domain.x402 import PAYMENT_RESPONSE_HEADER, PaymentRequired, PaymentResponse
 from api.store.embedded import EmbeddedPostgres
 from api.types import Digest
-from scripts._lib.processes import free_ports, service_environment
 from tests.support.market import CHAIN_ID, PAYER, USDC, Market
-from tests.support.ngram import NgramProcess
-from tests.support.payments import key_of
 from tests.support.selling import GatewayProcess
+from tests.support.x402_gateway import ASKED, PRICE, selling
 
-MODEL = "rackstream-ngram"
 PAY = Path(__file__).with_name("pay.mjs")
-ASKED: dict[str, Any] = {"model": MODEL, "prompt": "What is a rack", "max_tokens": 20, "seed": 3}
-PRICE = Price(2_000_000, 8_000_000)
 
 
 @pytest.fixture(scope="module")
 def gateway(
     market: Market, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[GatewayProcess]:
-    folder = tmp_path_factory.mktemp("gateway")
-    ngram = NgramProcess(folder).start()
-    blank = "0x" + "00" * 32
-    records = {
-        name: ContractRecord(address, 1, blank, {}, blank, blank)
-        for name, address in market.contracts.items()
-    }
-    deployments.save(folder, Deployment(CHAIN_ID, parse_address(USDC, "USDC"), contracts=records))
-    quote = Quote(market.cluster, MODEL, PRICE, PRICE, 0, 2**40 - 1)
-    message = quote.message(gateway_domain(CHAIN_ID, market.payments))
-    signed = SignedQuote(quote, market.operator.address, market.operator.sign(message.digest))
-    server = {"clusterId": market.cluster, "url": ngram.url, "slots": 8, "models": {MODEL: MODEL}}
-    fleet = folder / "fleet.json"
-    fleet.write_text(json.dumps({"quotes": [signed.to_json()], "upstreams": [server]}))
-    # Off the local chain no plain key is taken.
-    key = key_of("x402 gateway")
-    keystore = Account.encrypt(key.key, "secret", kdf="pbkdf2", iterations=2)
-    (folder / "key.json").write_text(json.dumps(keystore))
-    (folder / "password").write_text("secret\n")
-    (port,) = free_ports(1)
-    process = GatewayProcess(
-        service_environment(
-            RACKSTREAM_CHAIN_ID=str(CHAIN_ID),
-            RACKSTREAM_RPC_URL=market.node.url,
-            RACKSTREAM_GATEWAY_KEYSTORE=str(folder / "key.json"),
-            RACKSTREAM_GATEWAY_KEYSTORE_PASSWORD_FILE=str(folder / "password"),
-            RACKSTREAM_GATEWAY_DEPLOYMENTS_DIR=str(folder),
-            RACKSTREAM_GATEWAY_DATABASE_URL=postgres.url("x402gateway"),
-            RACKSTREAM_GATEWAY_PORT=str(port),
-            RACKSTREAM_GATEWAY_FLEET=str(fleet),
-            RACKSTREAM_GATEWAY_POLL_MS="50",
-            RACKSTREAM_GATEWAY_CONFIRMATIONS="0",
-        ),
-        port,
-        folder / "gateway.log",
-    )
-    process.start()
-    yield process
-    process.stop()
-    ngram.stop()
+    url = postgres.url("x402gateway")
+    with selling(market, tmp_path_factory.mktemp("gateway"), url) as process:
+        yield process
 
 
 @pytest.fixture
