@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ape import chain
 
-from api.chain.abi import contract_abi
+from api.chain.abi import Event, contract_abi
 from api.domain.codec import to_hex
 
 WINDOW_BLOCKS = 10_000
@@ -16,12 +16,20 @@ WINDOW_BLOCKS = 10_000
 
 @dataclass(frozen=True)
 class PastEvent:
-    """An event, its fields by name, and the block and transaction that it came with."""
+    """An event, its fields by name, and the block, the log in it and the transaction that it came
+    with.
+    """
 
     name: str
     fields: dict[str, Any]
     block: int
+    index: int
     tx_hash: str
+
+    @property
+    def spot(self) -> tuple[int, int]:
+        """Where it stands among all events."""
+        return self.block, self.index
 
 
 def newest_first(
@@ -36,24 +44,71 @@ def newest_first(
 
     `first_indexed` narrows the first indexed field, given as an integer or an address.
     """
-    abi = contract_abi(contract)
-    by_topic = {to_hex(abi.events[name].topic): abi.events[name] for name in names}
-    topics: list[object] = [list(by_topic)]
-    if first_indexed is not None:
-        word = int(first_indexed, 16) if isinstance(first_indexed, str) else first_indexed
-        topics.append(f"0x{word:064x}")
+    indexed = [] if first_indexed is None else [first_indexed]
     last = int(chain.blocks.height)
     while last >= from_block:
         first = max(from_block, last - WINDOW_BLOCKS + 1)
-        found = chain.provider.make_request(
-            "eth_getLogs",
-            [{"address": address, "topics": topics, "fromBlock": hex(first), "toBlock": hex(last)}],
-        )
-        for log in reversed(found):
-            event = by_topic[log["topics"][0]]
-            fields = event.decode([_bytes(topic) for topic in log["topics"]], _bytes(log["data"]))
-            yield PastEvent(event.name, fields, int(log["blockNumber"], 16), log["transactionHash"])
+        yield from reversed(_read(contract, address, names, indexed, first, last))
         last = first - 1
+
+
+def oldest_first(
+    contract: str,
+    address: str,
+    names: Sequence[str],
+    *indexed: int | str | None,
+    from_block: int,
+    to_block: int,
+) -> list[PastEvent]:
+    """Events of a contract in these blocks; `indexed` narrows the first indexed fields, each given
+    as an integer, an address or hex digits of 32 bytes, None for any.
+    """
+    found: list[PastEvent] = []
+    for first in range(from_block, to_block + 1, WINDOW_BLOCKS):
+        last = min(first + WINDOW_BLOCKS - 1, to_block)
+        found += _read(contract, address, names, indexed, first, last)
+    return found
+
+
+def in_transaction(contract: str, address: str, tx_hash: str) -> list[PastEvent]:
+    """The events of a contract in a mined transaction, in their order."""
+    abi = contract_abi(contract)
+    by_topic = {to_hex(event.topic): event for event in abi.events.values()}
+    mined = chain.provider.make_request("eth_getTransactionReceipt", [tx_hash])
+    return [
+        _event(by_topic[log["topics"][0]], log)
+        for log in mined["logs"]
+        if log["address"].lower() == address.lower() and log["topics"][0] in by_topic
+    ]
+
+
+def _read(
+    contract: str,
+    address: str,
+    names: Sequence[str],
+    indexed: Sequence[int | str | None],
+    first: int,
+    last: int,
+) -> list[PastEvent]:
+    abi = contract_abi(contract)
+    by_topic = {to_hex(abi.events[name].topic): abi.events[name] for name in names}
+    topics: list[object] = [list(by_topic)]
+    for one in indexed:
+        word = int(one, 16) if isinstance(one, str) else one
+        topics.append(None if word is None else f"0x{word:064x}")
+    found = chain.provider.make_request(
+        "eth_getLogs",
+        [{"address": address, "topics": topics, "fromBlock": hex(first), "toBlock": hex(last)}],
+    )
+    return [_event(by_topic[log["topics"][0]], log) for log in found]
+
+
+def _event(kind: Event, log: Mapping[str, Any]) -> PastEvent:
+    fields = kind.decode([_bytes(topic) for topic in log["topics"]], _bytes(log["data"]))
+    return PastEvent(
+        kind.name, fields, int(log["blockNumber"], 16), int(log["logIndex"], 16),
+        log["transactionHash"],
+    )  # fmt: skip
 
 
 def _bytes(text: str) -> bytes:

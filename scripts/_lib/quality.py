@@ -4,8 +4,7 @@ parties, by the hour. All of it is read from the chain.
 - GPU time is that of the reports that became Final, whose words are in the oracle's events. A
   sample behind them is shown by `ape run verify_report`.
 - Paid is what customers paid for the cluster, the platform's fee included, in the hour in which it
-  was collected. Who paid is in the payments' own bytes, which name each payer and how much of it
-  was for which cluster.
+  was collected, or settled by x402 and used. Who paid is told by `payers.py`.
 - Related is whoever is declared (`contracts/registry/interfaces/IRelatedParties.sol`) for the hour.
 """
 
@@ -19,17 +18,13 @@ from typing import Any, Final
 from ape import chain
 from rich.table import Table
 
-from api.chain.abi import contract_abi
-from api.domain.batches import breakdown_of, unpack_vouchers
-from api.domain.codec import parse_address
 from api.domain.epochs import epoch_at, epoch_start
-from api.domain.vouchers import payments_domain
-from api.types import Address, ClusterId, Digest, Epoch
+from api.types import Address, Epoch
 from scripts._lib import views
 from scripts._lib.events import PastEvent, newest_first
 from scripts._lib.money import percent
 from scripts._lib.operations import newest_time, require_cluster
-from scripts._lib.posted import transaction
+from scripts._lib.payers import Payers
 from scripts._lib.record import Record
 from scripts._lib.tables import gpu_hours, money, numbers, table_of
 from scripts._lib.times import utc
@@ -142,6 +137,7 @@ def read_payments(record: Record, cluster_id: int, oldest: Epoch) -> Iterator[Pa
     """What was paid for a cluster since an epoch, newest first: inference, then the rest."""
     system = record.system()
     payments = str(system.payments.address)
+    payers = Payers(record, cluster_id)
     times: dict[int, Epoch] = {}
 
     def epoch_of(event: PastEvent) -> Epoch:
@@ -163,7 +159,7 @@ def read_payments(record: Record, cluster_id: int, oldest: Epoch) -> Iterator[Pa
 
     for event in since("InferencePayments", payments, "IncomeAllocated"):
         told = 0
-        for payer, amount in _payers(record, ClusterId(cluster_id), event):
+        for payer, amount in payers.of(event).items():
             told += amount
             yield Payment(epoch_of(event), payer, amount)
         if told != event.fields["amountUsd6"]:
@@ -171,42 +167,6 @@ def read_payments(record: Record, cluster_id: int, oldest: Epoch) -> Iterator[Pa
     for event in since("Waterfall", str(system.waterfall.address), "IncomeReceived"):
         if event.fields["payer"] != payments:
             yield Payment(epoch_of(event), event.fields["payer"], event.fields["amountUsd6"])
-
-
-def _payers(
-    record: Record, cluster_id: ClusterId, allocated: PastEvent
-) -> Sequence[tuple[Address, int]]:
-    """Whose vouchers brought how much for the cluster; nobody's where they were not collected
-    directly."""
-    payments = record.deployment.address_of("InferencePayments")
-    abi = contract_abi("InferencePayments")
-    gateway = allocated.fields["gateway"]
-    carrier = transaction(Digest(_bytes(allocated.tx_hash)))
-    arguments = abi.functions["collect"].decode_arguments(_bytes(carrier["input"]))
-    if not arguments:
-        return []
-    vouchers, clusters, _ = arguments
-    event = abi.events["VouchersCollected"]
-    mined = chain.provider.make_request("eth_getTransactionReceipt", [allocated.tx_hash])
-    entries = [
-        entry
-        for log in mined["logs"]
-        if _bytes(log["topics"][0]) == event.topic and parse_address(log["address"], "") == payments
-        for entry in event.decode([_bytes(one) for one in log["topics"]], _bytes(log["data"]))[
-            "entries"
-        ]
-    ]
-    brought = breakdown_of(
-        unpack_vouchers(vouchers, payments_domain(record.chain_id, payments), gateway),
-        [ClusterId(one) for one in clusters],
-        entries,
-        {},
-    )
-    return [(one.payer, one.brought_usd6) for one in brought if one.cluster_id == cluster_id]
-
-
-def _bytes(text: object) -> bytes:
-    return bytes.fromhex(str(text).removeprefix("0x"))
 
 
 def table(cluster_id: int, hours: Sequence[Hour]) -> Table:

@@ -18,6 +18,7 @@ from api.types import Address
 from scripts._lib.deployment import RoleHolders, System
 from scripts._lib.record import Record
 from scripts._lib.rollout import roll_out
+from tests.support import x402
 from tests.support.court import Court
 from tests.support.oracle import let_name_reporters
 from tests.support.payments import FOREVER, Till, key_of
@@ -25,6 +26,7 @@ from tests.support.reporters import BOND, Operators
 from tests.support.revenue import Books, open_books
 from tests.support.scenario import SHARE, USD, Scenario
 from tests.support.ways import Counter
+from tests.support.ways_x402 import ExactWays
 
 WINDOW_SECONDS = 3_600
 
@@ -121,3 +123,19 @@ def charged(
 
     yield charge
     counter.promised = promised
+
+
+@pytest.fixture
+def exact(
+    record: Record,
+    books: Books,
+    counter: Counter,
+    keeper: AccountAPI,
+    deployer: AccountAPI,
+    attacker: AccountAPI,
+) -> ExactWays:
+    """Of the same gateway; the attacker has a hundred dollars."""
+    system = record.system()
+    system.stablecoin.mint(attacker, 100 * USD, sender=deployer)
+    till = x402.Counter(system.settler, system.stablecoin, keeper, books.cluster_id)
+    return ExactWays(till, counter)
