@@ -418,6 +418,9 @@ class GatewaySettings(ServiceSettings):
         payees: Accounts besides this gateway's clusters to which payments of x402 are settled for
             other servers, which costs this gateway the gas; separated by commas.
         least_facilitated_usd6: Least of such a payment, in 10⁻⁶ dollars.
+        refund_day_usd6: Most that is given back within a day from the gateway's own dollars, for
+            payments of x402 that somebody else has brought to the stablecoin, in 10⁻⁶ dollars. What
+            is owed beyond that waits; what alone is more waits for a higher limit.
         connect_s, first_byte_s, idle_s: How long a server may take to be reached, to begin an
             answer, and between two of its pieces.
     """
@@ -444,6 +447,7 @@ class GatewaySettings(ServiceSettings):
     default_max_tokens: int = Field(1_024, ge=1, le=131_072)
     payees: Annotated[tuple[Address, ...], NoDecode] = Field(default=(), max_length=1_000)
     least_facilitated_usd6: int = Field(10_000, ge=1, le=10**12)
+    refund_day_usd6: int = Field(10_000_000, ge=0, le=10**15)
     connect_s: float = Field(3.0, gt=0, le=60)
     first_byte_s: float = Field(120.0, gt=0, le=3_600)
     idle_s: float = Field(60.0, gt=0, le=3_600)

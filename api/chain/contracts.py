@@ -34,6 +34,7 @@ from api.chain.views import (
 from api.domain.codec import to_address
 from api.domain.eip712 import address_word
 from api.domain.eip3009 import Authorization, ExactPayment
+from api.domain.refunds import VALID_BEFORE, RefundAuthorization
 from api.types import Address
 
 At = int | str
@@ -335,6 +336,19 @@ class InferencePayments(Contract):
     def encode_collect(self, vouchers: bytes, clusters: Sequence[int], root: bytes) -> bytes:
         """Calldata of `collect`."""
         return self.encode("collect", vouchers, list(clusters), root)
+
+    def encode_refund(self, refund: RefundAuthorization, signature: bytes) -> bytes:
+        """Calldata of `refundWithAuthorization`."""
+        return self.encode(
+            "refundWithAuthorization",
+            refund.gateway,
+            refund.payer,
+            refund.amount_usd6,
+            0,
+            VALID_BEFORE,
+            refund.receipt_hash,
+            signature,
+        )
 
     def payers_in(self, events: Iterable[DecodedEvent]) -> set[Address]:
         """Whose balance or channels these events changed."""

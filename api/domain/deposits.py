@@ -20,15 +20,37 @@ _FIELDS: Final = (
     ("nonce", "bytes32"),
 )
 
-_PURPOSE: Final = b"Deposit"
 _OFFSET: Final = 3 * 32
 
 
-def deposit_nonce(payer: Address, salt: bytes) -> Digest:
-    """`InferencePayments.depositNonce`: keccak256(abi.encode("Deposit", payer, salt))."""
+def bound_nonce(purpose: bytes, payer: Address, reference: bytes) -> Digest:
+    """keccak256(abi.encode(purpose, payer, reference)): of a transfer for that payer's balance."""
     return keccak256(
-        word(_OFFSET) + address_word(payer) + salt + word(len(_PURPOSE)) + _PURPOSE.ljust(32, b"\0")
+        word(_OFFSET)
+        + address_word(payer)
+        + reference
+        + word(len(purpose))
+        + purpose.ljust(32, b"\0")
     )
+
+
+def deposit_nonce(payer: Address, salt: bytes) -> Digest:
+    """`InferencePayments.depositNonce`."""
+    return bound_nonce(b"Deposit", payer, salt)
+
+
+def receive_message(
+    stablecoin: Eip712Domain,
+    owner: Address,
+    payments: Address,
+    amount_usd6: int,
+    valid_after: int,
+    valid_before: int,
+    nonce: Digest,
+) -> TypedMessage:
+    """What the owner of dollars signs so that `payments` alone can take them."""
+    values = owner, payments, amount_usd6, valid_after, valid_before, nonce
+    return TypedMessage(stablecoin, "ReceiveWithAuthorization", _FIELDS, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +72,8 @@ class DepositAuthorization:
 
     def message(self, stablecoin: Eip712Domain, payments: Address) -> TypedMessage:
         """What the owner signs, in the stablecoin's own domain."""
-        values = (
+        return receive_message(
+            stablecoin,
             self.owner,
             payments,
             self.amount_usd6,
@@ -58,4 +81,3 @@ class DepositAuthorization:
             self.valid_before,
             deposit_nonce(self.payer, self.salt),
         )
-        return TypedMessage(stablecoin, "ReceiveWithAuthorization", _FIELDS, values)

@@ -75,6 +75,7 @@ def _serve(settings: GatewaySettings) -> int:
                 idle_seconds=settings.idle_s,
                 payees=frozenset(settings.payees),
                 least_facilitated_usd6=settings.least_facilitated_usd6,
+                refund_day_usd6=settings.refund_day_usd6,
             )
         )
         return serve(lambda failed: create_app(gateway, failed), listening)

@@ -9,7 +9,8 @@ A payment goes through these steps; a process that is killed at any of them come
 3. `let_go`, whatever happened: `Holding` forgets what was not ordered, and says what was used.
 
 That an authorisation is used is no payment: its payer may have cancelled it. What counts is the
-transfer, in a successful transaction, as deep in the chain as it has to be.
+transfer, in a successful transaction, as deep in the chain as it has to be. One that somebody else
+has brought so is taken too (`fronting.py`), and what is not used of it refunded (`refunding.py`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from api.domain.eip3009 import Authorization, ExactPayment
 from api.domain.signing import recover
 from api.domain.x402 import Offer, Payment, PaymentResponse, network_of
 from api.errors import BadSignature, ContractReverted, InvalidInput, OutOfRange, PaymentRefused
+from api.gateway.fronting import PENDING, Fronting
 from api.gateway.holding import INSUFFICIENT, Holding
 from api.gateway.settling import Settling
 from api.store.exact_payments import (
@@ -53,7 +55,6 @@ _REASONS: Final = {
     "amount exceeds balance": INSUFFICIENT,
     "invalid signature": "invalid_exact_evm_payload_signature",
 }
-PENDING: Final = "settlement_pending"
 _FAILED_SIMULATION: Final = "invalid_exact_evm_transaction_simulation_failed"
 
 
@@ -72,6 +73,7 @@ class Exact:
         store: ExactPaymentStore,
         holding: Holding,
         settling: Settling,
+        fronting: Fronting,
         clock: Clock,
     ) -> None:
         """`domain` is the stablecoin's; `pay_to` has `X402Settler.pay_to` of each cluster."""
@@ -85,6 +87,7 @@ class Exact:
         self._store = store
         self._holding = holding
         self._settling = settling
+        self._fronting = fronting
         self._clock = clock
 
     @property
@@ -117,16 +120,26 @@ class Exact:
             PaymentRefused: With x402's reason.
             Unavailable: The chain cannot be asked.
         """
+        brought = self._meant(payment, offer)
+        await self._require_good(brought)
+        return brought
+
+    def _meant(self, payment: Payment, offer: Offer) -> ExactPayment:
+        """The authorisation, which pays what is offered to whom it is offered by."""
         self._require_terms(payment.accepted, offer)
         try:
             brought = ExactPayment.from_payload(payment.payload)
-            packed = brought.packed()
+            brought.packed()
         except InvalidInput as error:
             raise PaymentRefused("invalid_payload", error.message, value=error.value) from None
         self._require_fitting(brought.authorization, offer)
-        await self._require_signed(brought)
-        await self._require_settleable(brought, packed)
         return brought
+
+    async def _require_good(self, brought: ExactPayment) -> None:
+        """That it could be settled now."""
+        self._require_timely(brought.authorization)
+        await self._require_signed(brought)
+        await self._require_settleable(brought, brought.packed())
 
     def _require_terms(self, accepted: Offer, offer: Offer) -> None:
         for name, got, wanted in (
@@ -154,7 +167,6 @@ class Exact:
 
     def _require_fitting(self, one: Authorization, offer: Offer) -> None:
         prefix = "invalid_exact_evm_payload"
-        now = self._clock.now()
         if one.to != offer.pay_to:
             raise PaymentRefused(
                 f"{prefix}_recipient_mismatch", "it pays somebody else", value=one.to,
@@ -165,6 +177,9 @@ class Exact:
                 f"{prefix}_authorization_value_mismatch", f"it pays {one.value}", value=one.value,
                 limit=offer.amount,
             )  # fmt: skip
+
+    def _require_timely(self, one: Authorization) -> None:
+        prefix, now = "invalid_exact_evm_payload", self._clock.now()
         if one.valid_before < now + LEAST_SECONDS:
             raise PaymentRefused(
                 f"{prefix}_authorization_valid_before", "it is over, or too soon",
@@ -179,17 +194,18 @@ class Exact:
     async def _require_signed(self, brought: ExactPayment) -> None:
         """By the payer's key. What an account with code signs, the stablecoin asks of it itself."""
         payer = brought.authorization.payer
-        digest = brought.authorization.message(self._domain).digest
-        try:
-            if recover(digest, brought.signature) == payer:
-                return
-        except BadSignature:
-            # A contract's signature has its own form.
-            pass
-        if not await self._client.code_at(payer):
+        if not self._is_signed(brought) and not await self._client.code_at(payer):
             raise PaymentRefused(
                 "invalid_exact_evm_payload_signature", f"{payer} has not signed it", value=payer
             )
+
+    def _is_signed(self, brought: ExactPayment) -> bool:
+        digest = brought.authorization.message(self._domain).digest
+        try:
+            return recover(digest, brought.signature) == brought.authorization.payer
+        except BadSignature:
+            # A contract's signature has its own form.
+            return False
 
     async def _require_settleable(self, brought: ExactPayment, packed: bytes) -> None:
         """By a call that changes nothing, with the gas that it would get."""
@@ -215,13 +231,29 @@ class Exact:
     # -- taking -----------------------------------------------------------------------------------
 
     async def take(self, payment: Payment, offer: Offer) -> TakenPayment:
-        """`verify`, and keep it for one request until `let_go`. Raises PaymentRefused if it was
-        brought before, or is more than its payer has beside what it has brought already.
+        """Keep a payment that is good, or that somebody else has brought, for one request until
+        `let_go`. Raises PaymentRefused if it was brought before, or is more than its payer has
+        beside what it has brought already.
         """
-        from_block = (await self._client.block()).number
-        brought = await self.verify(payment, offer)
+        brought, from_block = self._meant(payment, offer), (await self._client.block()).number
+        paid_in: Digest | None = None
+        try:
+            await self._require_good(brought)
+        except PaymentRefused:
+            # What a contract has signed cannot be asked once its nonce is used.
+            if self._is_signed(brought):
+                paid_in = await self._fronting.paid_in(brought.authorization)
+            if paid_in is None:
+                raise
+        return await self._hold(brought, from_block, paid_in)
+
+    async def _hold(
+        self, brought: ExactPayment, from_block: int, paid_in: Digest | None = None
+    ) -> TakenPayment:
         cluster_id = self._cluster_of.get(brought.authorization.to)
         taken = TakenPayment(brought, cluster_id, from_block, self._clock.now_ms())
+        if paid_in is not None:
+            taken = replace(taken, state=PaymentState.FRONTED, tx_hash=paid_in)
         # In this order: what is paid has left the balance.
         paid = self._settling.paid()
         balance = await self._stablecoin.balance_of(brought.authorization.payer)
@@ -273,7 +305,9 @@ class Exact:
             self._require_terms(payment.accepted, offer)
             self._require_fitting_known(known.authorization, offer)
             return await self._settling.outcome(known.authorization, seconds)
-        known = await self.take(payment, offer)
+        # What somebody else has brought is for its payee to know, who may have served it.
+        from_block = (await self._client.block()).number
+        known = await self._hold(await self.verify(payment, offer), from_block)
         one = known.authorization
         kind = SettlementKind.PLAIN if known.cluster_id is None else SettlementKind.SETTLE
         try:

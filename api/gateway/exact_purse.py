@@ -6,7 +6,8 @@
 3. When the purse is let go, what was used is said, as its receipt has it. The rest is the payer's
    balance: all of it if nothing was given, whether it was settled in time or later.
 
-A settlement that takes too long is told as pending. Its receipt names no key.
+A settlement that takes too long is told as pending. Its receipt names no key. What somebody
+else has brought is paid already: nothing of it is settled, and what was not used is refunded.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from contextlib import suppress
 from api.domain.receipts import NOBODY, Receipt
 from api.domain.x402 import PaymentResponse
 from api.errors import PaymentRefused, StoreUnavailable
-from api.gateway.exact import PENDING, Exact
+from api.gateway.exact import Exact
+from api.gateway.fronting import PENDING
 from api.gateway.purse import ReceiptBook
 from api.store.exact_payments import TakenPayment
 from api.store.journal import Entry
@@ -66,7 +68,7 @@ class ExactPurse:
 
     async def begin(self) -> None:
         """Have it settled, before anything is given."""
-        if self._taken.state.is_paid:
+        if self._taken.state.is_paid and self._taken.kind is not None:
             return
         with suppress(StoreUnavailable):
             # Whether it was ordered or not, it is pending until the store can be asked.

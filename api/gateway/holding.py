@@ -18,7 +18,6 @@ from api.domain.eip3009 import Authorization
 from api.errors import PaymentRefused
 from api.store.exact_payments import (
     ExactPaymentStore,
-    PaymentState,
     SettlementKind,
     TakenPayment,
 )
@@ -62,7 +61,8 @@ class Holding:
                 for other in waiting
                 if other.authorization not in paid
             )  # fmt: skip
-            if owed + one.value > balance_usd6:
+            # One that somebody else has brought has left the balance.
+            if not taken.state.is_paid and owed + one.value > balance_usd6:
                 raise PaymentRefused(
                     INSUFFICIENT,
                     "what this payer has brought comes to more than it has",
@@ -91,7 +91,7 @@ class Holding:
 
     async def _let_go(self, one: Authorization) -> None:
         known = await self._store.find(one.payer, one.nonce)
-        if known is not None and known.state is PaymentState.TAKEN:
+        if known is not None and known.kind is None:
             await self._store.forget(one)
         elif known is not None and known.kind is SettlementKind.AHEAD and known.used_usd6 is None:
             receipt = await self._journal.receipt(one.receipt_id) if self._loose[one] else None

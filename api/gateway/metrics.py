@@ -71,6 +71,16 @@ class Metrics:
             "What vouchers did not bring when they were collected, in 10⁻⁶ dollars.",
             registry=registry,
         )
+        self._refunds_owed = Gauge(
+            "rackstream_gateway_refunds_owed_usd6",
+            "What is to be given back from the gateway's own dollars, in 10⁻⁶ dollars.",
+            registry=registry,
+        )
+        self._refunded = Counter(
+            "rackstream_gateway_refunded_usd6_total",
+            "What was given back from them, in 10⁻⁶ dollars.",
+            registry=registry,
+        )
         self._transactions = Counter(
             "rackstream_gateway_transactions_total",
             "Transactions, by what happened to them.",
@@ -121,6 +131,12 @@ class Metrics:
     def collected(self, amount_usd6: int, short_usd6: int) -> None:
         self._collected.inc(amount_usd6)
         self._short.inc(short_usd6)
+
+    def refunds_owed(self, amount_usd6: int) -> None:
+        self._refunds_owed.set(amount_usd6)
+
+    def refunded(self, amount_usd6: int) -> None:
+        self._refunded.inc(amount_usd6)
 
     def transaction(self, event: str) -> None:
         self._transactions.labels(event).inc()

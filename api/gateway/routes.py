@@ -221,12 +221,15 @@ async def get_receipt(
         str, Path(alias="id", pattern="^[0-9a-f]{32}$", description="From the header Receipt-Id.")
     ],
 ) -> dict[str, Any]:
-    """The leaf is its EIP-712 struct hash; the proof leads to the root that `collect` carried."""
+    """The leaf is its EIP-712 struct hash; the proof leads to the root that `collect` carried. What
+    was paid by x402, and brought to the stablecoin by somebody else, has a `refund` instead: what
+    was not used, and the transaction that gave it back.
+    """
     gateway = gateway_of(request)
     stored = await gateway.journal_store.receipt(parse_receipt_id(receipt_id))
     if stored is None:
         raise NotFound(f"no receipt {receipt_id}", value=receipt_id)
-    return receipt_shape(stored, await gateway.behind(stored))
+    return receipt_shape(stored, await gateway.behind(stored), await gateway.fronted(stored))
 
 
 @payment.get(

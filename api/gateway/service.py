@@ -40,13 +40,15 @@ from api.gateway.desk import Desk, Terms
 from api.gateway.exact import Exact
 from api.gateway.facilitator import Facilitator
 from api.gateway.fleet import Fleet
+from api.gateway.fronting import Fronting
 from api.gateway.holding import Holding
 from api.gateway.journal import Journal
 from api.gateway.metrics import Metrics
 from api.gateway.purse import ReceiptBook
+from api.gateway.refunding import Refunding
 from api.gateway.serving import Serving
 from api.gateway.settling import Settling
-from api.gateway.shapes import Behind
+from api.gateway.shapes import Behind, Fronted
 from api.gateway.standings import Standings
 from api.gateway.upstream import Upstreams
 from api.sending.sender import Sender
@@ -56,6 +58,7 @@ from api.serving.working import work
 from api.store.collections import CollectionStore
 from api.store.database import Database, DatabaseIdentity
 from api.store.exact_payments import ExactPaymentStore, PaymentState, SettlementKind
+from api.store.exact_refunds import RefundStore
 from api.store.journal import JournalStore, StoredReceipt
 from api.store.transactions import TransactionStore
 from api.types import Address, Digest
@@ -89,6 +92,7 @@ class GatewayConfig:
     idle_seconds: float
     payees: frozenset[Address]
     least_facilitated_usd6: int
+    refund_day_usd6: int
 
 
 class Gateway:
@@ -186,6 +190,26 @@ class Gateway:
             clock=config.clock,
             confirmations=config.confirmations,
         )
+        self._fronting = Fronting(
+            client=client,
+            stablecoin=self._stablecoin,
+            settler=self._settler,
+            confirmations=config.confirmations,
+        )
+        self._refunds = RefundStore(database)
+        self._refunding = Refunding(
+            client=client,
+            stablecoin=self._stablecoin,
+            payments=payments,
+            signer=config.signer,
+            store=self._refunds,
+            transactions=transactions,
+            sender=sender,
+            clock=config.clock,
+            metrics=self.metrics,
+            confirmations=config.confirmations,
+            day_usd6=config.refund_day_usd6,
+        )
         self._facilitator: Facilitator | None = None
         self._standings = Standings(
             fleet=config.fleet,
@@ -208,6 +232,7 @@ class Gateway:
                     "standings": self._standings.run,
                     "collect": self._collector.run,
                     "settle": self._settling.run,
+                    "refund": self._refunding.run,
                     "nodes": self._check_nodes,
                 },
                 metrics=self.metrics,
@@ -242,7 +267,7 @@ class Gateway:
             collection, leaves = found
             return Behind(collection.root, leaves, collection.tx_hash, collection.block_number)
         payment = await self._exact_payments.by_receipt(stored.hash)
-        if payment is None or payment.batch_id is None:
+        if payment is None or payment.batch_id is None or payment.state is PaymentState.FRONTED:
             return None
         batch = await self._exact_payments.batch(payment.batch_id)
         if batch is None or batch.root is None:
@@ -252,6 +277,20 @@ class Gateway:
             together = [one for one in together if one.state is PaymentState.SETTLED]
         leaves = [one.receipt_hash for one in together if one.receipt_hash is not None]
         return Behind(batch.root, leaves, payment.tx_hash, None)
+
+    async def fronted(self, stored: StoredReceipt) -> Fronted | None:
+        """What became of a payment that somebody else has brought. Raises StoreUnavailable."""
+        payment = await self._exact_payments.by_receipt(stored.hash)
+        if payment is None or payment.state is not PaymentState.FRONTED:
+            return None
+        assert payment.used_usd6 is not None
+        one = payment.authorization
+        refund = await self._refunds.of(one.payer, one.nonce)
+        return Fronted(
+            payment.tx_hash,
+            one.value - payment.used_usd6,
+            None if refund is None else refund.tx_hash,
+        )
 
     async def trace(self, proven: ProvenReceipt) -> Way:
         """Where a request's dollars are. Raises as `Follower.follow`, or Busy while another one is
@@ -324,6 +363,7 @@ class Gateway:
             store=self._exact_payments,
             holding=self._holding,
             settling=self._settling,
+            fronting=self._fronting,
             clock=self._config.clock,
         )
         self.desk.exact = exact

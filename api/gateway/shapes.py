@@ -35,8 +35,23 @@ class Behind:
     block_number: int | None
 
 
-def receipt_shape(stored: StoredReceipt, behind: Behind | None) -> dict[str, Any]:
-    """A receipt with its signature and, once it is behind a collection, the proof of that."""
+@dataclass(frozen=True, slots=True)
+class Fronted:
+    """A payment that somebody else has brought, in `paid_in`: what of it the gateway owes, and by
+    which transaction it gave that back; None as long as it has not.
+    """
+
+    paid_in: Digest | None
+    unused_usd6: int
+    refunded_in: Digest | None
+
+
+def receipt_shape(
+    stored: StoredReceipt, behind: Behind | None, fronted: Fronted | None = None
+) -> dict[str, Any]:
+    """A receipt with its signature and, once it is behind a collection, the proof of that; or what
+    is refunded.
+    """
     shape: dict[str, Any] = {
         "receipt": from_json(stored.content),
         "leaf": to_hex(stored.hash),
@@ -49,5 +64,11 @@ def receipt_shape(stored: StoredReceipt, behind: Behind | None) -> dict[str, Any
             "proof": [to_hex(node) for node in MerkleTree(behind.leaves).proof(stored.hash)],
             "transaction": to_hex(behind.tx_hash) if behind.tx_hash else None,
             "block": behind.block_number,
+        }
+    if fronted is not None:
+        shape["refund"] = {
+            "paidIn": to_hex(fronted.paid_in) if fronted.paid_in else None,
+            "amountUsd6": str(fronted.unused_usd6),
+            "transaction": to_hex(fronted.refunded_in) if fronted.refunded_in else None,
         }
     return shape

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, delete, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_once
 
 from api.domain.codec import address_bytes, to_address
@@ -24,8 +24,8 @@ class PaymentState(StrEnum):
 
     TAKEN: a request is being served for it. DUE: it is to be settled. SETTLING: it is in a batch.
     SETTLED: this gateway has settled it. FRONTED: somebody else has brought it to the stablecoin,
-    so that it was paid and nothing of it can be credited. FAILED: it was not paid, and `reason`
-    says why.
+    so that it was paid and nothing of it can be credited; what was not used is owed. FAILED: it was
+    not paid, and `reason` says why.
     """
 
     TAKEN = "taken"
@@ -45,6 +45,8 @@ class PaymentState(StrEnum):
 
 
 _UNSETTLED: Final = (PaymentState.TAKEN, PaymentState.DUE, PaymentState.SETTLING)
+
+_UNORDERED: Final = exact_payments.c.kind.is_(None)
 
 
 class SettlementKind(StrEnum):
@@ -137,7 +139,8 @@ class ExactPaymentStore:
                     cluster_id=taken.cluster_id,
                     from_block=taken.from_block,
                     taken_at_ms=taken.taken_at_ms,
-                    state=PaymentState.TAKEN,
+                    state=taken.state,
+                    tx_hash=taken.tx_hash,
                 )
                 .on_conflict_do_nothing()
                 .returning(exact_payments.c.from_block)
@@ -147,11 +150,7 @@ class ExactPaymentStore:
     async def forget(self, one: Authorization) -> None:
         """Forget a payment for which nothing was served; it can be brought again."""
         async with self._database.writing() as connection:
-            await connection.execute(
-                delete(exact_payments).where(
-                    _key(one), exact_payments.c.state == PaymentState.TAKEN
-                )
-            )
+            await connection.execute(delete(exact_payments).where(_key(one), _UNORDERED))
 
     async def order(
         self,
@@ -160,13 +159,16 @@ class ExactPaymentStore:
         used_usd6: int | None = None,
         receipt_hash: Digest | None = None,
     ) -> None:
-        """Have a payment that was taken settled. What was ordered before stays as it is."""
+        """Have a payment that was taken settled, unless it is paid. What was ordered before stays
+        as it is.
+        """
+        is_taken = exact_payments.c.state == PaymentState.TAKEN
         async with self._database.writing() as connection:
             await connection.execute(
                 update(exact_payments)
-                .where(_key(one), exact_payments.c.state == PaymentState.TAKEN)
+                .where(_key(one), _UNORDERED)
                 .values(
-                    state=PaymentState.DUE,
+                    state=case((is_taken, PaymentState.DUE), else_=exact_payments.c.state),
                     kind=kind,
                     used_usd6=used_usd6,
                     receipt_hash=receipt_hash,
@@ -201,7 +203,7 @@ class ExactPaymentStore:
             exact_payments.c.used_usd6.is_(None),
             exact_payments.c.state != PaymentState.FAILED,
         )
-        return await self._payments(or_(exact_payments.c.state == PaymentState.TAKEN, is_unused))
+        return await self._payments(or_(_UNORDERED, is_unused))
 
     async def unsettled(self, payer: Address) -> list[TakenPayment]:
         """A payer's payments that are not at their end."""

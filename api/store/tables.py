@@ -32,6 +32,9 @@ Of a gateway:
 |                 |            | one is `collecting`'s, which notes the collection            |
 | `collections`   | collecting | batches of vouchers, each formed before it is sent           |
 | `collected`     | collecting | what came in, by payer, key and cluster                      |
+| `exact_payments`| exact      | payments of x402, each once; its batch is `settling`'s       |
+| `exact_batches` | settling   | such payments that go to the chain together                  |
+| `exact_refunds` | refunding  | what is given back of payments that somebody else brought    |
 
 Times are Unix milliseconds (`_ms`) or seconds (`_at`); hashes, addresses and signatures are raw
 bytes.
@@ -47,6 +50,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -54,6 +58,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    UniqueConstraint,
     text,
     true,
 )
@@ -363,4 +368,24 @@ exact_payments: Final = Table(
         "state in ('taken', 'due', 'settling', 'settled', 'fronted', 'failed')", name="state"
     ),
     Index("ix_exact_payments_due", "taken_at_ms", postgresql_where=text("state = 'due'")),
+    Index("ix_exact_payments_fronted", "taken_at_ms", postgresql_where=text("state = 'fronted'")),
+)
+
+exact_refunds: Final = Table(
+    "exact_refunds",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("payer", LargeBinary, nullable=False),
+    Column("nonce", LargeBinary, nullable=False),
+    Column("receipt_hash", LargeBinary, nullable=False),
+    Column("amount_usd6", BigInteger, nullable=False),
+    Column("calldata", LargeBinary, nullable=False),
+    # In which the payment was brought: it was not given back before.
+    Column("from_block", BigInteger, nullable=False),
+    Column("formed_at_ms", BigInteger, nullable=False, index=True),
+    # Once that is as deep as it has to be.
+    Column("tx_hash", LargeBinary),
+    ForeignKeyConstraint(["payer", "nonce"], ["exact_payments.payer", "exact_payments.nonce"]),
+    UniqueConstraint("payer", "nonce"),
+    Index("ix_exact_refunds_open", "id", postgresql_where=text("tx_hash is null")),
 )

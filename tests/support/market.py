@@ -27,12 +27,16 @@ from api.domain.eip3009 import Authorization, ExactPayment
 from api.domain.signing import Signer
 from api.domain.x402 import Offer, Payment
 from api.gateway.exact import Exact
+from api.gateway.fronting import Fronting
 from api.gateway.holding import Holding
+from api.gateway.metrics import Metrics
+from api.gateway.refunding import Refunding
 from api.gateway.settling import Settling
 from api.sending.sender import Sender
 from api.sending.signers import LocalSigner
 from api.store.database import Database
 from api.store.exact_payments import ExactPaymentStore
+from api.store.exact_refunds import RefundStore
 from api.store.journal import JournalStore
 from api.store.transactions import TransactionStore
 from api.types import Address, ClusterId, Digest
@@ -166,7 +170,14 @@ class NoMetrics:
 class Cashier:
     """A gateway's `exact`, with the contracts and the store that it works with."""
 
-    def __init__(self, market: Market, database: Database, *, confirmations: int = 0) -> None:
+    def __init__(
+        self,
+        market: Market,
+        database: Database,
+        *,
+        confirmations: int = 0,
+        refund_day_usd6: int = 10**12,
+    ) -> None:
         self.market = market
         self.client = ChainClient(market.node.url, chain_id=CHAIN_ID, timeout_seconds=5)
         self.stablecoin = Stablecoin(self.client, market.domain.verifying_contract)
@@ -207,7 +218,28 @@ class Cashier:
             store=self.store,
             holding=self.holding,
             settling=self.settling,
+            fronting=Fronting(
+                client=self.client,
+                stablecoin=self.stablecoin,
+                settler=self.settler,
+                confirmations=confirmations,
+            ),
             clock=clock,
+        )
+        self.refunds = RefundStore(database)
+        self.metrics = Metrics()
+        self.refunding = Refunding(
+            client=self.client,
+            stablecoin=self.stablecoin,
+            payments=self.payments,
+            signer=GATEWAY,
+            store=self.refunds,
+            transactions=self.transactions,
+            sender=sender,
+            clock=clock,
+            metrics=self.metrics,
+            confirmations=confirmations,
+            day_usd6=refund_day_usd6,
         )
 
     @property
@@ -224,14 +256,15 @@ class Cashier:
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        """While its loop runs."""
-        loop = asyncio.create_task(self.settling.run())
+        """While its loops run."""
+        loops = [asyncio.create_task(one.run()) for one in (self.settling, self.refunding)]
         try:
             yield
         finally:
-            loop.cancel()
-            with suppress(asyncio.CancelledError):
-                await loop
+            for loop in loops:
+                loop.cancel()
+                with suppress(asyncio.CancelledError):
+                    await loop
 
     async def close(self) -> None:
         await self.client.close()

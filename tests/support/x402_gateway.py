@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from api.chain.deployments import ContractRecord, Deployment
 from api.domain.codec import parse_address
 from api.domain.prices import Price, Quote, SignedQuote, gateway_domain
 from api.domain.x402 import Offer, PaymentRequired
+from api.types import Address
 from scripts._lib.processes import free_ports, service_environment
 from tests.support.market import CHAIN_ID, USDC, Market
 from tests.support.ngram import NgramProcess
@@ -104,10 +106,17 @@ def from_deployer(market: Market, to: str, data: str) -> None:
     assert int(receipt["status"], 16) == 1, receipt
 
 
+def spend(market: Market, account: Address, amount_usd6: int) -> None:
+    """The account gives so much away."""
+    elsewhere = market.node.rpc("eth_accounts")[5]  # type: ignore[index]
+    data = "0xa9059cbb" + elsewhere[2:].rjust(64, "0") + f"{amount_usd6:064x}"
+    market.node.rpc("anvil_impersonateAccount", account)
+    market.node.rpc("eth_sendTransaction", {"from": account, "to": USDC, "data": data})
+    market.node.rpc("anvil_stopImpersonatingAccount", account)
+
+
 def mine_until(market: Market, condition: Callable[[], bool]) -> None:
     """Mine blocks until a condition holds. Raises AssertionError after a hundred."""
-    import time
-
     for _ in range(100):
         if condition():
             return

@@ -1,0 +1,137 @@
+"""A real gateway whose customer's payment somebody else has brought, killed before it refunds."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from api.chain.client import ChainClient
+from api.chain.contracts import InferencePayments, Stablecoin, Waterfall, X402Settler
+from api.domain.codec import parse_address, to_hex
+from api.domain.eip712 import address_word
+from api.domain.eip3009 import ExactPayment
+from api.domain.x402 import PAYMENT_RESPONSE_HEADER, PaymentResponse
+from api.store.embedded import EmbeddedPostgres
+from tests.support.market import CHAIN_ID, GATEWAY, PAYER, USDC, Market
+from tests.support.selling import GatewayProcess, until
+from tests.support.x402_gateway import ASKED, PRICE, from_deployer, offer_of, selling, spend
+
+KILLS = 3
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    market: Market, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GatewayProcess]:
+    folder, url = tmp_path_factory.mktemp("refunding"), postgres.url("x402refunding")
+    with selling(market, folder, url) as process:
+        yield process
+
+
+@pytest.fixture
+async def client(market: Market) -> AsyncIterator[ChainClient]:
+    client = ChainClient(market.node.url, chain_id=CHAIN_ID)
+    yield client
+    await client.close()
+
+
+async def refunded(client: ChainClient, market: Market) -> list[int]:
+    """What the gateway has given back to the payer, in the chain's own events."""
+    payments = InferencePayments(client, market.payments)
+    payer = address_word(parse_address(PAYER.address, "payer"))
+    logs = await client.logs(
+        addresses=[payments.address],
+        topics=[payments.abi.events["Refunded"].topic, address_word(GATEWAY.address), payer],
+        from_block=0,
+    )
+    return [event.fields["amountUsd6"] for event in payments.decode_logs(logs)]
+
+
+async def told(gateway: GatewayProcess, path: str) -> dict[str, Any]:
+    async with httpx.AsyncClient(timeout=30) as http:
+        answer = await http.get(f"{gateway.url}/v1/receipts/{path}")
+    assert answer.status_code == 200, answer.text
+    shape: dict[str, Any] = answer.json()
+    return shape
+
+
+def places(trace: dict[str, Any]) -> dict[str, str]:
+    return {part["place"]: part["amountUsd6"] for part in trace["parts"]}
+
+
+async def test_request__brought_by_somebody_else_gateway_killed__is_served_and_refunded_once(
+    gateway: GatewayProcess, market: Market, client: ChainClient
+) -> None:
+    coin = Stablecoin(client, market.domain.verifying_contract)
+    offer = await asyncio.to_thread(offer_of, gateway, ASKED)
+    payment = market.signed(offer, secrets.token_bytes(32))
+    brought = ExactPayment.from_payload(payment.payload)
+    from_deployer(market, USDC, to_hex(coin.encode_transfer_with_authorization(brought)))
+    given = await refunded(client, market)
+    # The gateway has nothing of its own at first.
+    spend(market, GATEWAY.address, await coin.balance_of(GATEWAY.address))
+
+    headers = {"PAYMENT-SIGNATURE": payment.to_header()}
+    async with httpx.AsyncClient(timeout=60) as http:
+        url = f"{gateway.url}/v1/completions"
+        answer = await http.post(url, json=ASKED, headers=headers)
+        again = await http.post(url, json=ASKED, headers=headers)
+
+    assert answer.status_code == 200, answer.text
+    assert (again.status_code, again.json()["reason"]) == (
+        402,
+        "invalid_exact_evm_nonce_already_used",
+    )
+    response = PaymentResponse.from_header(answer.headers[PAYMENT_RESPONSE_HEADER])
+    assert response.success
+    usage, receipt_id = answer.json()["usage"], answer.headers["Receipt-Id"]
+    charge = PRICE.charge_up_usd6(usage["prompt_tokens"], usage["completion_tokens"])
+    unused = offer.amount - charge
+    gateway.kill()
+    gateway.start()
+    shape = await told(gateway, receipt_id)
+    assert "collection" not in shape
+    assert shape["refund"] == {
+        "paidIn": response.transaction,
+        "amountUsd6": str(unused),
+        "transaction": None,
+    }
+    owed = f"rackstream_gateway_refunds_owed_usd6 {float(unused)}"
+    await asyncio.to_thread(
+        until, lambda: owed in httpx.get(f"{gateway.url}/metrics").text, "the debt is metered"
+    )
+
+    fund = "0xa9059cbb" + GATEWAY.address[2:].rjust(64, "0") + f"{offer.amount:064x}"
+    from_deployer(market, USDC, fund)
+    for number in range(KILLS):
+        await asyncio.sleep(0.7 * number)
+        gateway.kill()
+        gateway.start()
+    async with asyncio.timeout(30):
+        while await refunded(client, market) == given:  # noqa: ASYNC110 - a chain has no event
+            await asyncio.sleep(0.2)
+    # Time enough for a second one.
+    await asyncio.sleep(3)
+    shape = await told(gateway, receipt_id)
+
+    assert await refunded(client, market) == [*given, unused]
+    waiting = await told(gateway, f"{receipt_id}/trace")
+    assert [step["event"] for step in waiting["steps"]] == ["fronted", "refunded"]
+    assert waiting["steps"][1]["transaction"] == shape["refund"]["transaction"]
+    assert places(waiting) == {"unswept": str(offer.amount)}
+
+    # Whoever wants to passes it on.
+    settler = X402Settler(client, market.settler)
+    waterfall = Waterfall(client, market.contracts["Waterfall"])
+    before = (await waterfall.state(market.cluster)).received
+    data = to_hex(settler.encode("sweep", market.cluster, GATEWAY.address))
+    from_deployer(market, market.settler, data)
+    assert (await waterfall.state(market.cluster)).received >= before + offer.amount
+    swept = await told(gateway, f"{receipt_id}/trace")
+    assert places(swept) == {"undistributed": str(offer.amount)}
+    assert "swept" in [step["event"] for step in swept["steps"]]
