@@ -15,7 +15,7 @@ from api.chain.contracts import InferencePayments, Stablecoin, Waterfall, X402Se
 from api.domain.codec import parse_address, to_hex
 from api.domain.eip712 import address_word
 from api.domain.eip3009 import ExactPayment
-from api.domain.x402 import PAYMENT_RESPONSE_HEADER, PaymentResponse
+from api.domain.x402 import PAYMENT_RESPONSE_HEADER, Payment, PaymentResponse
 from api.store.embedded import EmbeddedPostgres
 from tests.support.market import CHAIN_ID, GATEWAY, PAYER, USDC, Market
 from tests.support.selling import GatewayProcess, until
@@ -135,3 +135,58 @@ async def test_request__brought_by_somebody_else_gateway_killed__is_served_and_r
     swept = await told(gateway, f"{receipt_id}/trace")
     assert places(swept) == {"undistributed": str(offer.amount)}
     assert "swept" in [step["event"] for step in swept["steps"]]
+
+
+async def test_request__brought_by_somebody_else_in_a_batch_with_others__its_receipt_says_so(
+    gateway: GatewayProcess, market: Market, client: ChainClient
+) -> None:
+    """The others' root has no leaf of it."""
+    coin, node = Stablecoin(client, market.domain.verifying_contract), market.node
+    offer = await asyncio.to_thread(offer_of, gateway, ASKED)
+    first, other, fronted = (market.signed(offer, secrets.token_bytes(32)) for _ in range(3))
+
+    async def buy(http: httpx.AsyncClient, payment: Payment) -> httpx.Response:
+        headers = {"PAYMENT-SIGNATURE": payment.to_header()}
+        return await http.post(f"{gateway.url}/v1/completions", json=ASKED, headers=headers)
+
+    async def waiting_in_pool() -> None:
+        def is_there() -> bool:
+            pool: Any = node.rpc("txpool_status")
+            return bool(pool["pending"] != "0x0")
+
+        await asyncio.to_thread(until, is_there, "a transaction in the pool")
+
+    node.rpc("evm_setAutomine", False)
+    try:
+        async with httpx.AsyncClient(timeout=60) as http:
+            # While the first batch is on its way the others wait together.
+            answers = [asyncio.ensure_future(buy(http, first))]
+            await waiting_in_pool()
+            answers += [asyncio.ensure_future(buy(http, one)) for one in (other, fronted)]
+            await asyncio.sleep(1)
+            node.rpc("evm_mine")
+            await waiting_in_pool()
+            brought = ExactPayment.from_payload(fronted.payload)
+            sender = node.rpc("eth_accounts")[3]  # type: ignore[index]
+            data = to_hex(coin.encode_transfer_with_authorization(brought))
+            fees = {"maxFeePerGas": hex(10**12), "maxPriorityFeePerGas": hex(10**12)}
+            node.rpc("eth_sendTransaction", {"from": sender, "to": USDC, "data": data} | fees)
+            node.rpc("evm_mine")
+            node.rpc("evm_setAutomine", True)
+            served = await asyncio.gather(*answers)
+    finally:
+        node.rpc("evm_setAutomine", True)
+
+    assert [answer.status_code for answer in served] == [200, 200, 200]
+    ids = [answer.headers["Receipt-Id"] for answer in served]
+    node.rpc("evm_mine")
+
+    async with asyncio.timeout(30):
+        shapes = [await told(gateway, one) for one in ids]
+        while "collection" not in shapes[1] or "refund" not in shapes[2]:
+            await asyncio.sleep(0.2)
+            shapes = [await told(gateway, one) for one in ids]
+    assert ["collection" in shape for shape in shapes] == [True, True, False]
+    assert ["refund" in shape for shape in shapes] == [False, False, True]
+    traced = await told(gateway, f"{ids[2]}/trace")
+    assert traced["steps"][0]["event"] == "fronted"
