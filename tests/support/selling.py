@@ -12,7 +12,8 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,18 @@ class Customer:
         self.promised += more_usd6
         return self.voucher(self.promised)
 
+    def channel(self) -> dict[str, Any]:
+        """What its gateway says of it."""
+        path = f"/v1/channels/{self.account.address}/{self.session.address}"
+        found: dict[str, Any] = httpx.get(self.shop.gateway.url + path, timeout=10).json()
+        return found
+
+    def at(self, shop: Shop) -> Customer:
+        """The same payer and key at another gateway of the chain."""
+        guest = Customer(self.account, self.session, shop)
+        shop.authorise(guest)
+        return guest
+
 
 class GatewayProcess:
     """`python -m api.gateway`, or a module in its place, at a port of its own."""
@@ -103,10 +116,11 @@ class GatewayProcess:
         port: int,
         log: Path,
         module: str = "api.gateway",
+        account: Account = cast.GATEWAY,
     ) -> None:
         self.port = port
-        self.account = cast.GATEWAY
-        self.address = cast.GATEWAY.address
+        self.account = account
+        self.address = account.address
         self.url = f"http://127.0.0.1:{port}"
         self.environment = dict(environment)
         self._log = log
@@ -154,6 +168,14 @@ class GatewayProcess:
 
     def log(self) -> str:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def figure(self, name: str) -> float:
+        """One of its metrics without labels, by its name after `rackstream_gateway_`."""
+        text = httpx.get(f"{self.url}/metrics", timeout=10).text
+        (line,) = [
+            line for line in text.splitlines() if line.startswith(f"rackstream_gateway_{name} ")
+        ]
+        return float(line.split()[1])
 
 
 @dataclass
@@ -216,10 +238,6 @@ class Shop:
         quotes = [quote(domain, cluster_id).to_json() for cluster_id in clusters]
         fleet = folder / "fleet.json"
         fleet.write_text(json.dumps({"quotes": quotes, "upstreams": servers}))
-        settings = {"poll_ms": 50, "collect_s": 1, **settings}
-        given = {
-            f"RACKSTREAM_GATEWAY_{name.upper()}": str(value) for name, value in settings.items()
-        }
         environment = service_environment(
             RACKSTREAM_CHAIN_ID=str(LOCAL_CHAIN_ID),
             RACKSTREAM_RPC_URL=anvil.url,
@@ -229,7 +247,7 @@ class Shop:
             RACKSTREAM_GATEWAY_DATABASE_URL=database_url,
             RACKSTREAM_GATEWAY_PORT=str(gateway_port),
             RACKSTREAM_GATEWAY_FLEET=str(fleet),
-            **given,
+            **_environment({"poll_ms": 50, "collect_s": 1, **settings}),
         )
         gateway = GatewayProcess(environment, gateway_port, folder / "gateway.log")
         assert deployment.stablecoin is not None
@@ -237,6 +255,18 @@ class Shop:
         rpc(port, "anvil_setBalance", cast.GATEWAY.address, hex(10**20))
         gateway.start()
         return shop
+
+    def beside(self, account: Account, database_url: str, **settings: object) -> Shop:
+        """Another gateway on the same chain before the same servers; to be stopped by itself."""
+        (port,) = standing_ports(1)
+        environment = self.gateway.environment | _environment(
+            {"key": "0x" + account.key.hex(), "database_url": database_url, "port": port, **settings}
+        )
+        log = self.folder / f"{account.name}.log"
+        gateway = GatewayProcess(environment, port, log, account=account)
+        rpc(self.anvil.port, "anvil_setBalance", account.address, hex(10**20))
+        gateway.start()
+        return replace(self, gateway=gateway, upstreams=[], customers=[])
 
     def close(self) -> None:
         self.gateway.stop()
@@ -293,18 +323,22 @@ class Shop:
             account.address, "Stablecoin", self.stablecoin, "approve", self.payments, 2**255
         )
         self.fund(customer, balance_usd6)
+        self.authorise(customer, limit_usd6)
+        self.customers.append(customer)
+        return customer
+
+    def authorise(self, customer: Customer, limit_usd6: int = 10**12) -> None:
+        """Let the customer's session key spend at this gateway."""
         self.transact(
-            account.address,
+            customer.account.address,
             "InferencePayments",
             self.payments,
             "authorise",
-            session.address,
+            customer.session.address,
             self.gateway.address,
             limit_usd6,
             FOREVER,
         )
-        self.customers.append(customer)
-        return customer
 
     def fund(self, customer: Customer, amount_usd6: int) -> None:
         """Deposit so much more."""
@@ -335,6 +369,22 @@ class Shop:
         """What a cluster's waterfall has received in all."""
         waterfall = self.deployment.address_of("Waterfall")
         return int(self.read("Waterfall", waterfall, "state", cluster_id)[0])
+
+
+def _environment(settings: Mapping[str, object]) -> dict[str, str]:
+    """A gateway's settings, given by their names."""
+    return {f"RACKSTREAM_GATEWAY_{name.upper()}": str(value) for name, value in settings.items()}
+
+
+@contextmanager
+def unmined(port: int) -> Iterator[None]:
+    """A chain on which nothing is mined meanwhile."""
+    rpc(port, "evm_setAutomine", False)
+    try:
+        yield
+    finally:
+        rpc(port, "evm_setAutomine", True)
+        rpc(port, "evm_mine")
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
