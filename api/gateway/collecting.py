@@ -244,6 +244,9 @@ class Collector:
             for one, bill in zip(some, bills, strict=True):
                 wanted = {cluster for cluster, _ in bill.parts}
                 if not wanted:
+                    payer, key = one
+                    due = sum(each.due_usd6 for each in owing[one])
+                    _log.warning("channel cannot pay", payer=payer, key=key, due_usd6=due)
                     self._ask_later(one)
                 elif len(clusters | wanted) <= MAX_CLUSTERS:
                     clusters |= wanted

@@ -18,12 +18,13 @@ TEXT = "one two three four"
 
 
 class OddUpstream:
-    """Runs in a thread. `asked` counts the requests that reached it."""
+    """Runs in a thread. `asked` counts the requests that reached it; `enough` ends what drips."""
 
     def __init__(self) -> None:
         (self.port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
         self.asked = 0
+        self.enough = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -48,8 +49,9 @@ class OddUpstream:
         self._loop.run_until_complete(runner.cleanup())
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """`breaks`, `hangs` and `silent` after two pieces of a stream; `lies` in its usage; `errs`
-        with 500; `leaks` with 401; `junk` is no JSON; `dies` in the middle of a whole answer.
+        """`breaks` and `hangs` after two pieces of a stream; `drips` until there is `enough`, and
+        `floods`; `lies` in its usage; `errs` with 500; `leaks` with 401; `junk` is no JSON; `dies`
+        in the middle of a whole answer.
         """
         self.asked += 1
         asked = await request.json()
@@ -73,8 +75,16 @@ class OddUpstream:
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
         for piece in ("one", " two"):
-            await response.write(b"data: " + json.dumps(_shape(piece)).encode() + b"\n\n")
+            await response.write(_event(piece))
             await asyncio.sleep(0.05)
+        while word == "drips" and not self.enough.is_set():
+            await response.write(_event(" more"))
+            await asyncio.sleep(0.1)
+        while word == "floods":
+            await response.write(_event(" more" * 10_000))
+        if word == "drips":
+            await response.write(b"data: [DONE]\n\n")
+            return response
         if word == "hangs":
             await asyncio.sleep(60)
         _hang_up(request)
@@ -85,6 +95,10 @@ def _hang_up(request: web.Request) -> None:
     # Whoever asked may have done so first.
     if request.transport is not None:
         request.transport.close()
+
+
+def _event(text: str) -> bytes:
+    return b"data: " + json.dumps(_shape(text)).encode() + b"\n\n"
 
 
 def _shape(text: str, usage: dict[str, int] | None = None) -> dict[str, Any]:

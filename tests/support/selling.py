@@ -260,7 +260,12 @@ class Shop:
         """Another gateway on the same chain before the same servers; to be stopped by itself."""
         (port,) = standing_ports(1)
         environment = self.gateway.environment | _environment(
-            {"key": "0x" + account.key.hex(), "database_url": database_url, "port": port, **settings}
+            {
+                "key": "0x" + account.key.hex(),
+                "database_url": database_url,
+                "port": port,
+                **settings,
+            }
         )
         log = self.folder / f"{account.name}.log"
         gateway = GatewayProcess(environment, port, log, account=account)

@@ -56,9 +56,7 @@ def is_waiting(customer: Customer) -> bool:
     return sent > mined
 
 
-def test_collect__two_gateways_serve_one_payer__each_takes_its_own(
-    shop: Shop, rival: Shop
-) -> None:
+def test_collect__two_gateways_serve_one_payer__each_takes_its_own(shop: Shop, rival: Shop) -> None:
     customer = shop.customer(9, 5 * USD)
     guest = customer.at(rival)
     before = shop.income()

@@ -16,33 +16,6 @@ from tests.support.selling import FLOOR, MODEL, USD, Customer, Shop, until
 
 
 @pytest.fixture(scope="module")
-def odd() -> Iterator[OddUpstream]:
-    upstream = OddUpstream().start()
-    yield upstream
-    upstream.stop()
-
-
-@pytest.fixture(scope="module")
-def bad(
-    stage: Stage,
-    postgres: EmbeddedPostgres,
-    odd: OddUpstream,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Shop]:
-    """A shop with nothing but the odd server."""
-    shop = Shop.open(
-        stage,
-        tmp_path_factory.mktemp("bad"),
-        postgres.url("bad"),
-        upstreams=[odd.url],
-        has_model=False,
-        idle_s=1,
-    )
-    yield shop
-    shop.close()
-
-
-@pytest.fixture(scope="module")
 def mixed(
     stage: Stage,
     postgres: EmbeddedPostgres,
