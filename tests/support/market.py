@@ -21,9 +21,10 @@ from eth_account.signers.local import LocalAccount
 from api.chain.client import ChainClient
 from api.chain.contracts import InferencePayments, Stablecoin, X402Settler
 from api.clock import SystemClock
-from api.domain.codec import parse_address
+from api.domain.codec import parse_address, to_hex
 from api.domain.eip712 import Eip712Domain
 from api.domain.eip3009 import Authorization, ExactPayment
+from api.domain.hashing import keccak256
 from api.domain.signing import Signer
 from api.domain.x402 import Offer, Payment
 from api.gateway.exact import Exact
@@ -91,6 +92,31 @@ class Market:
         )
         payment = ExactPayment.signed(authorization, self.domain, Signer(bytes(payer.key)))
         return Payment(offer, payment.to_payload())
+
+    def fund(self, account: str, amount_usd6: int) -> None:
+        """With stablecoin."""
+        self.transact(USDC, "transfer(address,uint256)", account, amount_usd6)
+
+    def blacklist(self, account: str, *, is_listed: bool = True) -> None:
+        """As the stablecoin's issuer does, or takes it back."""
+        name = "blacklist" if is_listed else "unBlacklist"
+        self.transact(USDC, f"{name}(address)", account)
+
+    def transact(self, to: str, signature: str, *values: str | int) -> None:
+        """A transaction of the deployer, who issues the stablecoin; mined when this returns."""
+        words = [value if isinstance(value, int) else int(value, 16) for value in values]
+        data = keccak256(signature.encode())[:4] + b"".join(word.to_bytes(32) for word in words)
+        call = {"from": self._deployer, "to": to, "data": to_hex(data)}
+        tx_hash = self.node.rpc("eth_sendTransaction", call)
+        receipt = self.node.rpc("eth_getTransactionReceipt", tx_hash)
+        assert isinstance(receipt, dict)
+        assert receipt["status"] == "0x1", receipt
+
+    @property
+    def _deployer(self) -> str:
+        accounts = self.node.rpc("eth_accounts")
+        assert isinstance(accounts, list)
+        return str(accounts[0])
 
 
 def open_market(node: Node) -> Market:

@@ -24,8 +24,9 @@ from api.chain import deployments
 from api.chain.abi import contract_abi
 from api.chain.deployments import Deployment
 from api.domain.api_key import ApiKey
-from api.domain.codec import to_hex
+from api.domain.codec import address_bytes, to_hex
 from api.domain.eip712 import Eip712Domain
+from api.domain.hashing import keccak256
 from api.domain.prices import Price, Quote, SignedQuote, gateway_domain
 from api.domain.vouchers import Voucher, payments_domain
 from api.domain.x402 import Offer, Payment, network_of
@@ -353,10 +354,17 @@ class Shop:
         )
 
     def mint(self, to: Address, amount_usd6: int) -> None:
-        # keccak256("mint(address,uint256)")[:4]: a local chain's own, in no deployed interface.
-        data = "0x40c10f19" + to[2:].rjust(64, "0") + f"{amount_usd6:064x}"
-        minter = Account(cast.DEPLOYER, "deployer").address
-        self._send(minter, self.stablecoin, data)
+        self._issue("mint(address,uint256)", to, amount_usd6)
+
+    def blacklist(self, account: Address) -> None:
+        """As the stablecoin's issuer does."""
+        self._issue("blacklist(address)", account)
+
+    def _issue(self, signature: str, account: Address, *amounts: int) -> None:
+        """A local chain's own way, in no deployed interface."""
+        data = keccak256(signature.encode())[:4] + address_bytes(account).rjust(32, b"\0")
+        data += b"".join(amount.to_bytes(32) for amount in amounts)
+        self._send(Account(cast.DEPLOYER, "deployer").address, self.stablecoin, to_hex(data))
 
     def collected(self, customer: Customer) -> int:
         """What the chain has collected from a customer's session key."""

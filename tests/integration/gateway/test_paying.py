@@ -7,13 +7,17 @@ import json
 from typing import Any
 
 import httpx
+import pytest
 
+from api.chain.abi import contract_abi
+from api.domain.codec import to_hex
 from api.domain.merkle import verify_proof
 from api.domain.prices import gateway_domain
 from api.domain.receipts import Receipt
 from api.domain.signing import recover
 from api.domain.x402 import PaymentRequired, PaymentResponse
 from api.types import LOCAL_CHAIN_ID, Digest
+from scripts._lib.anvil import RpcRefused, rpc
 from tests.support.selling import FLOOR, MODEL, USD, Shop, until
 
 ASKED = {
@@ -160,3 +164,27 @@ def test_post_chat__unknown_model__not_found_and_free(shop: Shop) -> None:
 
     assert answer.status_code == 404
     assert answer.json()["code"] == "unknown-model"
+
+
+def test_post_chat__payer_blacklisted__pays_by_its_balance_and_cannot_add_to_it(
+    shop: Shop,
+) -> None:
+    customer, other = shop.customer(7, 5 * USD), shop.customer(11, 5 * USD)
+    payer = customer.account.address
+    shop.mint(payer, USD)
+    shop.blacklist(payer)
+
+    answers = [post(shop, one.pay()) for one in (customer, other)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    charges = [int(receipt_of(shop, answer)["receipt"]["chargeUsd6"]) for answer in answers]
+    until(
+        lambda: [shop.collected(one) for one in (customer, other)] == charges,
+        "what is with the contract already is collected as ever",
+    )
+    deposit = contract_abi("InferencePayments").functions["deposit"].encode([USD])
+    call = {"from": payer, "to": shop.payments, "data": to_hex(deposit)}
+    with pytest.raises(RpcRefused, match="blacklisted"):
+        rpc(shop.anvil.port, "eth_call", call, "latest")
+    account = shop.read("InferencePayments", shop.payments, "account", payer)
+    assert account[0] == 5 * USD - charges[0]

@@ -4,10 +4,16 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from api.chain.client import ChainClient
 from api.store.database import Database
+from api.store.embedded import EmbeddedPostgres
 from tests.support.database import database, migrated, postgres, url
 from tests.support.market import CHAIN_ID, Cashier, Market, open_market
+from tests.support.market_gateway import MODEL, ODD_MODEL, start_gateway
+from tests.support.ngram import NgramProcess
+from tests.support.odd_upstream import OddUpstream
 from tests.support.own_node import Node
+from tests.support.selling import GatewayProcess
 
 __all__ = ["database", "migrated", "postgres", "url"]
 
@@ -27,3 +33,33 @@ async def cashier(market: Market, database: Database) -> AsyncIterator[Cashier]:
     cashier = Cashier(market, database)
     yield cashier
     await cashier.close()
+
+
+@pytest.fixture
+async def client(market: Market) -> AsyncIterator[ChainClient]:
+    client = ChainClient(market.node.url, chain_id=CHAIN_ID)
+    yield client
+    await client.close()
+
+
+@pytest.fixture(scope="package")
+def odd() -> Iterator[OddUpstream]:
+    upstream = OddUpstream().start()
+    yield upstream
+    upstream.stop()
+
+
+@pytest.fixture(scope="package")
+def gateway(
+    market: Market,
+    postgres: EmbeddedPostgres,
+    odd: OddUpstream,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[GatewayProcess]:
+    folder = tmp_path_factory.mktemp("gateway")
+    ngram = NgramProcess(folder).start()
+    upstreams = {MODEL: ngram.url, ODD_MODEL: odd.url}
+    process = start_gateway(market, postgres.url("x402gateway"), folder, upstreams)
+    yield process
+    process.stop()
+    ngram.stop()

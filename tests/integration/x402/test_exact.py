@@ -152,7 +152,7 @@ async def test_take__more_at_once_than_its_payer_has__is_refused(
     market: Market, cashier: Cashier
 ) -> None:
     poor = Account.from_key(secrets.token_bytes(32))
-    fund(market, cashier, poor.address, 2 * MOST - 1)
+    market.fund(poor.address, 2 * MOST - 1)
     first, second = (market.signed(cashier.offer, secrets.token_bytes(32), poor) for _ in range(2))
     taken = await cashier.exact.take(first, cashier.offer)
     with pytest.raises(PaymentRefused) as refused:
@@ -245,7 +245,7 @@ async def test_settle__money_gone_meanwhile__fails_alone(
     market: Market, cashier: Cashier, payment: Payment
 ) -> None:
     poor = Account.from_key(secrets.token_bytes(32))
-    fund(market, cashier, poor.address, MOST)
+    market.fund(poor.address, MOST)
     bad = market.signed(cashier.offer, secrets.token_bytes(32), poor)
     taken = [await cashier.exact.take(each, cashier.offer) for each in (bad, payment)]
     bring(market, cashier, market.signed(cashier.offer, secrets.token_bytes(32), poor))
@@ -257,13 +257,6 @@ async def test_settle__money_gone_meanwhile__fails_alone(
         failed, settled = await asyncio.gather(*futures)
     assert (failed.state, failed.reason) == (PaymentState.FAILED, "transaction_failed")
     assert settled.state is PaymentState.SETTLED
-
-
-def fund(market: Market, cashier: Cashier, account: str, amount: int) -> None:
-    sender = market.node.rpc("eth_accounts")[0]  # type: ignore[index]
-    data = to_hex(cashier.stablecoin.encode("transfer", account, amount))
-    call = {"from": sender, "to": cashier.stablecoin.address, "data": data}
-    market.node.rpc("eth_sendTransaction", call)
 
 
 def cancel(market: Market, cashier: Cashier, nonce: bytes) -> None:
@@ -412,7 +405,7 @@ async def test_verify__payer_that_is_a_contract__is_asked_itself(
     market: Market, cashier: Cashier, wallet: str, reason: str | None
 ) -> None:
     address = market.wallets[wallet]
-    fund(market, cashier, address, MOST)
+    market.fund(address, MOST)
     signed = market.signed(cashier.offer, secrets.token_bytes(32))
     authorization = {**signed.payload["authorization"], "from": address}
     payment = replace(signed, payload={"signature": "0x01", "authorization": authorization})

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from eth_account import Account
 from x402 import x402Client, x402ClientSync
 from x402.http.clients import wrapHttpxWithPayment, wrapRequestsWithPayment
@@ -18,53 +16,26 @@ from x402.mechanisms.evm import EthAccountSigner
 from x402.mechanisms.evm.exact import register_exact_evm_client
 
 from api.chain.client import ChainClient
-from api.chain.contracts import InferencePayments, Stablecoin, Waterfall
-from api.domain.codec import parse_address, to_hex
+from api.domain.codec import to_hex
 from api.domain.merkle import verify_proof
 from api.domain.prices import gateway_domain
 from api.domain.receipts import Receipt
-from api.domain.x402 import PAYMENT_RESPONSE_HEADER, PaymentRequired, PaymentResponse
-from api.store.embedded import EmbeddedPostgres
+from api.domain.x402 import PAYMENT_RESPONSE_HEADER, PaymentResponse
 from api.types import Digest
-from tests.support.market import CHAIN_ID, PAYER, USDC, Market
+from tests.support.market import CHAIN_ID, PAYER, Market
+from tests.support.market_gateway import (
+    ASKED,
+    PRICE,
+    ask,
+    credit,
+    income,
+    offered,
+    receipt_of,
+    settled_credit,
+)
 from tests.support.selling import GatewayProcess
-from tests.support.x402_gateway import ASKED, PRICE, selling
 
 PAY = Path(__file__).with_name("pay.mjs")
-
-
-@pytest.fixture(scope="module")
-def gateway(
-    market: Market, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[GatewayProcess]:
-    url = postgres.url("x402gateway")
-    with selling(market, tmp_path_factory.mktemp("gateway"), url) as process:
-        yield process
-
-
-@pytest.fixture
-async def client(market: Market) -> AsyncIterator[ChainClient]:
-    client = ChainClient(market.node.url, chain_id=CHAIN_ID)
-    yield client
-    await client.close()
-
-
-async def credit(client: ChainClient, market: Market) -> int:
-    payer = parse_address(PAYER.address, "payer")
-    return (await InferencePayments(client, market.payments).account(payer)).balance_usd6
-
-
-async def income(client: ChainClient, market: Market) -> int:
-    state = await Waterfall(client, market.contracts["Waterfall"]).state(market.cluster)
-    return state.received
-
-
-async def receipt_of(gateway: GatewayProcess, receipt_id: str) -> dict[str, Any]:
-    async with httpx.AsyncClient(timeout=30) as http:
-        answer = await http.get(f"{gateway.url}/v1/receipts/{receipt_id}")
-    assert answer.status_code == 200, answer.text
-    shape: dict[str, Any] = answer.json()
-    return shape
 
 
 def is_proved(market: Market, shape: dict[str, Any]) -> bool:
@@ -83,9 +54,7 @@ async def test_httpx_client__asks__pays_what_was_used_and_is_credited_the_rest(
     gateway: GatewayProcess, market: Market, client: ChainClient
 ) -> None:
     async with httpx.AsyncClient(timeout=30) as http:
-        unpaid = await http.post(f"{gateway.url}/v1/completions", json=ASKED)
-    required = PaymentRequired.from_header(unpaid.headers["PAYMENT-REQUIRED"])
-    (offer,) = [one for one in required.accepts if one.scheme == "exact"]
+        offer = await offered(http, gateway)
     assert offer.pay_to == market.pay_to
     before = await settled_credit(client, market), await income(client, market)
 
@@ -167,13 +136,10 @@ async def test_payment__brought_again__buys_nothing(
     gateway: GatewayProcess, market: Market, client: ChainClient
 ) -> None:
     async with httpx.AsyncClient(timeout=60) as http:
-        unpaid = await http.post(f"{gateway.url}/v1/completions", json=ASKED)
-        required = PaymentRequired.from_header(unpaid.headers["PAYMENT-REQUIRED"])
-        (offer,) = [one for one in required.accepts if one.scheme == "exact"]
+        offer = await offered(http, gateway)
         payment = market.signed(offer, b"\x77" * 32)
-        headers = {"PAYMENT-SIGNATURE": payment.to_header()}
-        first = await http.post(f"{gateway.url}/v1/completions", json=ASKED, headers=headers)
-        again = await http.post(f"{gateway.url}/v1/completions", json=ASKED, headers=headers)
+        first = await ask(http, gateway, payment)
+        again = await ask(http, gateway, payment)
     assert (first.status_code, again.status_code) == (200, 402)
     assert again.json()["reason"] == "invalid_exact_evm_nonce_already_used"
 
@@ -182,18 +148,13 @@ async def test_payment__request_that_fails__can_be_brought_again(
     gateway: GatewayProcess, market: Market, client: ChainClient
 ) -> None:
     async with httpx.AsyncClient(timeout=60) as http:
-        unpaid = await http.post(f"{gateway.url}/v1/completions", json=ASKED)
-        required = PaymentRequired.from_header(unpaid.headers["PAYMENT-REQUIRED"])
-        (offer,) = [one for one in required.accepts if one.scheme == "exact"]
+        offer = await offered(http, gateway)
         payment = market.signed(offer, b"\x78" * 32)
-        headers = {"PAYMENT-SIGNATURE": payment.to_header()}
         # Less was paid than that may come to.
-        dear = await http.post(
-            f"{gateway.url}/v1/completions", json=ASKED | {"max_tokens": 5_000}, headers=headers
-        )
+        dear = await ask(http, gateway, payment, max_tokens=5_000)
         assert dear.status_code == 402
         assert dear.json()["reason"] == "invalid_payment_requirements"
-        good = await http.post(f"{gateway.url}/v1/completions", json=ASKED, headers=headers)
+        good = await ask(http, gateway, payment)
     assert good.status_code == 200, good.text
 
 
@@ -204,15 +165,12 @@ async def test_payment__nonce_that_begins_as_anothers__has_a_receipt_of_its_own(
     other = Account.from_key(secrets.token_bytes(32))
     begins = secrets.token_bytes(16)
     async with httpx.AsyncClient(timeout=60) as http:
-        unpaid = await http.post(f"{gateway.url}/v1/completions", json=ASKED)
-        required = PaymentRequired.from_header(unpaid.headers["PAYMENT-REQUIRED"])
-        (offer,) = [one for one in required.accepts if one.scheme == "exact"]
-        fund(market, other.address, offer.amount)
+        offer = await offered(http, gateway)
+        market.fund(other.address, offer.amount)
         ids = {}
         for payer in (PAYER, other):
             payment = market.signed(offer, begins + secrets.token_bytes(16), payer)
-            headers = {"PAYMENT-SIGNATURE": payment.to_header()}
-            answer = await http.post(f"{gateway.url}/v1/completions", json=ASKED, headers=headers)
+            answer = await ask(http, gateway, payment)
             assert answer.status_code == 200, answer.text
             ids[payer.address] = answer.headers["Receipt-Id"]
     for address, receipt_id in ids.items():
@@ -224,15 +182,13 @@ async def test_payment__not_in_a_block_in_time__is_pending_and_credited_in_full_
     gateway: GatewayProcess, market: Market, client: ChainClient
 ) -> None:
     async with httpx.AsyncClient(timeout=60) as http:
-        unpaid = await http.post(f"{gateway.url}/v1/completions", json=ASKED)
-        required = PaymentRequired.from_header(unpaid.headers["PAYMENT-REQUIRED"])
-        (offer,) = [one for one in required.accepts if one.scheme == "exact"]
+        offer = await offered(http, gateway)
         # What earlier requests left is credited before.
         before = await settled_credit(client, market)
-        headers = {"PAYMENT-SIGNATURE": market.signed(offer, secrets.token_bytes(32)).to_header()}
+        payment = market.signed(offer, secrets.token_bytes(32))
         market.node.rpc("evm_setAutomine", False)
         try:
-            answer = await http.post(f"{gateway.url}/v1/completions", json=ASKED, headers=headers)
+            answer = await ask(http, gateway, payment)
         finally:
             market.node.rpc("evm_setAutomine", True)
             market.node.rpc("evm_mine")
@@ -243,22 +199,6 @@ async def test_payment__not_in_a_block_in_time__is_pending_and_credited_in_full_
         while await credit(client, market) == before:  # noqa: ASYNC110 - a chain has no event
             await asyncio.sleep(0.1)
     assert await credit(client, market) == before + offer.amount
-
-
-async def settled_credit(client: ChainClient, market: Market) -> int:
-    """The payer's, once the settler holds nothing more of earlier requests."""
-    coin = Stablecoin(client, market.domain.verifying_contract)
-    async with asyncio.timeout(30):
-        while await coin.balance_of(market.settler):  # noqa: ASYNC110 - a chain has no event
-            await asyncio.sleep(0.1)
-    return await credit(client, market)
-
-
-def fund(market: Market, account: str, amount: int) -> None:
-    """With stablecoin."""
-    sender = market.node.rpc("eth_accounts")[0]  # type: ignore[index]
-    data = "0xa9059cbb" + account[2:].rjust(64, "0") + f"{amount:064x}"
-    market.node.rpc("eth_sendTransaction", {"from": sender, "to": USDC, "data": data})
 
 
 def test_supported__of_the_gateway__tells_the_scheme(gateway: GatewayProcess) -> None:
