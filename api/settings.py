@@ -423,6 +423,7 @@ class GatewaySettings(ServiceSettings):
             is owed beyond that waits; what alone is more waits for a higher limit.
         connect_s, first_byte_s, idle_s: How long a server may take to be reached, to begin an
             answer, and between two of its pieces.
+        patience_s: How long a customer may take to send a request, or to read what waits for it.
     """
 
     model_config = SettingsConfigDict(
@@ -451,6 +452,7 @@ class GatewaySettings(ServiceSettings):
     connect_s: float = Field(3.0, gt=0, le=60)
     first_byte_s: float = Field(120.0, gt=0, le=3_600)
     idle_s: float = Field(60.0, gt=0, le=3_600)
+    patience_s: float = Field(30.0, gt=0, le=600)
 
     @field_validator("payees", mode="before")
     @classmethod

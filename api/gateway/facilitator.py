@@ -17,7 +17,7 @@ from api.domain.codec import parse_json
 from api.domain.x402 import X402_VERSION, Offer, Payment, PaymentResponse, parse_object
 from api.errors import InvalidInput, PaymentRefused
 from api.gateway.exact import EXACT_SCHEME, SETTLE_SECONDS, Exact
-from api.serving.documented import read_timely
+from api.serving.documented import read_body
 from api.types import Address
 
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -116,9 +116,9 @@ def facilitator_routes(facilitator: Callable[[], Facilitator]) -> APIRouter:
 
 
 async def _body(request: Request) -> bytes:
-    """What was sent; nothing, which is no JSON, if it is more or takes longer than is read."""
+    """What was sent; nothing, which is no JSON, if it is more than is read."""
     try:
-        return await read_timely(request, MAX_BODY_BYTES)
+        return await read_body(request, MAX_BODY_BYTES)
     except InvalidInput:
         return b""
 

@@ -23,7 +23,7 @@ from api.gateway.purse import Purse
 from api.gateway.service import Gateway
 from api.gateway.serving import MAX_ANSWER_SECONDS, Served, Stream
 from api.gateway.shapes import receipt_shape
-from api.serving.documented import documents, problems, read_timely
+from api.serving.documented import documents, problems, read_body
 
 _log = structlog.get_logger(__name__)
 
@@ -82,7 +82,7 @@ class _Paid(StreamingResponse):
 async def _answer(request: Request, endpoint: Endpoint) -> Response:
     gateway = gateway_of(request)
     started = time.perf_counter()
-    body = await read_timely(request, MAX_BODY_BYTES)
+    body = await read_body(request, MAX_BODY_BYTES)
     asked = Asked.parse(endpoint, body, gateway.default_max_tokens)
     choices = gateway.serving.choices(asked)
     most = gateway.serving.most_usd6(asked, choices)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from starlette.requests import ClientDisconnect
 
 from api.errors import Malformed, Oversized
 from api.serving.problems import MEDIA_TYPE
@@ -49,24 +49,11 @@ def documents(media_type: str, *statuses: int) -> dict[int | str, dict[str, Any]
     return {200: {"content": {media_type: {}}}} | problems(*statuses)
 
 
-BODY_SECONDS: Final = 30.0
-"""For a body to come: whoever sends a byte now and then holds no place for long."""
-
-
-async def read_timely(request: Request, limit: int) -> bytes:
-    """`read_body`, within `BODY_SECONDS`. Raises Malformed if it takes longer."""
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await read_body(request, limit)
-    except TimeoutError:
-        raise Malformed("body", None, f"a body within {BODY_SECONDS:.0f} seconds") from None
-
-
 async def read_body(request: Request, limit: int) -> bytes:
     """The request's body.
 
     Raises Oversized before anything is read if the announced length is above `limit`, and as soon
-    as more than that has come if none was announced.
+    as more than that has come if none was announced; Malformed if it ends before its end.
     """
     announced = request.headers.get("content-length")
     if announced is not None:
@@ -75,8 +62,11 @@ async def read_body(request: Request, limit: int) -> bytes:
         if int(announced) > limit:
             raise Oversized("bytes", int(announced), limit)
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise Oversized("bytes", len(body), limit)
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                raise Oversized("bytes", len(body), limit)
+    except ClientDisconnect:
+        raise Malformed("body", None, "a whole body") from None
     return bytes(body)

@@ -13,6 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from api.errors import ConfigurationError, RackstreamError
+from api.serving.connections import PATIENCE_SECONDS, timely
 
 _log = structlog.get_logger(__name__)
 
@@ -20,8 +21,13 @@ Failed = Callable[[BaseException], None]
 """Told when what an application runs has ended with an error."""
 
 
-def serve(create_app: Callable[[Failed], ASGIApp], listening: socket.socket) -> int:
-    """Serve until SIGTERM or SIGINT; the process's exit status: 0, or 1 after a failure.
+def serve(
+    create_app: Callable[[Failed], ASGIApp],
+    listening: socket.socket,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> int:
+    """Serve until SIGTERM or SIGINT; the process's exit status: 0, or 1 after a failure. Whoever
+    is slower than `patience_seconds` to ask or to read is cut off.
 
     Raises ConfigurationError if that is what it failed with.
     """
@@ -35,6 +41,7 @@ def serve(create_app: Callable[[Failed], ASGIApp], listening: socket.socket) -> 
         server = uvicorn.Server(
             uvicorn.Config(
                 create_app(failed),
+                http=timely(patience_seconds),
                 log_config=None,
                 access_log=False,
                 server_header=False,

@@ -43,6 +43,7 @@ def bad(
         upstreams=[odd.url],
         has_model=False,
         idle_s=1,
+        patience_s=2,
     )
     yield shop
     shop.close()
