@@ -414,6 +414,8 @@ class GatewaySettings(ServiceSettings):
         collect_least_usd6: What must be due for one, in 10⁻⁶ dollars: at least its gas is worth.
         credit_usd6: Most that a payer may owe beyond what is locked, in 10⁻⁶ dollars: another
             gateway could take its balance before this one. At half of it is collected.
+        lock_above_usd6: Most that one channel may owe so, in 10⁻⁶ dollars: for more a lock is asked
+            for, whose transaction this gateway pays. Less than the credit; 0: none is asked for.
         default_max_tokens: Most tokens of an answer whose request sets no limit.
         payees: Accounts besides this gateway's clusters to which payments of x402 are settled for
             other servers, which costs this gateway the gas; separated by commas.
@@ -445,6 +447,7 @@ class GatewaySettings(ServiceSettings):
     collect_s: float = Field(30.0, gt=0, le=86_400)
     collect_least_usd6: int = Field(1, ge=1, le=10**12)
     credit_usd6: int = Field(10_000_000, ge=1, le=10**15)
+    lock_above_usd6: int = Field(0, ge=0, le=10**15)
     default_max_tokens: int = Field(1_024, ge=1, le=131_072)
     payees: Annotated[tuple[Address, ...], NoDecode] = Field(default=(), max_length=1_000)
     least_facilitated_usd6: int = Field(10_000, ge=1, le=10**12)
@@ -453,6 +456,12 @@ class GatewaySettings(ServiceSettings):
     first_byte_s: float = Field(120.0, gt=0, le=3_600)
     idle_s: float = Field(60.0, gt=0, le=3_600)
     patience_s: float = Field(30.0, gt=0, le=600)
+
+    @model_validator(mode="after")
+    def _lock_before_credit_ends(self) -> Self:
+        if self.lock_above_usd6 >= self.credit_usd6:
+            raise ValueError("lock_above_usd6 is not less than credit_usd6")
+        return self
 
     @field_validator("payees", mode="before")
     @classmethod

@@ -35,6 +35,7 @@ from api.domain.codec import to_address
 from api.domain.eip712 import address_word
 from api.domain.eip3009 import Authorization, ExactPayment
 from api.domain.refunds import VALID_BEFORE, RefundAuthorization
+from api.domain.vouchers import Lock
 from api.types import Address
 
 At = int | str
@@ -348,6 +349,12 @@ class InferencePayments(Contract):
             VALID_BEFORE,
             refund.receipt_hash,
             signature,
+        )
+
+    def encode_lock(self, lock: Lock) -> bytes:
+        """Calldata of `lock`."""
+        return self.encode(
+            "lock", lock.payer, lock.key, lock.cover_usd6, lock.until, lock.signature
         )
 
     def payers_in(self, events: Iterable[DecodedEvent]) -> set[Address]:

@@ -8,7 +8,9 @@
 3. A gateway that needs more says how much. It gets it, and a step, if it asks for this chain's
    dollars, this contract and itself, and for no more than this request's price beyond what was
    promised: it should have served nothing for which there was no promise.
-4. Of many requests at once that were not covered each raises the promise by its price, so that they
+4. A gateway that wants some of it locked gets the key's consent: for no more than the limit, and
+   no longer than a day. What is locked stays the payer's until it is promised and used.
+5. Of many requests at once that were not covered each raises the promise by its price, so that they
    do not take it from each other.
 
 So a gateway that lies gets the limit at worst, and a price and a step for each time that it is sent
@@ -18,17 +20,18 @@ a request which it does not serve. Amounts are 10⁻⁶ dollars.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from threading import Lock
 from typing import Any, Final
 
+from api.clock import Clock, SystemClock
 from api.domain.codec import parse_address, parse_hex, parse_uint
 from api.domain.eip712 import Eip712Domain
 from api.domain.signing import Signer
-from api.domain.vouchers import MAX_USD6, Voucher, payments_domain
-from api.domain.x402 import Offer, Payment, PaymentRequired, network_of
+from api.domain.vouchers import MAX_LOCK_SECONDS, MAX_USD6, Lock, Voucher, payments_domain
+from api.domain.x402 import Offer, Payment, PaymentRequired, network_of, parse_object
 from api.errors import (
     BadSignature,
     Incoherent,
@@ -145,9 +148,12 @@ def _voucher(data: Mapping[str, Any]) -> Voucher | None:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """The amount of a voucher for one request, and the header that carries it."""
+    """The amount of a voucher for one request, what may be locked for it, and the header that
+    carries them.
+    """
 
     cumulative_usd6: int
+    cover_usd6: int
     header: str
 
 
@@ -160,6 +166,7 @@ class Promises:
         step_usd6: Promised ahead.
         most_usd6: Most that one request may cost; without it the limit.
         known_spent_usd6: What the caller itself knows to be spent: believed without a voucher.
+        clock: By which no lock is longer than a day.
 
     Raises:
         OutOfRange: An amount is negative or more than a channel holds, or the limit is 0.
@@ -175,6 +182,7 @@ class Promises:
         step_usd6: int = DEFAULT_STEP_USD6,
         most_usd6: int | None = None,
         known_spent_usd6: int = 0,
+        clock: Clock | None = None,
     ) -> None:
         for name, amount, least in (
             ("limit_usd6", limit_usd6, 1),
@@ -192,7 +200,8 @@ class Promises:
         self._step = step_usd6
         self._most = limit_usd6 if most_usd6 is None else most_usd6
         self._known_spent = known_spent_usd6
-        self._lock = Lock()
+        self._clock = clock or SystemClock()
+        self._lock = threading.Lock()
         self._cap = 0
         self._promised: int | None = None
         self._raised_to = 0
@@ -258,7 +267,7 @@ class Promises:
         Raises:
             OfferRefused: It asks for something else than agreed, or for more than a request's price
                 beyond what was promised.
-            SpendLimitReached: The request needs more than may be spent.
+            SpendLimitReached: The request needs more than may be spent, or locked.
             OutOfRange, Malformed: What it asks for is no amount.
         """
         offer = self.terms.choose(required)
@@ -285,7 +294,8 @@ class Promises:
             if self._raised_to > sent.cumulative_usd6:
                 # What was added meanwhile is for others that wait as this one does.
                 wanted = max(wanted, min(self._raised_to + offer.amount, self._cap))
-            promise = self._signed(max(wanted, promised + 1), offer)
+            lock = self._consent(offer, sent)
+            promise = self._signed(max(wanted, promised + 1), offer, lock)
             self._raised_to = promise.cumulative_usd6
             return promise
 
@@ -297,14 +307,44 @@ class Promises:
         """That and a step, as far as the limit allows."""
         return max(needed_usd6, min(needed_usd6 + self._step, self._cap - _SPARE_USD6))
 
-    def _signed(self, cumulative_usd6: int, offer: Offer) -> Promise:
+    def _consent(self, offer: Offer, sent: Promise) -> Lock | None:
+        """The lock that it asks for, or as much of it as the limit allows."""
+        asked = offer.extra.get("lock")
+        if asked is None:
+            return None
+        fields = parse_object(asked, "lock")
+        cover = parse_uint(fields.get("cumulativeUsd6"), "lock.cumulativeUsd6", MAX_USD6)
+        until = parse_uint(fields.get("until"), "lock.until", UINT64_MAX)
+        latest = self._clock.now() + MAX_LOCK_SECONDS
+        if until > latest:
+            raise OfferRefused(
+                f"the gateway asks for a lock until {until}, {latest} is the latest",
+                value=until,
+                limit=latest,
+            )
+        if cover > self._cap <= sent.cover_usd6:
+            # So much did not do before.
+            raise SpendLimitReached(cover - self._cap + self._limit, self._limit)
+        return Lock.signed(
+            self.terms.domain,
+            self._signer,
+            self.payer,
+            self.terms.gateway,
+            min(cover, self._cap),
+            until,
+        )
+
+    def _signed(self, cumulative_usd6: int, offer: Offer, lock: Lock | None = None) -> Promise:
         if cumulative_usd6 > self._cap:
             raise SpendLimitReached(cumulative_usd6 - self._cap + self._limit, self._limit)
         voucher = Voucher.signed(
             self.terms.domain, self._signer, self.payer, self.terms.gateway, cumulative_usd6
         )
         self._promised = cumulative_usd6
-        return Promise(cumulative_usd6, Payment(offer, voucher.payload()).to_header())
+        payload, cover = voucher.payload(), 0
+        if lock is not None:
+            payload, cover = payload | {"lock": lock.payload()}, lock.cover_usd6
+        return Promise(cumulative_usd6, cover, Payment(offer, payload).to_header())
 
 
 def parse_channel(content: bytes) -> ChannelState:

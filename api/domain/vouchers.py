@@ -15,10 +15,13 @@ from api.domain.codec import address_bytes, parse_address, parse_hex, parse_uint
 from api.domain.eip712 import Eip712Domain, TypedMessage
 from api.domain.signing import Signer, require_signer
 from api.errors import BadSignature, Malformed, OutOfRange, Oversized
-from api.types import SIGNATURE_BYTES, Address, Signature
+from api.types import SIGNATURE_BYTES, UINT64_MAX, Address, Signature
 
 MAX_USD6: Final = 2**56 - 1
 """Most that a channel can hold, and a voucher promise."""
+
+MAX_LOCK_SECONDS: Final = 86_400
+"""Longest time for which a lock holds."""
 
 MAX_PARTS: Final = 127
 MAX_PLACE: Final = 255
@@ -177,6 +180,80 @@ class Voucher:
         """Check that its key signed it. Raises BadSignature, naming who did."""
         message = voucher_message(domain, self.payer, self.gateway, self.cumulative_usd6)
         require_signer(message.digest, self.signature, self.key)
+
+
+# -- a lock ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A key's consent that its gateway locks of the payer's balance what its channel may cost.
+
+    Attributes:
+        cover_usd6: All that the channel is to have collected or locked, 0 to MAX_USD6.
+        until: Unix second at which the lock is over.
+    """
+
+    payer: Address
+    key: Address
+    gateway: Address
+    cover_usd6: int
+    until: int
+    signature: Signature = field(repr=False)
+
+    @classmethod
+    def signed(
+        cls,
+        domain: Eip712Domain,
+        signer: Signer,
+        payer: Address,
+        gateway: Address,
+        cover_usd6: int,
+        until: int,
+    ) -> Lock:
+        """Raises OutOfRange: More than a channel can hold, or negative."""
+        _check_usd6("coverUsd6", cover_usd6)
+        message = lock_message(domain, payer, signer.address, gateway, cover_usd6, until)
+        signature = signer.sign(message.digest)
+        return cls(payer, signer.address, gateway, cover_usd6, until, signature)
+
+    @classmethod
+    def from_payload(cls, payload: object, voucher: Voucher) -> Lock | None:
+        """The lock in the JSON of a payment beside that voucher; its signature is not checked.
+
+        Raises:
+            Malformed: A field is missing or of another form.
+            OutOfRange: It covers more than a channel can hold.
+        """
+        fields = payload.get("lock") if isinstance(payload, Mapping) else None
+        if fields is None:
+            return None
+        if not isinstance(fields, Mapping):
+            raise Malformed("lock", fields, "an object")
+        return cls(
+            voucher.payer,
+            voucher.key,
+            voucher.gateway,
+            parse_uint(fields.get("coverUsd6"), "coverUsd6", MAX_USD6),
+            parse_uint(fields.get("until"), "until", UINT64_MAX),
+            Signature(parse_hex(fields.get("signature"), "signature", SIGNATURE_BYTES)),
+        )
+
+    def payload(self) -> dict[str, Any]:
+        """As it stands in a payment's JSON, beside a voucher of the same channel."""
+        return {
+            "coverUsd6": str(self.cover_usd6),
+            "until": self.until,
+            "signature": to_hex(self.signature),
+        }
+
+    def message(self, domain: Eip712Domain) -> TypedMessage:
+        """What its key signed."""
+        return lock_message(domain, self.payer, self.key, self.gateway, self.cover_usd6, self.until)
+
+    def require_signed(self, domain: Eip712Domain) -> None:
+        """Check that its key signed it. Raises BadSignature, naming who did."""
+        require_signer(self.message(domain).digest, self.signature, self.key)
 
 
 # -- a batch --------------------------------------------------------------------------------------

@@ -69,6 +69,7 @@ def _serve(settings: GatewaySettings) -> int:
                 collect_seconds=settings.collect_s,
                 collect_least_usd6=settings.collect_least_usd6,
                 credit_usd6=settings.credit_usd6,
+                lock_above_usd6=settings.lock_above_usd6 or None,
                 default_max_tokens=settings.default_max_tokens,
                 connect_seconds=settings.connect_s,
                 first_byte_seconds=settings.first_byte_s,

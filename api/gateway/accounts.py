@@ -48,14 +48,20 @@ class Accounts:
         payments: InferencePayments,
         store: JournalStore,
         gateway: Address,
+        confirmations: int,
         credit_usd6: int,
+        lock_above_usd6: int,
     ) -> None:
-        """`credit_usd6` is each payer's; see `ledger.Payer`."""
+        """`credit_usd6` and `lock_above_usd6` are each payer's; see `ledger.Payer`. A lock counts
+        with `confirmations` blocks upon its own.
+        """
         self._client = client
         self._payments = payments
         self._store = store
         self._gateway = gateway
+        self._confirmations = confirmations
         self._credit_usd6 = credit_usd6
+        self._lock_above_usd6 = lock_above_usd6
         self._payers: dict[Address, Payer] = {}
         self._channels: dict[tuple[Address, Address], Channel] = {}
         self._locks: WeakValueDictionary[Address, asyncio.Lock] = WeakValueDictionary()
@@ -81,7 +87,7 @@ class Accounts:
         known = self._channels.get((payer, key))
         if known is not None:
             return known
-        channel = Channel(Payer(payer, credit_usd6=self._credit_usd6), key)
+        channel = Channel(self._new_payer(payer), key)
         await self._fill(channel)
         return channel
 
@@ -96,7 +102,7 @@ class Accounts:
         is_new = owner is None
         if owner is None:
             # Registered before it is read, so that no event is passed over.
-            owner = self._payers[payer] = Payer(payer, credit_usd6=self._credit_usd6)
+            owner = self._payers[payer] = self._new_payer(payer)
         channel = Channel(owner, key)
         is_kept = False
         try:
@@ -117,6 +123,18 @@ class Accounts:
                 self._payers.pop(payer, None)
         return channel
 
+    def _new_payer(self, payer: Address) -> Payer:
+        return Payer(payer, credit_usd6=self._credit_usd6, lock_above_usd6=self._lock_above_usd6)
+
+    async def _read(self, channel: Channel) -> None:
+        """What the chain has of a channel."""
+        place = channel.payer.address, channel.key, self._gateway
+        state, deep = await self._payments.channel(*place), None
+        if state.locked_usd6 and self._confirmations:
+            newest = (await self._client.block()).number
+            deep = await self._payments.channel(*place, block=max(newest - self._confirmations, 0))
+        channel.take(state, deep)
+
     async def _fill(self, channel: Channel) -> None:
         """What store and chain have of a channel and its payer."""
         payer, key = channel.payer.address, channel.key
@@ -125,7 +143,7 @@ class Accounts:
         self._strangers_waiting += 1
         try:
             async with self._strangers:
-                channel.take(await self._payments.channel(payer, key, self._gateway))
+                await self._read(channel)
                 channel.payer.take(await self._payments.account(payer))
         finally:
             self._strangers_waiting -= 1
@@ -160,8 +178,7 @@ class Accounts:
             channels = list(known.channels)
             async with self._at_once:
                 for channel in channels:
-                    state = await self._payments.channel(payer, channel.key, self._gateway)
-                    channel.take(state)
+                    await self._read(channel)
                 known.take(await self._payments.account(payer))
 
     async def refresh_all(self, payers: Collection[Address]) -> None:

@@ -8,8 +8,9 @@
 | `Authorization: Bearer rk_…` (or `x-api-key`)                      | a session key: the gateway  |
 |                                                                    | signs what was used         |
 
-Everything else is answered by 402 with what would do. An API key is used to sign for what was
-charged while its request is served, and is kept nowhere.
+Everything else is answered by 402 with what would do. Where a lock is needed, a voucher brings it,
+and a request waits until it is there. An API key is used to sign for what was charged, and a lock
+that it takes, while its request is served, and is kept nowhere.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, Final
 
 from api.domain.api_key import ApiKey
 from api.domain.eip712 import Eip712Domain
-from api.domain.vouchers import Voucher
+from api.domain.vouchers import Lock, Voucher
 from api.domain.x402 import (
     MAX_OFFERS,
     PAYMENT_SIGNATURE_HEADER,
@@ -33,7 +34,8 @@ from api.errors import BadApiKey, PaymentRefused, UpstreamUnavailable
 from api.gateway.accounts import Accounts
 from api.gateway.exact import EXACT_SCHEME, Exact
 from api.gateway.exact_purse import ExactPurse
-from api.gateway.ledger import PromiseTooLow
+from api.gateway.ledger import LockNeeded, PromiseTooLow
+from api.gateway.locking import Locking
 from api.gateway.purse import PAYMENT_TIMEOUT_SECONDS, ChannelPurse, Purse, ReceiptBook
 from api.types import Address, ClusterId
 
@@ -60,15 +62,17 @@ class Terms:
     domain: Eip712Domain
     """`payments_domain`'s."""
 
-    def voucher_offer(self, most_usd6: int, cumulative_usd6: int | None) -> Offer:
-        """Payment by voucher of a request that comes to `most_usd6` at most."""
+    def voucher_offer(self, most_usd6: int, refusal: PaymentRefused) -> Offer:
+        """Payment by voucher of a request that comes to `most_usd6` at most, after that refusal."""
         extra: dict[str, Any] = {
             "gateway": self.gateway,
             "name": self.domain.name,
             "version": self.domain.version,
         }
-        if cumulative_usd6 is not None:
-            extra["cumulativeUsd6"] = str(cumulative_usd6)
+        if isinstance(refusal, PromiseTooLow | LockNeeded):
+            extra["cumulativeUsd6"] = str(refusal.cumulative_usd6)
+        if isinstance(refusal, LockNeeded):
+            extra["lock"] = {"cumulativeUsd6": str(refusal.cover_usd6), "until": refusal.until}
         return Offer(
             VOUCHER_SCHEME,
             network_of(self.chain_id),
@@ -83,10 +87,13 @@ class Terms:
 class Desk:
     """Takes payments."""
 
-    def __init__(self, *, terms: Terms, accounts: Accounts, book: ReceiptBook) -> None:
+    def __init__(
+        self, *, terms: Terms, accounts: Accounts, book: ReceiptBook, locking: Locking
+    ) -> None:
         self._terms = terms
         self._accounts = accounts
         self._book = book
+        self._locking = locking
         self.exact: Exact | None = None
         """Once it is known that the stablecoin can be paid so."""
 
@@ -103,14 +110,13 @@ class Desk:
         try:
             purse = await self._brought(headers, most)
             try:
-                purse.hold(dearest)
-            except PaymentRefused:
+                await _hold(purse, dearest)
+            except BaseException:
                 purse.release()
                 raise
             return purse
         except PaymentRefused as refusal:
-            needed = refusal.cumulative_usd6 if isinstance(refusal, PromiseTooLow) else None
-            offers = [self._terms.voucher_offer(dearest, needed)]
+            offers = [self._terms.voucher_offer(dearest, refusal)]
             if self.exact is not None:
                 offers += [
                     self.exact.offer(cluster_id, amount, PAYMENT_TIMEOUT_SECONDS)
@@ -145,10 +151,13 @@ class Desk:
             )
         voucher = Voucher.from_payload(payment.payload, self._terms.gateway)
         voucher.require_signed(self._terms.domain)
+        lock = Lock.from_payload(payment.payload, voucher)
+        if lock is not None:
+            lock.require_signed(self._terms.domain)
         channel = await self._accounts.channel(voucher.payer, voucher.key)
         channel.require_alive(self._book.clock.now())
         channel.use(voucher, max(most.values()))
-        return ChannelPurse(channel, self._book, None)
+        return ChannelPurse(channel, self._book, self._locking, brought=lock)
 
     async def _by_exact(
         self, exact: Exact, payment: Payment, most: Mapping[ClusterId, int]
@@ -179,4 +188,13 @@ class Desk:
         if key.signer.address == key.payer:
             raise BadApiKey("the API key is its payer's own key: give a session key with a limit")
         channel = await self._accounts.channel(key.payer, key.signer.address)
-        return ChannelPurse(channel, self._book, key.signer)
+        return ChannelPurse(channel, self._book, self._locking, signer=key.signer)
+
+
+async def _hold(purse: Purse, most_usd6: int) -> None:
+    try:
+        purse.hold(most_usd6)
+    except LockNeeded as needed:
+        if not await purse.lock(needed):
+            raise
+        purse.hold(most_usd6)

@@ -19,6 +19,7 @@ from api.domain.x402 import PaymentResponse
 from api.errors import PaymentRefused, StoreUnavailable
 from api.gateway.exact import Exact
 from api.gateway.fronting import PENDING
+from api.gateway.ledger import LockNeeded
 from api.gateway.purse import ReceiptBook
 from api.store.exact_payments import TakenPayment
 from api.store.journal import Entry
@@ -65,6 +66,10 @@ class ExactPurse:
 
     def hold(self, most_usd6: int) -> None:
         """It was held against that before it was taken."""
+
+    async def lock(self, needed: LockNeeded) -> bool:
+        """It needs none."""
+        return False
 
     async def begin(self) -> None:
         """Have it settled, before anything is given."""

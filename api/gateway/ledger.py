@@ -9,7 +9,10 @@ In 10⁻⁶ dollars, of a channel (a key of a payer at this gateway):
 `promised` is the largest voucher's, `limit` and what stands under `collected`, `locked`, `balance`
 and `requested` the chain's; `spent` is what was charged here, `held` the most that requests in work
 may come to. A request is served if its maximum fits into both rooms; what a lock still covers
-beyond what is spent is the channel's own.
+beyond what is spent is the channel's own. Beyond `lock_above` uncovered it takes a lock.
+
+A lock counts as such while it is deep in the chain and not about to end. Else what is in it counts
+as balance, which it becomes when it is over, or was if its block is taken back.
 """
 
 from __future__ import annotations
@@ -27,9 +30,13 @@ EXPIRY_MARGIN_SECONDS: Final = 900
 must a lock to count.
 """
 
+LOCK_SECONDS: Final = 6 * 3_600
+"""For so long a lock is asked for: a transaction is worth some hours, and a day is the most."""
 
 WITHDRAWAL_WINDOW_SECONDS: Final = 86_400
 """As InferencePayments has it: so long after it is due, a withdrawal has lapsed."""
+
+_LOCK_STEP_SECONDS: Final = 600
 
 _MOST_USED: Final = 4_096
 
@@ -49,10 +56,28 @@ class PromiseTooLow(PaymentRefused):
         self.cumulative_usd6 = cumulative_usd6
 
 
+class LockNeeded(PaymentRefused):
+    """The request would leave too much uncovered; a lock up to `cover_usd6` until then, and a new
+    voucher for `cumulative_usd6`, would do. Less than `least_usd6` would not.
+    """
+
+    def __init__(self, least_usd6: int, cover_usd6: int, until: int, cumulative_usd6: int) -> None:
+        super().__init__(
+            "lock_needed",
+            f"a lock that covers {cover_usd6} until {until} is needed",
+            limit=cover_usd6,
+        )
+        self.least_usd6 = least_usd6
+        self.cover_usd6 = cover_usd6
+        self.until = until
+        self.cumulative_usd6 = cumulative_usd6
+
+
 @dataclass(slots=True)
 class Payer:
     """A payer as the chain has it, and its channels here. `credit_usd6` is the most that it may
     owe here beyond what is locked: another gateway could take its balance before this one.
+    `lock_above_usd6` is the most of that on one channel; more takes a lock.
     """
 
     address: Address
@@ -60,6 +85,7 @@ class Payer:
     requested_usd6: int = 0
     withdrawable_at: int = 0
     credit_usd6: int = MAX_USD6
+    lock_above_usd6: int = MAX_USD6
     channels: list[Channel] = field(default_factory=list)
 
     def free_usd6(self, now: int) -> int:
@@ -67,8 +93,8 @@ class Payer:
         # A request lapses without an event.
         is_lapsed = now >= self.withdrawable_at + WITHDRAWAL_WINDOW_SECONDS
         requested = 0 if is_lapsed else self.requested_usd6
-        uncovered = self.uncovered_usd6(now)
-        return min(self.balance_usd6 - requested, self.credit_usd6) - uncovered
+        balance = self.balance_usd6 + sum(channel.loose_usd6(now) for channel in self.channels)
+        return min(balance - requested, self.credit_usd6) - self.uncovered_usd6(now)
 
     def uncovered_usd6(self, now: int) -> int:
         """What was served or may be, and nothing but its free balance can pay."""
@@ -99,6 +125,9 @@ class Channel:
     collected_usd6: int = 0
     locked_usd6: int = 0
     locked_until: int = 0
+    # Of what is locked, as much as is deep in the chain, and until when.
+    secured_usd6: int = 0
+    secured_until: int = 0
     # Amounts of vouchers that were brought, and the one from which on they are remembered.
     used: set[int] = field(default_factory=set, repr=False)
     used_above_usd6: int = 0
@@ -108,13 +137,20 @@ class Channel:
         """The payer's own key, which has neither limit nor expiry."""
         return self.key == self.payer.address
 
-    def take(self, state: views.Channel) -> None:
-        """What the chain says of it now."""
+    def take(self, state: views.Channel, deep: views.Channel | None = None) -> None:
+        """What the chain says of it now, and what it said at the newest block that counts as deep;
+        None if that is the same.
+        """
+        deep = deep or state
         self.limit_usd6 = MAX_USD6 if self.is_account else state.limit_usd6
         self.expires_at = state.expires_at
         self.collected_usd6 = state.collected_usd6
         self.locked_usd6 = state.locked_usd6
         self.locked_until = state.locked_until
+        self.secured_until = min(state.locked_until, deep.locked_until)
+        # What was collected since came out of it.
+        covered = deep.collected_usd6 + deep.locked_usd6 - state.collected_usd6
+        self.secured_usd6 = min(state.locked_usd6, max(0, covered))
 
     def use(self, voucher: Voucher, most_usd6: int) -> None:
         """Take a voucher whose signature was checked, for a request that comes to `most_usd6`.
@@ -158,8 +194,36 @@ class Channel:
             self.limit_usd6 - self.spent_usd6 - self.held_usd6, own + self.payer.free_usd6(now)
         )
 
+    def require_covered(self, most_usd6: int, now: int) -> None:
+        """Raises LockNeeded if `most_usd6` more would leave too much uncovered."""
+        total = self.spent_usd6 + self.held_usd6 + most_usd6
+        trusted = self.payer.lock_above_usd6
+        if total - self.collected_usd6 - self._lock(now) <= trusted:
+            return
+        # A lock is worth a transaction: it is to last for more of the like.
+        ahead = max(0, min(trusted, self.room_usd6(now) - most_usd6))
+        cover = max(total + ahead, self.collected_usd6 + self.locked_usd6)
+        # Those who ask at the same time are to name the same second.
+        until = (now + LOCK_SECONDS) // _LOCK_STEP_SECONDS * _LOCK_STEP_SECONDS
+        until = max(until, self.locked_until)
+        if not self.is_account:
+            until = min(until, self.expires_at)
+        raise LockNeeded(total, cover, until, self.needed_usd6(most_usd6))
+
+    def is_locked(self, cover_usd6: int, until: int) -> bool:
+        """Whether that is collected or locked, at whatever depth."""
+        return self.collected_usd6 + self.locked_usd6 >= cover_usd6 and self.locked_until >= until
+
+    def is_secured(self, cover_usd6: int, until: int) -> bool:
+        """The same, deep in the chain."""
+        return self.collected_usd6 + self.secured_usd6 >= cover_usd6 and self.secured_until >= until
+
+    def loose_usd6(self, now: int) -> int:
+        """What is locked and does not count as such."""
+        return self.locked_usd6 - self._lock(now)
+
     def _lock(self, now: int) -> int:
-        return self.locked_usd6 if self.locked_until > now + EXPIRY_MARGIN_SECONDS else 0
+        return self.secured_usd6 if self.secured_until > now + EXPIRY_MARGIN_SECONDS else 0
 
     def require_alive(self, now: int) -> None:
         """Raises PaymentRefused if nothing that it signs could be collected for long enough."""
@@ -186,6 +250,7 @@ class Hold:
 
     Raises:
         PromiseTooLow: The voucher does not cover it.
+        LockNeeded: More has to be locked before.
         PaymentRefused: The key or the payer's balance does not.
     """
 
@@ -208,6 +273,7 @@ class Hold:
                 value=most_usd6,
                 limit=max(room, 0),
             )
+        channel.require_covered(most_usd6, now)
         self._channel, self._most, self._charged = channel, most_usd6, 0
         self._is_promised = is_promised
         self._set_aside(most_usd6)

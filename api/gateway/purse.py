@@ -10,10 +10,11 @@ from api.clock import Clock
 from api.domain.eip712 import Eip712Domain
 from api.domain.receipts import RECEIPT_ID_BYTES, Receipt
 from api.domain.signing import Signer
-from api.domain.vouchers import Voucher
+from api.domain.vouchers import Lock, Voucher
 from api.domain.x402 import PaymentResponse, network_of
 from api.gateway.journal import Journal
-from api.gateway.ledger import Channel, Hold
+from api.gateway.ledger import Channel, Hold, LockNeeded
+from api.gateway.locking import Locking
 from api.gateway.shapes import receipt_content
 from api.store.journal import Entry, StoredReceipt
 from api.types import Address, ClusterId, Digest
@@ -50,6 +51,12 @@ class Purse(Protocol):
 
     def hold(self, most_usd6: int) -> None:
         """Set aside the most that the request may come to. Raises PaymentRefused."""
+
+    async def lock(self, needed: LockNeeded) -> bool:
+        """Have that locked, if the customer consents; whether it may be held now.
+
+        Raises PaymentRefused.
+        """
 
     async def begin(self) -> None:
         """What must have happened before anything is given has, however often it is asked for.
@@ -105,13 +112,23 @@ class ReceiptBook:
 class ChannelPurse:
     """A channel of InferencePayments: by voucher, or by a session key that the gateway was given.
 
-    `signer` is that session key.
+    `signer` is that session key. `brought` is the lock that came with the voucher.
     """
 
-    def __init__(self, channel: Channel, book: ReceiptBook, signer: Signer | None) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        book: ReceiptBook,
+        locking: Locking,
+        *,
+        signer: Signer | None = None,
+        brought: Lock | None = None,
+    ) -> None:
         self._channel = channel
         self._book = book
+        self._locking = locking
         self._signer = signer
+        self._brought = brought
         self._hold: Hold | None = None
         self._receipt_id: bytes | None = None
         self.payer = channel.payer.address
@@ -132,6 +149,22 @@ class ChannelPurse:
     def hold(self, most_usd6: int) -> None:
         now = self._book.clock.now()
         self._hold = Hold(self._channel, most_usd6, now, is_promised=self._signer is None)
+
+    async def lock(self, needed: LockNeeded) -> bool:
+        lock, book = self._brought, self._book
+        if self._signer is not None:
+            lock = Lock.signed(
+                book.payments_domain,
+                self._signer,
+                self.payer,
+                book.gateway,
+                needed.cover_usd6,
+                needed.until,
+            )
+        if lock is None or lock.cover_usd6 < needed.least_usd6:
+            return False
+        await self._locking.secure(self._channel, lock)
+        return True
 
     async def begin(self) -> None:
         """A channel needs nothing."""

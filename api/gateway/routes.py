@@ -204,6 +204,8 @@ async def get_channel(
         "spentUsd6": str(channel.spent_usd6),
         "heldUsd6": str(channel.held_usd6),
         "collectedUsd6": str(channel.collected_usd6),
+        "lockedUsd6": str(channel.locked_usd6),
+        "lockedUntil": channel.locked_until,
         "limitUsd6": str(min(channel.limit_usd6, MAX_USD6)),
         "expiresAt": channel.expires_at,
         "roomUsd6": str(max(channel.room_usd6(gateway.now()), 0)),

@@ -24,7 +24,7 @@ from api.clock import Clock
 from api.domain.eip712 import Eip712Domain
 from api.domain.prices import gateway_domain
 from api.domain.signing import Signer
-from api.domain.vouchers import payments_domain
+from api.domain.vouchers import MAX_USD6, payments_domain
 from api.domain.way import ProvenReceipt, Way
 from api.errors import (
     Busy,
@@ -43,6 +43,7 @@ from api.gateway.fleet import Fleet
 from api.gateway.fronting import Fronting
 from api.gateway.holding import Holding
 from api.gateway.journal import Journal
+from api.gateway.locking import Locking
 from api.gateway.metrics import Metrics
 from api.gateway.purse import ReceiptBook
 from api.gateway.refunding import Refunding
@@ -86,6 +87,7 @@ class GatewayConfig:
     collect_seconds: float
     collect_least_usd6: int
     credit_usd6: int
+    lock_above_usd6: int | None
     default_max_tokens: int
     connect_seconds: float
     first_byte_seconds: float
@@ -115,7 +117,11 @@ class Gateway:
             payments=payments,
             store=self.journal_store,
             gateway=self.address,
+            confirmations=config.confirmations,
             credit_usd6=config.credit_usd6,
+            lock_above_usd6=(
+                MAX_USD6 if config.lock_above_usd6 is None else config.lock_above_usd6
+            ),
         )
         self._journal = Journal(self.journal_store, self.accounts.reload)
         self._upstreams = Upstreams(
@@ -130,17 +136,6 @@ class Gateway:
             payments.address,
             deployment.stablecoin_address(),
             domain,
-        )
-        self.desk = Desk(
-            terms=self.terms,
-            accounts=self.accounts,
-            book=ReceiptBook(
-                signer=config.signer,
-                gateway_domain=gateway_domain(chain_id, payments.address),
-                payments_domain=domain,
-                journal=self._journal,
-                clock=config.clock,
-            ),
         )
         self.serving = Serving(
             fleet=config.fleet,
@@ -158,6 +153,25 @@ class Gateway:
             store=transactions,
             metrics=self.metrics,
             max_fee_per_gas=config.max_fee_per_gas,
+        )
+        self._locking = Locking(
+            client=client,
+            payments=payments,
+            accounts=self.accounts,
+            sender=sender,
+            gateway=self.address,
+        )
+        self.desk = Desk(
+            terms=self.terms,
+            accounts=self.accounts,
+            book=ReceiptBook(
+                signer=config.signer,
+                gateway_domain=gateway_domain(chain_id, payments.address),
+                payments_domain=domain,
+                journal=self._journal,
+                clock=config.clock,
+            ),
+            locking=self._locking,
         )
         self._collector = Collector(
             client=client,
@@ -233,6 +247,7 @@ class Gateway:
                     "collect": self._collector.run,
                     "settle": self._settling.run,
                     "refund": self._refunding.run,
+                    "lock": self._locking.run,
                     "nodes": self._check_nodes,
                 },
                 metrics=self.metrics,

@@ -28,7 +28,7 @@ from api.domain.codec import address_bytes, to_hex
 from api.domain.eip712 import Eip712Domain
 from api.domain.hashing import keccak256
 from api.domain.prices import Price, Quote, SignedQuote, gateway_domain
-from api.domain.vouchers import Voucher, payments_domain
+from api.domain.vouchers import Voucher, pack_voucher, payments_domain
 from api.domain.x402 import Offer, Payment, network_of
 from api.types import LOCAL_CHAIN_ID, Address, ClusterId
 from scripts._lib import cast
@@ -382,6 +382,22 @@ class Shop:
         """What a cluster's waterfall has received in all."""
         waterfall = self.deployment.address_of("Waterfall")
         return int(self.read("Waterfall", waterfall, "state", cluster_id)[0])
+
+
+def balance_of(customer: Customer) -> int:
+    """What the payer has with InferencePayments and nobody has locked."""
+    shop, payer = customer.shop, customer.account.address
+    return int(shop.read("InferencePayments", shop.payments, "account", payer)[0])
+
+
+def take_all(customer: Customer) -> None:
+    """The payer collects its balance itself, for a cluster that may be its own."""
+    shop, payer = customer.shop, customer.account.address
+    voucher = Voucher.signed(
+        shop.payments_domain, customer.account.signer, payer, payer, balance_of(customer)
+    )
+    packed, root = pack_voucher(voucher, 0), b"\x77" * 32
+    shop.transact(payer, "InferencePayments", shop.payments, "collect", packed, [CLUSTER], root)
 
 
 def _environment(settings: Mapping[str, object]) -> dict[str, str]:

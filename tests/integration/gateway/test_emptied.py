@@ -7,12 +7,8 @@ from contextlib import contextmanager
 
 import httpx
 
-from api.domain.vouchers import Voucher, pack_voucher
 from tests.support.odd_upstream import OddUpstream
-from tests.support.reporting import CLUSTER
-from tests.support.selling import MODEL, USD, Customer, Shop, until
-
-ROOT = b"\x77" * 32
+from tests.support.selling import MODEL, USD, Customer, Shop, balance_of, take_all, until
 
 
 @contextmanager
@@ -45,25 +41,9 @@ def refusal(customer: Customer) -> str | None:
     return None if answer.status_code == 200 else str(answer.json()["reason"])
 
 
-def balance(customer: Customer) -> int:
-    shop = customer.shop
-    payer = customer.account.address
-    return int(shop.read("InferencePayments", shop.payments, "account", payer)[0])
-
-
 def debt(customer: Customer) -> int:
     """What it was served and has not paid."""
     return int(customer.channel()["spentUsd6"]) - customer.shop.collected(customer)
-
-
-def take_all(customer: Customer) -> None:
-    """The payer collects what it has itself, for a cluster that may be its own."""
-    shop, payer = customer.shop, customer.account.address
-    voucher = Voucher.signed(
-        shop.payments_domain, customer.account.signer, payer, payer, balance(customer)
-    )
-    packed = pack_voucher(voucher, 0)
-    shop.transact(payer, "InferencePayments", shop.payments, "collect", packed, [CLUSTER], ROOT)
 
 
 def test_serve__withdrawal_requested_meanwhile__refuses_more_and_collects_what_was_served(
@@ -78,7 +58,7 @@ def test_serve__withdrawal_requested_meanwhile__refuses_more_and_collects_what_w
     spent = int(customer.channel()["spentUsd6"])
     assert spent > 0
     until(lambda: bad.collected(customer) == spent, "what was served collected")
-    assert balance(customer) == USD - spent
+    assert balance_of(customer) == USD - spent
 
 
 def test_serve__balance_collected_elsewhere_meanwhile__loses_what_it_served_since_and_tells(
@@ -95,7 +75,7 @@ def test_serve__balance_collected_elsewhere_meanwhile__loses_what_it_served_sinc
 
     # Until its balance went, it was collected from as ever.
     lost = debt(customer)
-    assert balance(customer) == 0
+    assert balance_of(customer) == 0
     assert 0 < lost <= held
     assert bad.collected(customer) >= before
     until(

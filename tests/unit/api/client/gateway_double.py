@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from api.client.promises import Terms
-from api.domain.vouchers import Voucher
+from api.domain.vouchers import Lock, Voucher
 from api.domain.x402 import (
     PAYMENT_REQUIRED_HEADER,
     PAYMENT_RESPONSE_HEADER,
@@ -47,6 +47,8 @@ class GatewayDouble:
         refuses: It serves nothing.
         is_greedy: It always asks for the most that a client may give it.
         says_how_much: Whether it tells what a voucher must promise.
+        lock: What it wants to be locked before it serves anything, as it stands in an offer.
+        locked: The locks that came, if their key signed them.
     """
 
     terms: Terms
@@ -58,6 +60,8 @@ class GatewayDouble:
     refuses: bool = False
     is_greedy: bool = False
     says_how_much: bool = True
+    lock: dict[str, Any] | None = None
+    locked: list[Lock] = field(default_factory=list)
     spent_usd6: int = 0
     held_usd6: int = 0
     best: Voucher | None = None
@@ -117,7 +121,7 @@ class GatewayDouble:
         price = body.get("max_tokens") or self.price_usd6
         is_new = self._take(request)
         due = self.spent_usd6 + self.held_usd6 + price
-        if self.refuses or not is_new or due > self.promised_usd6:
+        if self.refuses or not is_new or due > self.promised_usd6 or not self._is_locked():
             self._note(request, 402)
             return self._ask(request, price, max(due, self.promised_usd6 + 1))
         self._note(request, 200)
@@ -128,6 +132,11 @@ class GatewayDouble:
         self.spent_usd6 += price // 2
         return self._answer(body, price // 2)
 
+    def _is_locked(self) -> bool:
+        if self.lock is None:
+            return True
+        return any(one.cover_usd6 >= int(self.lock["cumulativeUsd6"]) for one in self.locked)
+
     def _take(self, request: Request) -> bool:
         """Keep the voucher that came with a request, if it is good; whether it is a new one."""
         brought = request.headers.get(PAYMENT_SIGNATURE_HEADER)
@@ -137,6 +146,10 @@ class GatewayDouble:
         assert payment.accepted.scheme == "voucher"
         voucher = Voucher.from_payload(payment.payload, self.terms.gateway)
         voucher.require_signed(self.terms.domain)
+        lock = Lock.from_payload(payment.payload, voucher)
+        if lock is not None:
+            lock.require_signed(self.terms.domain)
+            self.locked.append(lock)
         amount = voucher.cumulative_usd6
         if amount <= self.used_above_usd6 or amount in self.used:
             return False
@@ -152,6 +165,8 @@ class GatewayDouble:
             needed = self.promised_usd6 + price
         if self.says_how_much:
             extra["cumulativeUsd6"] = str(needed + self.overcharge_usd6)
+        if not self._is_locked():
+            extra["lock"] = self.lock
         required = PaymentRequired(
             "the voucher does not cover the request",
             str(request.url),

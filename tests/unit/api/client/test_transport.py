@@ -15,6 +15,7 @@ import pytest
 
 from api.client.promises import Promises
 from api.client.transport import AsyncPayingTransport, PayingTransport
+from api.clock import SystemClock
 from api.domain.vouchers import Voucher
 from api.errors import GatewayUnavailable, Malformed, OfferRefused, SpendLimitReached
 from tests.unit.api.client.conftest import KEY, PAYER, TERMS, promises
@@ -311,3 +312,50 @@ def test_offer__of_no_amount__is_refused(url: str, double: GatewayDouble) -> Non
     double.overcharge_usd6 = -(10**9)
     with paying(url, promises()) as client, pytest.raises(Malformed, match="cumulativeUsd6"):
         ask(client)
+
+
+def lock(cover: int, seconds: int = 3_600) -> dict[str, Any]:
+    return {"cumulativeUsd6": str(cover), "until": SystemClock().now() + seconds}
+
+
+def test_lock__asked_for__is_signed_beside_the_voucher_once(
+    url: str, double: GatewayDouble
+) -> None:
+    double.lock = lock(5_000)
+    with paying(url, promises(limit_usd6=10_000, step_usd6=3_000)) as client:
+        assert [ask(client) for _ in range(3)] == ["paid 500"] * 3
+    assert double.statuses == [402, 200, 200, 200]
+    (signed,) = double.locked
+    assert (signed.cover_usd6, signed.until) == (5_000, double.lock["until"])
+
+
+def test_lock__beyond_the_limit__is_signed_up_to_it_and_no_further(
+    url: str, double: GatewayDouble
+) -> None:
+    double.lock = lock(10_001)
+    with (
+        paying(url, promises(limit_usd6=10_000, step_usd6=3_000)) as client,
+        pytest.raises(SpendLimitReached),
+    ):
+        ask(client)
+    assert [one.cover_usd6 for one in double.locked] == [10_000]
+
+
+@pytest.mark.parametrize(
+    ("asked", "error"),
+    [
+        (lock(5_000, 90_000), OfferRefused),
+        ({"cumulativeUsd6": "1"}, Malformed),
+        ({"cumulativeUsd6": "-1", "until": 1}, Malformed),
+        ("all", Malformed),
+    ],
+    ids=["more than a day", "no end", "no amount", "no lock"],
+)
+def test_lock__of_no_good_terms__gets_no_signature(
+    url: str, double: GatewayDouble, asked: Any, error: type[Exception]
+) -> None:
+    double.offer = replace(TERMS.offer, extra={**TERMS.offer.extra, "lock": asked})
+    double.refuses = True
+    with paying(url, promises(step_usd6=3_000)) as client, pytest.raises(error):
+        ask(client)
+    assert double.locked == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from api.domain.vouchers import (
     MAX_PARTS,
     MAX_USD6,
     PLAIN_VOUCHER_BYTES,
+    Lock,
     SessionAuthorization,
     Split,
     Voucher,
@@ -157,3 +159,44 @@ def test_pack_account_voucher__a_signature_beyond_its_two_bytes__is_refused() ->
     assert len(pack_account_voucher(PAYER.address, 5, bytes(2**16 - 1), 0)) == 31 + 2**16 - 1
     with pytest.raises(Oversized, match="signature"):
         pack_account_voucher(PAYER.address, 5, bytes(2**16), 0)
+
+
+LOCK = Lock.signed(DOMAIN, KEY, PAYER.address, GATEWAY, 2_000, 1_700_000_000)
+
+
+def test_lock__sent_beside_a_voucher__comes_back_the_same() -> None:
+    payload = VOUCHER.payload() | {"lock": LOCK.payload()}
+    back = Lock.from_payload(payload, VOUCHER)
+    assert back == LOCK
+    back.require_signed(DOMAIN)
+    assert Lock.from_payload(VOUCHER.payload(), VOUCHER) is None
+
+
+@pytest.mark.parametrize(
+    "changes", [{"cover_usd6": 2_001}, {"until": 1_700_000_001}, {"payer": GATEWAY}], ids=str
+)
+def test_lock__changed_after_it_was_signed__is_of_nobody(changes: dict[str, Any]) -> None:
+    with pytest.raises(BadSignature):
+        replace(LOCK, **changes).require_signed(DOMAIN)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"coverUsd6": str(MAX_USD6 + 1)}, OutOfRange),
+        ({"until": None}, Malformed),
+        ({"signature": "0x00"}, Malformed),
+    ],
+    ids=str,
+)
+def test_lock__of_another_form__is_refused(changes: dict[str, Any], error: type[Exception]) -> None:
+    payload = {"lock": LOCK.payload() | changes}
+    with pytest.raises(error):
+        Lock.from_payload(payload, VOUCHER)
+    with pytest.raises(Malformed):
+        Lock.from_payload({"lock": "all"}, VOUCHER)
+
+
+def test_lock__of_more_than_a_channel_holds__is_not_signed() -> None:
+    with pytest.raises(OutOfRange):
+        Lock.signed(DOMAIN, KEY, PAYER.address, GATEWAY, MAX_USD6 + 1, 1)

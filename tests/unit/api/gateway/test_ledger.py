@@ -11,9 +11,11 @@ from api.domain.vouchers import MAX_USD6, Voucher
 from api.errors import PaymentRefused
 from api.gateway.ledger import (
     EXPIRY_MARGIN_SECONDS,
+    LOCK_SECONDS,
     WITHDRAWAL_WINDOW_SECONDS,
     Channel,
     Hold,
+    LockNeeded,
     Payer,
     PromiseTooLow,
 )
@@ -101,7 +103,8 @@ def test_hold__key_given_away_beside_vouchers__each_is_covered() -> None:
 
 @pytest.mark.parametrize(("until", "room"), [(NOW + EXPIRY_MARGIN_SECONDS, 100), (LATER, 150)])
 def test_hold__locked__counts_while_the_lock_lasts(until: int, room: int) -> None:
-    payer = Payer(PAYER, 100)
+    """Beyond the credit, which what is about to be free is a part of."""
+    payer = Payer(PAYER, 100, credit_usd6=100)
     channel = channel_of(payer, promised=1_000, locked=50, locked_until=until)
     assert channel.room_usd6(NOW) == room
     hold(channel, room)
@@ -202,3 +205,80 @@ def test_holds__any_requests_of_two_keys__spent_and_held_never_above_the_balance
         assert [channel.spent_usd6 for channel in channels] == spent
         assert [channel.held_usd6 for channel in channels] == open_
         assert payer.free_usd6(NOW) == balance - sum(spent) - sum(open_) >= 0
+
+
+def lender(balance: int, *, above: int = 100) -> Payer:
+    return Payer(PAYER, balance, credit_usd6=10**9, lock_above_usd6=above)
+
+
+def test_hold__more_uncovered_than_trusted__names_the_lock_that_would_do() -> None:
+    channel = channel_of(lender(1_000), promised=1_000, collected=10)
+    hold(channel, 70)
+    with pytest.raises(LockNeeded) as refusal:
+        hold(channel, 31)
+    needed = refusal.value
+    # All that was taken and may be, and as much again as is trusted.
+    assert (needed.least_usd6, needed.cover_usd6) == (10 + 70 + 31, 10 + 70 + 31 + 100)
+    assert needed.cumulative_usd6 == 1_001
+    assert NOW + EXPIRY_MARGIN_SECONDS < needed.until <= NOW + LOCK_SECONDS
+    hold(channel, 30)
+
+
+def test_hold__lock_needed_of_a_poor_payer__covers_no_more_than_there_is() -> None:
+    channel = channel_of(lender(120), promised=1_000)
+    with pytest.raises(LockNeeded) as refusal:
+        hold(channel, 110)
+    assert refusal.value.cover_usd6 == 120
+    with pytest.raises(PaymentRefused, match="120 can be paid"):
+        hold(channel, 121)
+
+
+def test_hold__session_that_ends_before__names_no_later_second() -> None:
+    channel = channel_of(lender(1_000), promised=1_000, expires_at=NOW + 1_000)
+    with pytest.raises(LockNeeded) as refusal:
+        hold(channel, 101)
+    assert refusal.value.until == NOW + 1_000
+
+
+def test_hold__locked_as_needed__holds_so_much_and_what_is_trusted() -> None:
+    payer = lender(1_000 - 211)
+    channel = channel_of(payer, promised=1_000, locked=211, locked_until=LATER)
+    hold(channel, 311)
+    with pytest.raises(LockNeeded) as refusal:
+        hold(channel, 1)
+    assert refusal.value.until == LATER
+
+
+def test_take__lock_not_deep__is_no_lock_and_no_less_money() -> None:
+    payer = lender(1_000 - 500)
+    channel = channel_of(payer, promised=1_000)
+    latest = views.Channel(10**9, LATER, 0, 500, LATER)
+    channel.take(latest, views.Channel(10**9, LATER, 0, 0, 0))
+    assert channel.room_usd6(NOW) == 1_000
+    with pytest.raises(LockNeeded):
+        hold(channel, 101)
+    assert channel.is_locked(500, LATER)
+    assert not channel.is_secured(500, LATER)
+    channel.take(latest)
+    assert channel.is_secured(500, LATER)
+    hold(channel, 600)
+
+
+def test_take__collected_since_it_was_deep__leaves_so_much_of_the_lock() -> None:
+    channel = channel_of(lender(0), promised=1_000)
+    channel.take(
+        views.Channel(10**9, LATER, 200, 300, LATER), views.Channel(10**9, LATER, 50, 450, LATER)
+    )
+    assert channel.secured_usd6 == 300
+    # Of these 300 only 100 were there when it was deep.
+    channel.take(
+        views.Channel(10**9, LATER, 200, 300, LATER), views.Channel(10**9, LATER, 50, 250, LATER)
+    )
+    assert channel.secured_usd6 == 100
+
+
+def test_room__lock_about_to_end__is_the_payers_balance_again() -> None:
+    payer = lender(400, above=10**9)
+    channel = channel_of(payer, promised=1_000, locked=600, locked_until=NOW + 60)
+    assert channel.room_usd6(NOW) == 1_000
+    hold(channel, 1_000)
