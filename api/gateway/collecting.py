@@ -16,7 +16,7 @@ nothing twice: vouchers are cumulative, and their parts say what was collected b
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from api.chain.client import ChainClient
 from api.chain.contracts import InferencePayments
 from api.chain.views import Receipt as Mined
 from api.clock import Clock
-from api.domain.codec import address_bytes, to_address, to_hex
+from api.domain.codec import address_bytes, to_hex
 from api.domain.merkle import merkle_root
 from api.domain.vouchers import MAX_PARTS, Split, Voucher, pack_voucher
 from api.errors import ChainError, ContractReverted, Unavailable
@@ -55,8 +55,6 @@ _LOOK_SECONDS: Final = 0.5
 _RETRY_SECONDS: Final = 300.0
 
 _AT_ONCE: Final = 16
-
-_KEY_TAIL: Final = 2**40 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +233,7 @@ class Collector:
     ) -> dict[tuple[Address, Address], Bill]:
         """Of the channels, in their order, those that can pay something, with what they can."""
         now = asyncio.get_running_loop().time()
-        asked = [one for one in owing if self._asked_again_at.get(one, 0.0) <= now]
+        asked = told_apart(one for one in owing if self._asked_again_at.get(one, 0.0) <= now)
         found: dict[tuple[Address, Address], Bill] = {}
         clusters: set[ClusterId] = set()
         for start in range(0, len(asked), _AT_ONCE):
@@ -262,7 +260,7 @@ class Collector:
         first = dues[0]
         most = min(first.spent_usd6, first.promised_usd6) - collected
         voucher = Voucher(payer, key, self._gateway, first.promised_usd6, first.signature)
-        return Bill(voucher, collected, _filled(dues, min(collectable, max(0, most))))
+        return Bill(voucher, collected, filled(dues, min(collectable, max(0, most))))
 
     def _ask_later(self, channel: tuple[Address, Address]) -> None:
         now = asyncio.get_running_loop().time()
@@ -327,26 +325,37 @@ def brought_by(entries: Sequence[int], lines: Sequence[Mapping[str, Any]]) -> di
     """What each place of a batch got, from the words of VouchersCollected: a voucher fills its
     parts in their order.
 
-    A word names a payer, the last 40 bits of the key and the amount. Two keys of one payer that
-    share these bits are told apart by their order, which is the batch's.
+    A word names a payer, the last 40 bits of the key and the amount. What brought nothing has none,
+    so that of keys which share these bits a batch has one (`told_apart`).
     """
-    waiting: dict[tuple[bytes, int], list[Mapping[str, Any]]] = {}
-    for line in lines:
-        tail = int.from_bytes(address_bytes(line["key"])) & _KEY_TAIL
-        waiting.setdefault((address_bytes(line["payer"]), tail), []).append(line)
+    named = {_named(line["payer"], line["key"]): line for line in lines}
     brought: dict[Place, int] = {}
     for entry in entries:
-        payer, tail = (entry >> 96).to_bytes(20), entry >> 56 & _KEY_TAIL
-        line, left = waiting[payer, tail].pop(0), entry & 2**56 - 1
+        line, left = named[entry >> 56], entry & 2**56 - 1
         for cluster_id, amount in line["parts"]:
-            filled = min(amount, left)
-            if filled:
-                brought[to_address(payer), line["key"], ClusterId(cluster_id)] = filled
-            left -= filled
+            part = min(amount, left)
+            if part:
+                brought[line["payer"], line["key"], ClusterId(cluster_id)] = part
+            left -= part
     return brought
 
 
-def _filled(dues: Sequence[Due], limit_usd6: int) -> list[tuple[ClusterId, int]]:
+def told_apart(channels: Iterable[tuple[Address, Address]]) -> list[tuple[Address, Address]]:
+    """Of channels that VouchersCollected names alike the first, in their order. A payer can search
+    for such keys; what is left waits for a batch of its own.
+    """
+    first: dict[int, tuple[Address, Address]] = {}
+    for payer, key in channels:
+        first.setdefault(_named(payer, key), (payer, key))
+    return list(first.values())
+
+
+def _named(payer: Address, key: Address) -> int:
+    """How VouchersCollected names a channel."""
+    return int.from_bytes(address_bytes(payer)) << 40 | int.from_bytes(address_bytes(key)[-5:])
+
+
+def filled(dues: Sequence[Due], limit_usd6: int) -> list[tuple[ClusterId, int]]:
     """As much of what is due, in its order, as the limit fills."""
     parts: list[tuple[ClusterId, int]] = []
     for due in dues[:MAX_PARTS]:
