@@ -172,6 +172,7 @@ class Collector:
                 _log.error("batch given up", collection=batch.id)
             return False
         if mined.block_number + self._confirmations > (await self._client.block()).number:
+            _log.debug("not deep enough yet", collection=batch.id, block=mined.block_number)
             return False
         await self._settle(batch, mined)
         is_full = len(from_json(batch.content)) >= self._most_channels

@@ -7,7 +7,6 @@ import json
 import os
 import random
 import signal
-import time
 from collections.abc import Iterator
 
 import httpx
@@ -205,15 +204,14 @@ def test_collect__mined_and_not_yet_deep_enough__sent_once(
     stage: Stage, postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder, depth = tmp_path_factory.mktemp("deep"), 3
-    shop = Shop.open(stage, folder, postgres.url("deep"), confirmations=depth)
+    shop = Shop.open(stage, folder, postgres.url("deep"), confirmations=depth, log_level="debug")
     try:
         customer = shop.customer(0, 50 * USD)
         port, gateway = shop.anvil.port, shop.gateway.address
         sent = int(rpc(port, "eth_getTransactionCount", gateway, "latest"), 16)
         assert is_served(shop, customer)
         until(lambda: shop.collected(customer) > 0, "collected")
-        # Long enough for several looks at it.
-        time.sleep(2.5)
+        until(lambda: shop.gateway.log().count('"not deep enough yet"') > 3, "looked at again")
         assert int(rpc(port, "eth_getTransactionCount", gateway, "latest"), 16) == sent + 1
         assert '"collected"' not in shop.gateway.log()
 
