@@ -42,6 +42,9 @@ from api.types import Address, ClusterId
 VOUCHER_SCHEME: Final = "voucher"
 _BEARER: Final = "bearer "
 
+_MOST_LOCKS: Final = 3
+"""That are waited for: others that waited too may have used the first."""
+
 
 class PaymentNeeded(PaymentRefused):
     """What was brought, or that nothing was, does not do; `required` says what does."""
@@ -192,9 +195,12 @@ class Desk:
 
 
 async def _hold(purse: Purse, most_usd6: int) -> None:
-    try:
-        purse.hold(most_usd6)
-    except LockNeeded as needed:
-        if not await purse.lock(needed):
-            raise
-        purse.hold(most_usd6)
+    for _ in range(_MOST_LOCKS):
+        try:
+            purse.hold(most_usd6)
+        except LockNeeded as needed:
+            if not await purse.lock(needed):
+                raise
+        else:
+            return
+    purse.hold(most_usd6)

@@ -61,16 +61,25 @@ class LockNeeded(PaymentRefused):
     voucher for `cumulative_usd6`, would do. Less than `least_usd6` would not.
     """
 
-    def __init__(self, least_usd6: int, cover_usd6: int, until: int, cumulative_usd6: int) -> None:
+    def __init__(
+        self, most_usd6: int, least_usd6: int, cover_usd6: int, until: int, cumulative_usd6: int
+    ) -> None:
         super().__init__(
             "lock_needed",
             f"a lock that covers {cover_usd6} until {until} is needed",
             limit=cover_usd6,
         )
+        self.most_usd6 = most_usd6
         self.least_usd6 = least_usd6
         self.cover_usd6 = cover_usd6
         self.until = until
         self.cumulative_usd6 = cumulative_usd6
+
+    def is_met_by(self, cover_usd6: int, until: int) -> bool:
+        """Whether such a lock is worth its transaction: it covers the request and lasts as long as
+        one that was asked for a moment ago.
+        """
+        return cover_usd6 >= self.least_usd6 and until >= self.until - _LOCK_STEP_SECONDS
 
 
 @dataclass(slots=True)
@@ -120,6 +129,8 @@ class Channel:
     spent_usd6: int = 0
     held_usd6: int = 0
     held_by_vouchers_usd6: int = 0
+    # What requests may come to that wait for a lock.
+    waiting_usd6: int = 0
     limit_usd6: int = 0
     expires_at: int = 0
     collected_usd6: int = 0
@@ -200,15 +211,15 @@ class Channel:
         trusted = self.payer.lock_above_usd6
         if total - self.collected_usd6 - self._lock(now) <= trusted:
             return
-        # A lock is worth a transaction: it is to last for more of the like.
-        ahead = max(0, min(trusted, self.room_usd6(now) - most_usd6))
+        # A lock is worth a transaction: it is to do for others that wait, and for more of the like.
+        ahead = max(0, min(self.waiting_usd6 + trusted, self.room_usd6(now) - most_usd6))
         cover = max(total + ahead, self.collected_usd6 + self.locked_usd6)
         # Those who ask at the same time are to name the same second.
         until = (now + LOCK_SECONDS) // _LOCK_STEP_SECONDS * _LOCK_STEP_SECONDS
         until = max(until, self.locked_until)
         if not self.is_account:
             until = min(until, self.expires_at)
-        raise LockNeeded(total, cover, until, self.needed_usd6(most_usd6))
+        raise LockNeeded(most_usd6, total, cover, until, self.needed_usd6(most_usd6))
 
     def is_locked(self, cover_usd6: int, until: int) -> bool:
         """Whether that is collected or locked, at whatever depth."""

@@ -24,6 +24,7 @@ from api.errors import ChainError, ContractReverted, PaymentRefused, Unavailable
 from api.gateway.accounts import Accounts
 from api.gateway.ledger import Channel
 from api.sending.sender import PAUSE_SECONDS, Call, Sender
+from api.store.transactions import TransactionStore
 from api.types import Address
 
 _log = structlog.get_logger(__name__)
@@ -44,12 +45,14 @@ class Locking:
         client: ChainClient,
         payments: InferencePayments,
         accounts: Accounts,
+        transactions: TransactionStore,
         sender: Sender,
         gateway: Address,
     ) -> None:
         self._client = client
         self._payments = payments
         self._accounts = accounts
+        self._transactions = transactions
         self._sender = sender
         self._gateway = gateway
         self._wanted: dict[tuple[Address, Address], tuple[Channel, Lock]] = {}
@@ -65,19 +68,25 @@ class Locking:
         """
         if channel.is_secured(lock.cover_usd6, lock.until):
             return
-        if not channel.is_locked(lock.cover_usd6, lock.until):
-            await self._require_lockable(lock)
         place = lock.payer, lock.key
-        known = self._wanted.get(place)
-        if known is None or known[1].cover_usd6 < lock.cover_usd6:
-            self._wanted[place] = channel, lock
-        self._woken.set()
+        if self._wanted_usd6(place) < lock.cover_usd6:
+            if not channel.is_locked(lock.cover_usd6, lock.until):
+                await self._require_lockable(lock)
+            # Another may have come meanwhile.
+            if self._wanted_usd6(place) < lock.cover_usd6:
+                self._wanted[place] = channel, lock
+                self._woken.set()
         try:
             async with asyncio.timeout(seconds):
                 while place in self._wanted:
                     await self._changed.wait()
         except TimeoutError:
             _log.warning("lock takes long", payer=lock.payer, key=lock.key)
+
+    def _wanted_usd6(self, place: tuple[Address, Address]) -> int:
+        """Up to how much a channel is being covered."""
+        known = self._wanted.get(place)
+        return 0 if known is None else known[1].cover_usd6
 
     async def _require_lockable(self, lock: Lock) -> None:
         try:
@@ -114,16 +123,24 @@ class Locking:
             if channel.is_secured(lock.cover_usd6, lock.until):
                 self._end(lock)
             elif not channel.is_locked(lock.cover_usd6, lock.until):
-                try:
-                    await self._require_lockable(lock)
-                except PaymentRefused as refusal:
-                    # It could be when it was brought.
-                    _log.warning("lock refused", payer=lock.payer, why=refusal.message)
-                    self._end(lock)
-                    continue
-                data = self._payments.encode_lock(lock)
-                purpose = f"lock/{keccak256(data).hex()}"
-                await self._sender.advance(Call(purpose, self._payments.address, data))
+                await self._send(lock)
+
+    async def _send(self, lock: Lock) -> None:
+        data = self._payments.encode_lock(lock)
+        purpose = f"lock/{keccak256(data).hex()}"
+        for transaction in await self._transactions.of(purpose):
+            mined = await self._client.receipt(transaction.hash)
+            if mined is not None and mined.succeeded:
+                # The channel was read of a node that does not have it yet.
+                return
+        try:
+            await self._require_lockable(lock)
+        except PaymentRefused as refusal:
+            # It could be locked when it was brought.
+            _log.warning("lock refused", payer=lock.payer, why=refusal.message)
+            self._end(lock)
+            return
+        await self._sender.advance(Call(purpose, self._payments.address, data))
 
     def _end(self, lock: Lock) -> None:
         """Whoever waits for it looks at what there is."""

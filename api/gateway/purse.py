@@ -161,9 +161,13 @@ class ChannelPurse:
                 needed.cover_usd6,
                 needed.until,
             )
-        if lock is None or lock.cover_usd6 < needed.least_usd6:
+        if lock is None or not needed.is_met_by(lock.cover_usd6, lock.until):
             return False
-        await self._locking.secure(self._channel, lock)
+        self._channel.waiting_usd6 += needed.most_usd6
+        try:
+            await self._locking.secure(self._channel, lock)
+        finally:
+            self._channel.waiting_usd6 -= needed.most_usd6
         return True
 
     async def begin(self) -> None:

@@ -158,6 +158,7 @@ class Gateway:
             client=client,
             payments=payments,
             accounts=self.accounts,
+            transactions=transactions,
             sender=sender,
             gateway=self.address,
         )

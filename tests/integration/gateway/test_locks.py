@@ -124,8 +124,9 @@ def test_serve__more_than_is_trusted_and_no_consent__is_refused_with_the_lock_th
     offer = required.accepts[0]
     wanted = int(offer.extra["lock"]["cumulativeUsd6"])
     assert wanted == offer.amount + TRUSTED_USD6
-    # What does not even cover the request is not worth a transaction.
+    # What does not even cover the request, or is over soon, is not worth a transaction.
     assert ask(customer, consenting(customer, offer.amount - 1)).status_code == 402
+    assert ask(customer, consenting(customer, wanted, seconds=3_600)).status_code == 402
     assert locked(customer) == 0
     assert ask(customer, consenting(customer, wanted)).status_code == 200
     assert locked(customer) == wanted
@@ -143,7 +144,13 @@ def test_serve__lock_that_the_contract_refuses__is_refused_in_its_words(first: S
     assert "InsufficientBalance" in refused.json()["detail"]
 
 
-def consenting(customer: Customer, cover_usd6: int) -> dict[str, str]:
+def sent_by(shop: Shop) -> int:
+    """How many transactions its gateway has in blocks."""
+    gateway = shop.gateway.address
+    return int(rpc(shop.anvil.port, "eth_getTransactionCount", gateway, "latest"), 16)
+
+
+def consenting(customer: Customer, cover_usd6: int, seconds: int = 7 * 3_600) -> dict[str, str]:
     """A voucher with a lock beside it."""
     shop = customer.shop
     (header,) = customer.pay().values()
@@ -155,7 +162,20 @@ def consenting(customer: Customer, cover_usd6: int) -> dict[str, str]:
         customer.account.address,
         shop.gateway.address,
         cover_usd6,
-        newest + 7 * 3_600,
+        newest + seconds,
     )
     payload = {**payment.payload, "lock": lock.payload()}
     return {"PAYMENT-SIGNATURE": Payment(payment.accepted, payload).to_header()}
+
+
+def test_serve__many_at_once_need_a_lock__few_transactions_are_sent_and_all_are_served(
+    first: Shop,
+) -> None:
+    customer = first.customer(16, USD)
+    before = sent_by(first)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(by_api_key, [customer] * 8))
+    assert {answer.status_code for answer in answers} == {200}
+    assert 0 < sent_by(first) - before < len(answers) / 2
+    outstanding = spent(customer) - first.collected(customer)
+    assert locked(customer) >= outstanding - TRUSTED_USD6
