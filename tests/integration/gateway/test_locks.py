@@ -61,16 +61,20 @@ def by_api_key(customer: Customer) -> httpx.Response:
     return ask(customer, {"authorization": f"Bearer {customer.api_key}"})
 
 
-def by_client(customer: Customer) -> httpx.Response:
-    """Over the paying transport, which does it all by itself."""
+def paying(customer: Customer) -> httpx.Client:
+    """A client that pays by itself."""
     shop = customer.shop
     terms = Terms(LOCAL_CHAIN_ID, shop.payments, shop.gateway.address, shop.stablecoin)
     promises = Promises(
-        terms, customer.session.signer, customer.account.address, limit_usd6=1_000, step_usd6=100
+        terms, customer.session.signer, customer.account.address, limit_usd6=5_000, step_usd6=100
     )
     transport = PayingTransport(shop.gateway.url, promises)
-    with httpx.Client(transport=transport, timeout=60) as http:
-        return http.post(f"{shop.gateway.url}/v1/completions", json=ASKED)
+    return httpx.Client(transport=transport, timeout=60)
+
+
+def by_client(customer: Customer) -> httpx.Response:
+    with paying(customer) as http:
+        return http.post(f"{customer.shop.gateway.url}/v1/completions", json=ASKED)
 
 
 def spent(customer: Customer) -> int:
@@ -168,14 +172,20 @@ def consenting(customer: Customer, cover_usd6: int, seconds: int = 7 * 3_600) ->
     return {"PAYMENT-SIGNATURE": Payment(payment.accepted, payload).to_header()}
 
 
+@pytest.mark.parametrize(("number", "how"), [(16, "api key"), (17, "client")])
 def test_serve__many_at_once_need_a_lock__few_transactions_are_sent_and_all_are_served(
-    first: Shop,
+    first: Shop, number: int, how: str
 ) -> None:
-    customer = first.customer(16, USD)
+    customer, many = first.customer(number, USD), 12
     before = sent_by(first)
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(by_api_key, [customer] * 8))
+    with ThreadPoolExecutor(many) as pool:
+        if how == "api key":
+            answers = list(pool.map(by_api_key, [customer] * many))
+        else:
+            with paying(customer) as http:
+                url = f"{first.gateway.url}/v1/completions"
+                answers = list(pool.map(lambda _: http.post(url, json=ASKED), range(many)))
     assert {answer.status_code for answer in answers} == {200}
-    assert 0 < sent_by(first) - before < len(answers) / 2
+    assert 0 < sent_by(first) - before < many / 2
     outstanding = spent(customer) - first.collected(customer)
     assert locked(customer) >= outstanding - TRUSTED_USD6
