@@ -105,7 +105,11 @@ class Market:
     def transact(self, to: str, signature: str, *values: str | int) -> None:
         """A transaction of the deployer, who issues the stablecoin; mined when this returns."""
         words = [value if isinstance(value, int) else int(value, 16) for value in values]
-        data = keccak256(signature.encode())[:4] + b"".join(word.to_bytes(32) for word in words)
+        selector = keccak256(signature.encode())[:4]
+        self.send(to, selector + b"".join(word.to_bytes(32) for word in words))
+
+    def send(self, to: str, data: bytes) -> None:
+        """The same with calldata."""
         call = {"from": self._deployer, "to": to, "data": to_hex(data)}
         tx_hash = self.node.rpc("eth_sendTransaction", call)
         receipt = self.node.rpc("eth_getTransactionReceipt", tx_hash)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +20,10 @@ from api.chain.deployments import ContractRecord, Deployment
 from api.domain.codec import parse_address
 from api.domain.prices import Price, Quote, SignedQuote, gateway_domain
 from api.domain.x402 import Offer, Payment, PaymentRequired
+from api.types import Address
 from scripts._lib.processes import free_ports, service_environment
 from tests.support.market import CHAIN_ID, PAYER, USDC, Market
+from tests.support.ngram import NgramProcess
 from tests.support.payments import key_of
 from tests.support.selling import GatewayProcess
 
@@ -35,16 +40,46 @@ ASKED: Final[dict[str, Any]] = {
 PRICE: Final = Price(2_000_000, 8_000_000)
 
 
-def start_gateway(
-    market: Market, database_url: str, folder: Path, upstreams: dict[str, str]
-) -> GatewayProcess:
-    """A gateway that serves each model by the server at its URL. Its files are in `folder`."""
+def deployment_of(market: Market) -> Deployment:
+    """The market's contracts on record."""
     blank = "0x" + "00" * 32
     records = {
         name: ContractRecord(address, 1, blank, {}, blank, blank)
         for name, address in market.contracts.items()
     }
-    deployments.save(folder, Deployment(CHAIN_ID, parse_address(USDC, "USDC"), contracts=records))
+    return Deployment(CHAIN_ID, parse_address(USDC, "USDC"), contracts=records)
+
+
+@contextmanager
+def selling(
+    market: Market,
+    folder: Path,
+    database_url: str,
+    servers: Mapping[str, str] | None = None,
+    **settings: object,
+) -> Iterator[GatewayProcess]:
+    """A gateway that is up, with a language model behind it and further models by the servers at
+    their URLs. `settings` are its own, by name; its files are in `folder`.
+    """
+    ngram = NgramProcess(folder).start()
+    upstreams = {MODEL: ngram.url, **(servers or {})}
+    process = _process(market, folder, database_url, upstreams, settings)
+    try:
+        process.start()
+        yield process
+    finally:
+        process.stop()
+        ngram.stop()
+
+
+def _process(
+    market: Market,
+    folder: Path,
+    database_url: str,
+    upstreams: Mapping[str, str],
+    settings: Mapping[str, object],
+) -> GatewayProcess:
+    deployments.save(folder, deployment_of(market))
     quotes = [Quote(market.cluster, model, PRICE, PRICE, 0, 2**40 - 1) for model in upstreams]
     domain = gateway_domain(CHAIN_ID, market.payments)
     signed = [
@@ -65,7 +100,8 @@ def start_gateway(
     (folder / "key.json").write_text(json.dumps(keystore))
     (folder / "password").write_text("secret\n")
     (port,) = free_ports(1)
-    process = GatewayProcess(
+    given = {"poll_ms": 50, "collect_s": 1, "confirmations": 0, **settings}
+    return GatewayProcess(
         service_environment(
             RACKSTREAM_CHAIN_ID=str(CHAIN_ID),
             RACKSTREAM_RPC_URL=market.node.url,
@@ -75,15 +111,11 @@ def start_gateway(
             RACKSTREAM_GATEWAY_DATABASE_URL=database_url,
             RACKSTREAM_GATEWAY_PORT=str(port),
             RACKSTREAM_GATEWAY_FLEET=str(fleet),
-            RACKSTREAM_GATEWAY_POLL_MS="50",
-            RACKSTREAM_GATEWAY_COLLECT_S="1",
-            RACKSTREAM_GATEWAY_CONFIRMATIONS="0",
+            **{f"RACKSTREAM_GATEWAY_{name.upper()}": str(given[name]) for name in given},
         ),
         port,
         folder / "gateway.log",
     )
-    process.start()
-    return process
 
 
 # -- customers ------------------------------------------------------------------------------------
@@ -138,3 +170,25 @@ async def income(client: ChainClient, market: Market) -> int:
     """What the cluster's waterfall has received in all."""
     state = await Waterfall(client, market.contracts["Waterfall"]).state(market.cluster)
     return state.received
+
+
+# -- the chain ------------------------------------------------------------------------------------
+
+
+def spend(market: Market, account: Address, amount_usd6: int) -> None:
+    """The account gives so much away."""
+    elsewhere = market.node.rpc("eth_accounts")[5]  # type: ignore[index]
+    data = "0xa9059cbb" + elsewhere[2:].rjust(64, "0") + f"{amount_usd6:064x}"
+    market.node.rpc("anvil_impersonateAccount", account)
+    market.node.rpc("eth_sendTransaction", {"from": account, "to": USDC, "data": data})
+    market.node.rpc("anvil_stopImpersonatingAccount", account)
+
+
+def mine_until(market: Market, condition: Callable[[], bool]) -> None:
+    """Mine blocks until a condition holds. Raises AssertionError after a hundred."""
+    for _ in range(100):
+        if condition():
+            return
+        market.node.rpc("evm_mine")
+        time.sleep(0.1)
+    raise AssertionError("not within a hundred blocks")

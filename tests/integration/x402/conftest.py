@@ -9,8 +9,7 @@ from api.store.database import Database
 from api.store.embedded import EmbeddedPostgres
 from tests.support.database import database, migrated, postgres, url
 from tests.support.market import CHAIN_ID, Cashier, Market, open_market
-from tests.support.market_gateway import MODEL, ODD_MODEL, start_gateway
-from tests.support.ngram import NgramProcess
+from tests.support.market_gateway import ODD_MODEL, selling
 from tests.support.odd_upstream import OddUpstream
 from tests.support.own_node import Node
 from tests.support.selling import GatewayProcess
@@ -49,17 +48,13 @@ def odd() -> Iterator[OddUpstream]:
     upstream.stop()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def gateway(
     market: Market,
     postgres: EmbeddedPostgres,
     odd: OddUpstream,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[GatewayProcess]:
-    folder = tmp_path_factory.mktemp("gateway")
-    ngram = NgramProcess(folder).start()
-    upstreams = {MODEL: ngram.url, ODD_MODEL: odd.url}
-    process = start_gateway(market, postgres.url("x402gateway"), folder, upstreams)
-    yield process
-    process.stop()
-    ngram.stop()
+    folder, url = tmp_path_factory.mktemp("gateway"), postgres.url("x402gateway")
+    with selling(market, folder, url, {ODD_MODEL: odd.url}) as process:
+        yield process

@@ -22,9 +22,9 @@ from api.store.database import Database
 from api.store.exact_payments import PaymentState
 from api.store.journal import Entry, StoredReceipt
 from api.types import Signature
-from tests.integration.x402.test_exact import bring, cancel, emptied, fund
+from tests.integration.x402.test_exact import bring, cancel, emptied
 from tests.support.market import GATEWAY, MOST, PAYER, Cashier, Market
-from tests.support.x402_gateway import spend
+from tests.support.market_gateway import spend
 
 USED = "invalid_exact_evm_nonce_already_used"
 
@@ -37,7 +37,7 @@ def payment(market: Market, cashier: Cashier) -> Payment:
 @pytest.fixture(autouse=True)
 async def _rich(market: Market, cashier: Cashier) -> None:
     """The gateway has dollars of its own."""
-    fund(market, cashier, GATEWAY.address, 10 * MOST)
+    market.fund(GATEWAY.address, 10 * MOST)
 
 
 async def note(cashier: Cashier, one: Authorization, charge: int) -> None:
@@ -223,7 +223,7 @@ async def test_refund__too_little_of_its_own_dollars__is_owed_and_paid_later(
         assert await cashier.refunding.work()
     assert b"rackstream_gateway_refunds_owed_usd6 850.0" in cashier.metrics.text()
     assert await cashier.credit() == before
-    fund(market, cashier, GATEWAY.address, 1)
+    market.fund(GATEWAY.address, 1)
     async with cashier.working():
         await paid(cashier)
         await asyncio.sleep(0.5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -17,9 +17,16 @@ from api.domain.eip712 import address_word
 from api.domain.eip3009 import ExactPayment
 from api.domain.x402 import PAYMENT_RESPONSE_HEADER, Payment, PaymentResponse
 from api.store.embedded import EmbeddedPostgres
-from tests.support.market import CHAIN_ID, GATEWAY, PAYER, USDC, Market
+from tests.support.market import GATEWAY, PAYER, USDC, Market
+from tests.support.market_gateway import (
+    ASKED,
+    PRICE,
+    offered,
+    receipt_of,
+    selling,
+    spend,
+)
 from tests.support.selling import GatewayProcess, until
-from tests.support.x402_gateway import ASKED, PRICE, from_deployer, offer_of, selling, spend
 
 KILLS = 3
 
@@ -31,13 +38,6 @@ def gateway(
     folder, url = tmp_path_factory.mktemp("refunding"), postgres.url("x402refunding")
     with selling(market, folder, url) as process:
         yield process
-
-
-@pytest.fixture
-async def client(market: Market) -> AsyncIterator[ChainClient]:
-    client = ChainClient(market.node.url, chain_id=CHAIN_ID)
-    yield client
-    await client.close()
 
 
 async def refunded(client: ChainClient, market: Market) -> list[int]:
@@ -52,14 +52,6 @@ async def refunded(client: ChainClient, market: Market) -> list[int]:
     return [event.fields["amountUsd6"] for event in payments.decode_logs(logs)]
 
 
-async def told(gateway: GatewayProcess, path: str) -> dict[str, Any]:
-    async with httpx.AsyncClient(timeout=30) as http:
-        answer = await http.get(f"{gateway.url}/v1/receipts/{path}")
-    assert answer.status_code == 200, answer.text
-    shape: dict[str, Any] = answer.json()
-    return shape
-
-
 def places(trace: dict[str, Any]) -> dict[str, str]:
     return {part["place"]: part["amountUsd6"] for part in trace["parts"]}
 
@@ -68,10 +60,11 @@ async def test_request__brought_by_somebody_else_gateway_killed__is_served_and_r
     gateway: GatewayProcess, market: Market, client: ChainClient
 ) -> None:
     coin = Stablecoin(client, market.domain.verifying_contract)
-    offer = await asyncio.to_thread(offer_of, gateway, ASKED)
+    async with httpx.AsyncClient(timeout=30) as http:
+        offer = await offered(http, gateway)
     payment = market.signed(offer, secrets.token_bytes(32))
     brought = ExactPayment.from_payload(payment.payload)
-    from_deployer(market, USDC, to_hex(coin.encode_transfer_with_authorization(brought)))
+    market.send(USDC, coin.encode_transfer_with_authorization(brought))
     given = await refunded(client, market)
     # The gateway has nothing of its own at first.
     spend(market, GATEWAY.address, await coin.balance_of(GATEWAY.address))
@@ -94,7 +87,7 @@ async def test_request__brought_by_somebody_else_gateway_killed__is_served_and_r
     unused = offer.amount - charge
     gateway.kill()
     gateway.start()
-    shape = await told(gateway, receipt_id)
+    shape = await receipt_of(gateway, receipt_id)
     assert "collection" not in shape
     assert shape["refund"] == {
         "paidIn": response.transaction,
@@ -106,8 +99,7 @@ async def test_request__brought_by_somebody_else_gateway_killed__is_served_and_r
         until, lambda: owed in httpx.get(f"{gateway.url}/metrics").text, "the debt is metered"
     )
 
-    fund = "0xa9059cbb" + GATEWAY.address[2:].rjust(64, "0") + f"{offer.amount:064x}"
-    from_deployer(market, USDC, fund)
+    market.fund(GATEWAY.address, offer.amount)
     for number in range(KILLS):
         await asyncio.sleep(0.7 * number)
         gateway.kill()
@@ -117,10 +109,10 @@ async def test_request__brought_by_somebody_else_gateway_killed__is_served_and_r
             await asyncio.sleep(0.2)
     # Time enough for a second one.
     await asyncio.sleep(3)
-    shape = await told(gateway, receipt_id)
+    shape = await receipt_of(gateway, receipt_id)
 
     assert await refunded(client, market) == [*given, unused]
-    waiting = await told(gateway, f"{receipt_id}/trace")
+    waiting = await receipt_of(gateway, f"{receipt_id}/trace")
     assert [step["event"] for step in waiting["steps"]] == ["fronted", "refunded"]
     assert waiting["steps"][1]["transaction"] == shape["refund"]["transaction"]
     assert places(waiting) == {"unswept": str(offer.amount)}
@@ -129,10 +121,9 @@ async def test_request__brought_by_somebody_else_gateway_killed__is_served_and_r
     settler = X402Settler(client, market.settler)
     waterfall = Waterfall(client, market.contracts["Waterfall"])
     before = (await waterfall.state(market.cluster)).received
-    data = to_hex(settler.encode("sweep", market.cluster, GATEWAY.address))
-    from_deployer(market, market.settler, data)
+    market.send(market.settler, settler.encode("sweep", market.cluster, GATEWAY.address))
     assert (await waterfall.state(market.cluster)).received >= before + offer.amount
-    swept = await told(gateway, f"{receipt_id}/trace")
+    swept = await receipt_of(gateway, f"{receipt_id}/trace")
     assert places(swept) == {"undistributed": str(offer.amount)}
     assert "swept" in [step["event"] for step in swept["steps"]]
 
@@ -142,7 +133,8 @@ async def test_request__brought_by_somebody_else_in_a_batch_with_others__its_rec
 ) -> None:
     """The others' root has no leaf of it."""
     coin, node = Stablecoin(client, market.domain.verifying_contract), market.node
-    offer = await asyncio.to_thread(offer_of, gateway, ASKED)
+    async with httpx.AsyncClient(timeout=30) as http:
+        offer = await offered(http, gateway)
     first, other, fronted = (market.signed(offer, secrets.token_bytes(32)) for _ in range(3))
 
     async def buy(http: httpx.AsyncClient, payment: Payment) -> httpx.Response:
@@ -182,11 +174,11 @@ async def test_request__brought_by_somebody_else_in_a_batch_with_others__its_rec
     node.rpc("evm_mine")
 
     async with asyncio.timeout(30):
-        shapes = [await told(gateway, one) for one in ids]
+        shapes = [await receipt_of(gateway, one) for one in ids]
         while "collection" not in shapes[1] or "refund" not in shapes[2]:
             await asyncio.sleep(0.2)
-            shapes = [await told(gateway, one) for one in ids]
+            shapes = [await receipt_of(gateway, one) for one in ids]
     assert ["collection" in shape for shape in shapes] == [True, True, False]
     assert ["refund" in shape for shape in shapes] == [False, False, True]
-    traced = await told(gateway, f"{ids[2]}/trace")
+    traced = await receipt_of(gateway, f"{ids[2]}/trace")
     assert traced["steps"][0]["event"] == "fronted"

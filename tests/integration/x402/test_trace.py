@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -14,21 +14,19 @@ import pytest
 from api.chain.client import ChainClient
 from api.chain.contracts import Waterfall
 from api.chain.following import Follower
-from api.domain.codec import to_hex
 from api.domain.way import ProvenReceipt
 from api.store.embedded import EmbeddedPostgres
 from scripts._lib import following
-from tests.support.market import CHAIN_ID, PAYER, USDC, Market
-from tests.support.selling import GatewayProcess
-from tests.support.x402_gateway import (
-    ASKED,
+from tests.support.market import PAYER, USDC, Market
+from tests.support.market_gateway import (
     PRICE,
+    ask,
     deployment_of,
-    from_deployer,
     mine_until,
-    offer_of,
+    offered,
     selling,
 )
+from tests.support.selling import GatewayProcess
 
 CONFIRMATIONS = 3
 """So that what was settled ahead waits until a test mines blocks."""
@@ -45,24 +43,12 @@ def gateway(
         yield process
 
 
-@pytest.fixture
-async def client(market: Market) -> AsyncIterator[ChainClient]:
-    client = ChainClient(market.node.url, chain_id=CHAIN_ID)
-    yield client
-    await client.close()
-
-
-def buy(gateway: GatewayProcess, market: Market, **changes: object) -> tuple[int, str]:
+async def buy(gateway: GatewayProcess, market: Market, **changes: object) -> tuple[int, str]:
     """What was paid for a request, and its receipt's id."""
-    asked = ASKED | changes
-    offer = offer_of(gateway, asked)
-    payment = market.signed(offer, secrets.token_bytes(32))
-    answer = httpx.post(
-        f"{gateway.url}/v1/completions",
-        json=asked,
-        headers={"PAYMENT-SIGNATURE": payment.to_header()},
-        timeout=60,
-    )
+    async with httpx.AsyncClient(timeout=60) as http:
+        offer = await offered(http, gateway, **changes)
+        payment = market.signed(offer, secrets.token_bytes(32))
+        answer = await ask(http, gateway, payment, **changes)
     assert answer.status_code == 200, answer.text
     return offer.amount, answer.headers["Receipt-Id"]
 
@@ -87,12 +73,11 @@ async def test_trace__paid_by_x402__waits_and_then_runs_to_the_last_holder_exact
 ) -> None:
     waterfall = Waterfall(client, market.contracts["Waterfall"])
     # What the machines cost at most, so that something is left for the holders.
-    approve = "0x095ea7b3" + waterfall.address[2:].rjust(64, "0") + "f" * 64
-    from_deployer(market, USDC, approve)
+    market.transact(USDC, "approve(address,uint256)", waterfall.address, 2**256 - 1)
     income = waterfall.encode("receiveIncome", market.cluster, 500 * USD, 1, bytes(32))
-    from_deployer(market, waterfall.address, to_hex(income))
+    market.send(waterfall.address, income)
 
-    paid, receipt_id = await asyncio.to_thread(buy, gateway, market)
+    paid, receipt_id = await buy(gateway, market)
     waiting = await asyncio.to_thread(trace, gateway, receipt_id)
 
     assert amounts(waiting) == {"pending": paid}
@@ -103,7 +88,7 @@ async def test_trace__paid_by_x402__waits_and_then_runs_to_the_last_holder_exact
         return "pending" not in amounts(trace(gateway, receipt_id))
 
     await asyncio.to_thread(mine_until, market, is_allocated)
-    from_deployer(market, waterfall.address, to_hex(waterfall.encode("distribute", market.cluster)))
+    market.send(waterfall.address, waterfall.encode("distribute", market.cluster))
     await asyncio.sleep(1.1)
     market.node.rpc("evm_mine")
     told = await asyncio.to_thread(trace, gateway, receipt_id)
@@ -137,7 +122,7 @@ async def test_trace__stream_settled_together_with_others__each_is_followed_by_i
 ) -> None:
     bought = await asyncio.gather(
         *(
-            asyncio.to_thread(buy, gateway, market, max_tokens=tokens, stream=is_stream)
+            buy(gateway, market, max_tokens=tokens, stream=is_stream)
             for tokens, is_stream in ((5, True), (20, False), (40, True))
         )
     )
