@@ -36,7 +36,8 @@ from api.domain.eip712 import address_word
 from api.domain.eip3009 import Authorization, ExactPayment
 from api.domain.refunds import VALID_BEFORE, RefundAuthorization
 from api.domain.vouchers import Lock
-from api.types import Address
+from api.domain.work import Work
+from api.types import Address, ClusterId
 
 At = int | str
 _OPERATOR = 65
@@ -334,9 +335,9 @@ class InferencePayments(Contract):
         """Most that vouchers of this channel could bring now beyond what was collected."""
         return int(await self.read("collectableUsd6", payer, key, gateway, block=block))
 
-    def encode_collect(self, vouchers: bytes, clusters: Sequence[int], root: bytes) -> bytes:
+    def encode_collect(self, vouchers: bytes, works: Sequence[Work], root: bytes) -> bytes:
         """Calldata of `collect`."""
-        return self.encode("collect", vouchers, list(clusters), root)
+        return self.encode("collect", vouchers, list(works), root)
 
     def encode_refund(self, refund: RefundAuthorization, signature: bytes) -> bytes:
         """Calldata of `refundWithAuthorization`."""
@@ -448,31 +449,31 @@ class X402Settler(Contract):
 
     async def pending_usd6(self, batch_id: bytes, *, block: At = "latest") -> int:
         """What of a batch that was settled ahead waits for its use."""
-        _, amount, _ = await self.read("pending", batch_id, block=block)
+        amount, _ = await self.read("pending", batch_id, block=block)
         return int(amount)
 
     def encode_settle(
-        self, cluster_id: int, payments: bytes, credits: Sequence[int], root: bytes
+        self, work: Work, payments: bytes, credits: Sequence[int], root: bytes
     ) -> bytes:
         """Calldata of `settle`."""
-        return self.encode("settle", cluster_id, payments, list(credits), root)
+        return self.encode("settle", work, payments, list(credits), root)
 
-    def encode_settle_ahead(self, cluster_id: int, payments: bytes) -> bytes:
+    def encode_settle_ahead(self, work: Work, payments: bytes) -> bytes:
         """Calldata of `settleAhead`."""
-        return self.encode("settleAhead", cluster_id, payments)
+        return self.encode("settleAhead", work, payments)
 
-    async def would_settle(self, cluster_id: int, payment: bytes, *, sender: Address) -> int:
+    async def would_settle(self, cluster_id: ClusterId, payment: bytes, *, sender: Address) -> int:
         """What that one payment would bring if the gateway settled it now."""
-        data = self.encode_settle_ahead(cluster_id, payment)
+        data = self.encode_settle_ahead(Work(cluster_id), payment)
         answer = await self.client.call(self.address, data, sender=sender)
         _, settled = self.abi.functions["settleAhead"].decode(answer)
         return int(settled)
 
     def encode_allocate(
-        self, cluster_id: int, entries: Sequence[int], credits: Sequence[int], root: bytes
+        self, work: Work, entries: Sequence[int], credits: Sequence[int], root: bytes
     ) -> bytes:
         """Calldata of `allocate`."""
-        return self.encode("allocate", cluster_id, list(entries), list(credits), root)
+        return self.encode("allocate", work, list(entries), list(credits), root)
 
     def credits_in(self, calldata: bytes) -> Sequence[int] | None:
         """The words of what was not used in a call that says it; None if it is another call."""

@@ -153,14 +153,14 @@ class Follower(PastReader):
                 f"{to_hex(event.log.tx_hash)} is no call of collect: a contract stands between",
                 value=to_hex(event.log.tx_hash),
             )
-        vouchers, clusters, _ = arguments
+        vouchers, works, _ = arguments
         short = {
             (one.fields["payer"], one.fields["key"]): one.fields["shortUsd6"]
             for one in self._payments.decode_logs(mined.logs)
             if one.name == "VoucherShort"
         }
         unpacked = unpack_vouchers(vouchers, self._voucher_domain, event.fields["gateway"])
-        named = [ClusterId(cluster_id) for cluster_id in clusters]
+        named = [ClusterId(cluster_id) for cluster_id, _ in works]
         return breakdown_of(unpacked, named, event.fields["entries"], short)
 
     async def _allocate(

@@ -24,9 +24,10 @@ from api.domain.eip712 import Eip712Domain, TypedMessage, address_word, word
 from api.domain.hashing import keccak256
 from api.domain.receipts import RECEIPT_ID_BYTES
 from api.domain.signing import Signer
+from api.domain.work import Work
 from api.domain.x402 import parse_object
 from api.errors import Malformed, OutOfRange, Oversized
-from api.types import UINT256_MAX, Address, ClusterId, Digest
+from api.types import UINT256_MAX, Address, Digest
 
 MAX_VALUE_USD6: Final = 2**56 - 1
 """Most that the settler takes in one payment."""
@@ -149,12 +150,13 @@ def credit_words(unused: Iterable[int]) -> list[int]:
     return [place << 64 | amount for place, amount in enumerate(unused) if amount]
 
 
-def batch_id(gateway: Address, cluster_id: ClusterId, entries: Sequence[int]) -> Digest:
+def batch_id(gateway: Address, work: Work, entries: Sequence[int]) -> Digest:
     """Under which the settler keeps a batch that was settled ahead of its use."""
     return keccak256(
         address_word(gateway)
-        + word(cluster_id)
-        + word(96)
+        + word(work.cluster_id)
+        + work.model_id
+        + word(128)
         + word(len(entries))
         + b"".join(map(word, entries))
     )

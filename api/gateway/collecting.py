@@ -30,6 +30,7 @@ from api.clock import Clock
 from api.domain.codec import address_bytes, to_hex
 from api.domain.merkle import merkle_root
 from api.domain.vouchers import MAX_PARTS, Split, Voucher, pack_voucher
+from api.domain.work import Work
 from api.errors import ChainError, ContractReverted, Unavailable
 from api.gateway.accounts import Accounts
 from api.gateway.metrics import Metrics
@@ -202,7 +203,9 @@ class Collector:
         root = await self._root([one.hash for one in behind])
         if root is None:
             return None
-        calldata = self._payments.encode_collect(bytes(vouchers), clusters, root)
+        calldata = self._payments.encode_collect(
+            bytes(vouchers), [Work(cluster_id) for cluster_id in clusters], root
+        )
         try:
             await self._client.call(self._payments.address, calldata, sender=self._gateway)
         except ContractReverted as refusal:

@@ -30,6 +30,7 @@ from api.clock import Clock
 from api.domain.codec import to_hex
 from api.domain.eip3009 import Authorization, batch_id, credit_words
 from api.domain.merkle import merkle_root
+from api.domain.work import Work
 from api.errors import ChainError, PaymentRefused, Unavailable
 from api.gateway.holding import Holding
 from api.sending.sender import PAUSE_SECONDS, Call, Sender
@@ -221,11 +222,11 @@ class Settling:
             target = self._settler.address
             packed = b"".join(one.payment.packed() for one in payments)
             if first.kind is SettlementKind.AHEAD:
-                calldata = self._settler.encode_settle_ahead(first.cluster_id, packed)
+                calldata = self._settler.encode_settle_ahead(Work(first.cluster_id), packed)
             else:
                 root = _root(payments)
                 unused = credit_words(map(_unused, payments))
-                calldata = self._settler.encode_settle(first.cluster_id, packed, unused, root)
+                calldata = self._settler.encode_settle(Work(first.cluster_id), packed, unused, root)
         await self._store.form(payments, target, calldata, root, self._clock.now_ms())
         self._tell()
 
@@ -237,7 +238,7 @@ class Settling:
         root = _root(settled)
         unused = [_unused(one) if one.state is PaymentState.SETTLED else 0 for one in payments]
         calldata = self._settler.encode_allocate(
-            batch.cluster_id, batch.entries, credit_words(unused), root
+            Work(batch.cluster_id), batch.entries, credit_words(unused), root
         )
         await self._store.move(batch, BatchState.ALLOCATING, calldata=calldata, root=root)
 
@@ -260,7 +261,7 @@ class Settling:
         """Whether a batch came to its end without a transaction of it; if so, that is noted."""
         if batch.state is BatchState.ALLOCATING:
             assert batch.cluster_id is not None
-            waits = batch_id(self._gateway, batch.cluster_id, batch.entries)
+            waits = batch_id(self._gateway, Work(batch.cluster_id), batch.entries)
             if await self._settler.pending_usd6(waits, block=deep.number):
                 return False
             _log.warning("a batch was passed on before its use was known", batch=batch.id)

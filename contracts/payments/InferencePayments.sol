@@ -8,8 +8,11 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Authorised} from "../access/Authorised.sol";
 import {IAuthority} from "../access/interfaces/IAuthority.sol";
 import {IClusterRegistry} from "../registry/interfaces/IClusterRegistry.sol";
+import {IModelRegistry} from "../registry/interfaces/IModelRegistry.sol";
 import {IncomeKind, IRevenueSink} from "../revenue/interfaces/IRevenueSink.sol";
 import {ClusterId} from "../types/ClusterId.sol";
+import {ModelId} from "../types/ModelId.sol";
+import {Work} from "../types/Work.sol";
 import {ChannelSlot, ChannelWord} from "./ChannelWord.sol";
 import {IInferencePayments, Shortfall} from "./interfaces/IInferencePayments.sol";
 import {PayerSlot, PayerWord} from "./PayerWord.sol";
@@ -30,7 +33,9 @@ contract InferencePayments is PaymentChannels {
 
     uint256 private constant BPS = 10_000;
 
-    /// @dev A batch as it goes: what each cluster is to get, and where in memory the event's next entry goes.
+    ModelId private constant NO_MODEL = ModelId.wrap(0);
+
+    /// @dev A batch as it goes: what each work brings, and where in memory the event's next entry goes.
     struct Batch {
         uint256[] amountsUsd6;
         uint256 nextEntry;
@@ -46,12 +51,16 @@ contract InferencePayments is PaymentChannels {
 
     IClusterRegistry public immutable REGISTRY;
     IRevenueSink public immutable SINK;
+    IModelRegistry public immutable MODELS;
 
     /// @notice Whom the platform's fee goes to.
     address public immutable TREASURY;
 
     Platform private _platform;
     mapping(ClusterId clusterId => mapping(bytes32 receiptsRoot => uint256)) private _owedUsd6;
+
+    /// @inheritdoc IInferencePayments
+    mapping(address payTo => uint256) public royaltyOwedUsd6;
 
     /// @param stablecoin What is paid in; it must have 6 decimals.
     /// @param sink The Waterfall. It takes from its caller alone and cannot be changed, so it is approved once for all.
@@ -60,25 +69,26 @@ contract InferencePayments is PaymentChannels {
         IAuthority authority_,
         IClusterRegistry registry,
         IRevenueSink sink,
+        IModelRegistry models,
         IERC20Metadata stablecoin
     ) Authorised(authority_) PaymentAccounts(stablecoin) {
         if (treasury == address(0)) revert InferencePayments_ZeroAddress();
-        (TREASURY, REGISTRY, SINK) = (treasury, registry, sink);
+        (TREASURY, REGISTRY, SINK, MODELS) = (treasury, registry, sink, models);
         IERC20(address(stablecoin)).forceApprove(address(sink), type(uint256).max);
     }
 
     // ------------------------------------------------------------------ collecting
 
     /// @inheritdoc IInferencePayments
-    function collect(bytes calldata vouchers, ClusterId[] calldata clusters, bytes32 receiptsRoot)
+    function collect(bytes calldata vouchers, Work[] calldata works, bytes32 receiptsRoot)
         external
         nonReentrant
         returns (uint256 collectedUsd6)
     {
         if (receiptsRoot == bytes32(0)) revert InferencePayments_ZeroRoot();
-        _checkAscending(clusters);
+        _checkAscending(works);
         Batch memory batch;
-        uint256[] memory amountsUsd6 = batch.amountsUsd6 = new uint256[](clusters.length);
+        uint256[] memory amountsUsd6 = batch.amountsUsd6 = new uint256[](works.length);
         uint256[] memory entries;
         uint256 most = VoucherBatch.mostIn(vouchers.length);
         // Room that is not filled is cut off, so it need not be cleared.
@@ -97,15 +107,22 @@ contract InferencePayments is PaymentChannels {
             mstore(entries, sub(shr(5, sub(mload(add(batch, 0x20)), entries)), 1))
         }
         emit VouchersCollected(msg.sender, receiptsRoot, collectedUsd6, entries);
-        _allocate(clusters, amountsUsd6, receiptsRoot);
+        _allocate(works, amountsUsd6, receiptsRoot);
     }
 
-    /// @dev Nobody can name one cluster twice.
-    function _checkAscending(ClusterId[] calldata clusters) private pure {
-        for (uint256 i = 1; i < clusters.length; ++i) {
-            if (ClusterId.unwrap(clusters[i]) <= ClusterId.unwrap(clusters[i - 1])) {
-                revert InferencePayments_NotAscending(clusters[i - 1], clusters[i]);
+    /// @dev Nobody can name one work twice, and those of one cluster are side by side.
+    function _checkAscending(Work[] calldata works) private pure {
+        uint256 previousCluster = 0;
+        bytes32 previousModel = 0;
+        for (uint256 i; i < works.length; ++i) {
+            Work calldata work = works[i];
+            (uint256 cluster, bytes32 model) =
+                (ClusterId.unwrap(work.clusterId), ModelId.unwrap(work.modelId));
+            if (i != 0 && (cluster < previousCluster || cluster == previousCluster && model <= previousModel))
+            {
+                revert InferencePayments_NotAscending(works[i - 1], work);
             }
+            (previousCluster, previousModel) = (cluster, model);
         }
     }
 
@@ -128,7 +145,7 @@ contract InferencePayments is PaymentChannels {
         }
     }
 
-    /// @dev What `_collectOne` would do with a voucher that is plain: signed by a session key, whole to one cluster, within
+    /// @dev What `_collectOne` would do with a voucher that is plain: signed by a session key, whole to one work, within
     ///      the key's terms, nothing locked, and the payer has it without what it is to withdraw. Whatever is not plain is
     ///      left as it is.
     /// @return done Whether it was plain, and was collected.
@@ -141,7 +158,7 @@ contract InferencePayments is PaymentChannels {
         Batch memory batch
     ) private returns (bool done) {
         // Both slots are where Solidity would find them; in both words the amount that changes is the lowest. The place of
-        // the cluster is the last of PLAIN_BYTES.
+        // the work is the last of PLAIN_BYTES.
         assembly ("memory-safe") {
             let payer := mload(add(memory_, 0x20))
             let due := mload(add(memory_, 0x60))
@@ -259,23 +276,48 @@ contract InferencePayments is PaymentChannels {
         emit VoucherShort(msg.sender, voucher.payer, voucher.key, reason, voucher.cumulativeUsd6, shortUsd6);
     }
 
-    /// @dev The platform's part is rounded down for each cluster; the cluster gets the rest.
-    function _allocate(ClusterId[] calldata clusters, uint256[] memory amountsUsd6, bytes32 receiptsRoot)
-        private
-    {
+    /// @dev The platform's part is rounded down for each cluster, a royalty for each work; the cluster gets the rest of all
+    ///      its works at once.
+    function _allocate(Work[] calldata works, uint256[] memory amountsUsd6, bytes32 receiptsRoot) private {
         uint256 feeBps = _feeBps();
         uint256 feesUsd6 = 0;
-        for (uint256 i; i < clusters.length; ++i) {
+        uint256 sum = 0;
+        uint256 royaltiesUsd6 = 0;
+        for (uint256 i; i < works.length; ++i) {
             uint256 amount = amountsUsd6[i];
-            if (amount == 0) continue;
-            uint256 feeDown = _feeDown(clusters[i], receiptsRoot, amount, feeBps);
+            if (amount != 0) {
+                sum += amount;
+                royaltiesUsd6 += _royaltyDown(works[i], receiptsRoot, amount);
+            }
+            if (sum == 0) continue;
+            ClusterId clusterId = works[i].clusterId;
+            if (i + 1 < works.length && works[i + 1].clusterId == clusterId) {
+                amountsUsd6[i] = 0;
+                continue;
+            }
+            uint256 feeDown = _feeDown(clusterId, receiptsRoot, sum, feeBps);
             feesUsd6 += feeDown;
-            amountsUsd6[i] = amount - feeDown;
+            amountsUsd6[i] = sum - feeDown - royaltiesUsd6;
+            (sum, royaltiesUsd6) = (0, 0);
         }
         if (feesUsd6 != 0) _platform.owedUsd6 += uint64(feesUsd6);
-        for (uint256 i; i < clusters.length; ++i) {
-            if (amountsUsd6[i] != 0) _passOn(clusters[i], receiptsRoot, amountsUsd6[i]);
+        for (uint256 i; i < works.length; ++i) {
+            if (amountsUsd6[i] != 0) _passOn(works[i].clusterId, receiptsRoot, amountsUsd6[i]);
         }
+    }
+
+    /// @dev Of all that was paid for the work, before the fee. A model that nobody has registered stops the batch.
+    function _royaltyDown(Work calldata work, bytes32 receiptsRoot, uint256 amountUsd6)
+        private
+        returns (uint256 royaltyUsd6)
+    {
+        ModelId modelId = work.modelId;
+        if (modelId == NO_MODEL) return 0;
+        (address to, uint256 royaltyBps) = MODELS.royaltyOf(modelId);
+        royaltyUsd6 = amountUsd6 * royaltyBps / BPS;
+        if (royaltyUsd6 == 0) return 0;
+        royaltyOwedUsd6[to] += royaltyUsd6;
+        emit RoyaltyAllocated(modelId, work.clusterId, to, receiptsRoot, royaltyUsd6);
     }
 
     function _feeDown(ClusterId clusterId, bytes32 receiptsRoot, uint256 amountUsd6, uint256 feeBps)
@@ -306,7 +348,7 @@ contract InferencePayments is PaymentChannels {
     // ------------------------------------------------------------------ paying at once
 
     /// @inheritdoc IInferencePayments
-    function pay(ClusterId clusterId, uint256 amountUsd6, uint256[] calldata credits, bytes32 receiptsRoot)
+    function pay(Work calldata work, uint256 amountUsd6, uint256[] calldata credits, bytes32 receiptsRoot)
         external
         nonReentrant
         whenInflowOpen
@@ -322,9 +364,10 @@ contract InferencePayments is PaymentChannels {
         if (credited != 0) emit Credited(msg.sender, receiptsRoot, credited, credits);
         incomeUsd6 = arrived - credited;
         if (incomeUsd6 == 0) return 0;
-        uint256 fee = _feeDown(clusterId, receiptsRoot, incomeUsd6, _feeBps());
+        uint256 royalty = _royaltyDown(work, receiptsRoot, incomeUsd6);
+        uint256 fee = _feeDown(work.clusterId, receiptsRoot, incomeUsd6, _feeBps());
         if (fee != 0) _platform.owedUsd6 += uint64(fee);
-        _passOn(clusterId, receiptsRoot, incomeUsd6 - fee);
+        _passOn(work.clusterId, receiptsRoot, incomeUsd6 - fee - royalty);
     }
 
     function _credit(uint256 word) private returns (uint256 amountUsd6) {
@@ -348,6 +391,17 @@ contract InferencePayments is PaymentChannels {
         // What arrived is measured and told there.
         // slither-disable-next-line unused-return
         SINK.receiveIncome(clusterId, amountUsd6, IncomeKind.Inference, receiptsRoot);
+    }
+
+    // ------------------------------------------------------------------ royalties
+
+    /// @inheritdoc IInferencePayments
+    function payRoyalty(address payTo) external nonReentrant returns (uint256 amountUsd6) {
+        amountUsd6 = royaltyOwedUsd6[payTo];
+        if (amountUsd6 == 0) revert InferencePayments_ZeroAmount();
+        delete royaltyOwedUsd6[payTo];
+        emit RoyaltyPaid(payTo, amountUsd6);
+        STABLECOIN.safeTransfer(payTo, amountUsd6);
     }
 
     // ------------------------------------------------------------------ platform

@@ -9,7 +9,7 @@ import {IInferencePayments} from "./interfaces/IInferencePayments.sol";
 /// @param payer Whose money it is.
 /// @param key Who signed: the payer, or whoever the signature leads to; zero if it leads to nobody.
 /// @param cumulativeUsd6 All that the key has promised this gateway so far.
-/// @param parts Where in the calldata its allocation to clusters begins; what it begins from stands before it.
+/// @param parts Where in the calldata its allocation to works begins; what it begins from stands before it.
 /// @param end Where that ends.
 struct Voucher {
     address payer;
@@ -34,8 +34,8 @@ type DigestMemory is uint256;
 ///      | 7     | cumulative amount, 10⁻⁶ dollars                                                    |
 ///      | 64    | signature of a key (r, yParity and s: ERC-2098); a contract's: 2 bytes of length, itself |
 ///      | 7     | only where there are parts: what the channel must have had collected before, 10⁻⁶ dollars  |
-///      | 8 × n | parts: 1 byte place in the list of clusters, 7 bytes of 10⁻⁶ dollars               |
-///      | 1     | only where there are no parts: the place of the cluster that gets the whole        |
+///      | 8 × n | parts: 1 byte place in the list of works, 7 bytes of 10⁻⁶ dollars                  |
+///      | 1     | only where there are no parts: the place of the work that gets the whole           |
 ///
 ///      Assembly, because this is done for every voucher: memory is used again instead of taken anew.
 library VoucherBatch {
@@ -47,7 +47,7 @@ library VoucherBatch {
     bytes32 internal constant ACCOUNT_TYPE_HASH =
         keccak256("AccountVoucher(address payer,address gateway,uint256 cumulativeUsd6)");
 
-    /// @dev Of a key, whole to one cluster.
+    /// @dev Of a key, whole to one work.
     uint256 internal constant PLAIN_BYTES = 93;
 
     uint256 private constant FIELDS_BYTES = 28;
@@ -171,7 +171,7 @@ library VoucherBatch {
         return _isWhole(voucher) || _amountBefore(voucher.parts) == collectedUsd6;
     }
 
-    /// @notice Give `amountUsd6` to the clusters' `amountsUsd6`: whole to the one that is named, or by the parts in their
+    /// @notice Give `amountUsd6` to the works' `amountsUsd6`: whole to the one that is named, or by the parts in their
     ///         order, each at most what it says.
     /// @return placedUsd6 As much of it as was taken.
     function place(Voucher memory voucher, uint256[] memory amountsUsd6, uint256 amountUsd6)

@@ -7,6 +7,8 @@ import {Create2} from "@openzeppelin/contracts/utils/Create2.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {ClusterId} from "../types/ClusterId.sol";
+import {ModelId} from "../types/ModelId.sol";
+import {Work} from "../types/Work.sol";
 import {ClusterPayTo} from "./ClusterPayTo.sol";
 import {IInferencePayments} from "./interfaces/IInferencePayments.sol";
 import {IX402Settler, PendingBatch} from "./interfaces/IX402Settler.sol";
@@ -43,53 +45,54 @@ contract X402Settler is IX402Settler, ReentrancyGuardTransient {
 
     /// @inheritdoc IX402Settler
     function settle(
-        ClusterId clusterId,
+        Work calldata work,
         bytes calldata payments,
         uint256[] calldata credits,
         bytes32 receiptsRoot
     ) external nonReentrant returns (uint256 settledUsd6) {
         uint256[] memory entries;
-        (settledUsd6, entries) = _take(clusterId, payments);
+        (settledUsd6, entries) = _take(work.clusterId, payments);
         if (settledUsd6 == 0) return 0;
-        emit Settled(msg.sender, clusterId, receiptsRoot, settledUsd6, entries);
-        _split(clusterId, settledUsd6, entries, credits, receiptsRoot);
+        emit Settled(msg.sender, work.clusterId, receiptsRoot, settledUsd6, entries);
+        _split(work, settledUsd6, entries, credits, receiptsRoot);
     }
 
     /// @inheritdoc IX402Settler
-    function settleAhead(ClusterId clusterId, bytes calldata payments)
+    function settleAhead(Work calldata work, bytes calldata payments)
         external
         nonReentrant
         returns (bytes32 batchId, uint256 settledUsd6)
     {
         uint256[] memory entries;
-        (settledUsd6, entries) = _take(clusterId, payments);
+        (settledUsd6, entries) = _take(work.clusterId, payments);
         if (settledUsd6 == 0) return (bytes32(0), 0);
-        batchId = _batchId(clusterId, entries);
-        _pending[batchId] = PendingBatch(clusterId, uint128(settledUsd6), uint40(block.timestamp));
-        emit SettledAhead(msg.sender, clusterId, batchId, settledUsd6, entries);
+        batchId = _batchId(msg.sender, work, entries);
+        _pending[batchId] = PendingBatch(uint128(settledUsd6), uint40(block.timestamp));
+        emit SettledAhead(msg.sender, work.clusterId, batchId, work.modelId, settledUsd6, entries);
     }
 
     /// @inheritdoc IX402Settler
     function allocate(
-        ClusterId clusterId,
+        Work calldata work,
         uint256[] calldata entries,
         uint256[] calldata credits,
         bytes32 receiptsRoot
     ) external nonReentrant {
         uint256[] memory settled = entries;
-        bytes32 batchId = _batchId(clusterId, settled);
+        bytes32 batchId = _batchId(msg.sender, work, settled);
         PendingBatch memory batch = _close(batchId);
         emit Allocated(batchId, msg.sender, receiptsRoot);
-        _split(clusterId, batch.amountUsd6, settled, credits, receiptsRoot);
+        _split(work, batch.amountUsd6, settled, credits, receiptsRoot);
     }
 
     /// @inheritdoc IX402Settler
-    function passOn(bytes32 batchId) external nonReentrant {
+    function passOn(address gateway, Work calldata work, uint256[] calldata entries) external nonReentrant {
+        bytes32 batchId = _batchId(gateway, work, entries);
         PendingBatch memory batch = _close(batchId);
         uint256 openAt = batch.settledAt + PENDING_SECONDS;
         if (block.timestamp < openAt) revert X402Settler_TooEarly(batchId, openAt);
-        emit PassedOn(batchId, batch.clusterId, batch.amountUsd6);
-        _pay(batch.clusterId, batch.amountUsd6, new uint256[](0), batchId);
+        emit PassedOn(batchId, work.clusterId, batch.amountUsd6);
+        _pay(work, batch.amountUsd6, new uint256[](0), batchId);
     }
 
     /// @inheritdoc IX402Settler
@@ -99,7 +102,8 @@ contract X402Settler is IX402Settler, ReentrancyGuardTransient {
         if (amountUsd6 == 0) revert X402Settler_NothingToSweep(from);
         amountUsd6 = _fetch(clusterId, gateway, from, amountUsd6);
         emit Swept(clusterId, gateway, from, amountUsd6);
-        _pay(clusterId, amountUsd6, new uint256[](0), bytes32(uint256(uint160(from))));
+        Work memory work = Work(clusterId, ModelId.wrap(0));
+        _pay(work, amountUsd6, new uint256[](0), bytes32(uint256(uint160(from))));
     }
 
     /// @dev What lay at the address before is left there: only the difference that the calls made can be theirs.
@@ -187,7 +191,7 @@ contract X402Settler is IX402Settler, ReentrancyGuardTransient {
 
     /// @dev Each credit goes to whoever made the payment, at most what it brought: a gateway can give nothing to others.
     function _split(
-        ClusterId clusterId,
+        Work calldata work,
         uint256 settledUsd6,
         uint256[] memory entries,
         uint256[] calldata credits,
@@ -207,15 +211,15 @@ contract X402Settler is IX402Settler, ReentrancyGuardTransient {
             if (amountUsd6 > uint96(entry)) revert X402Settler_OverLimit(amountUsd6, uint96(entry));
             balances[i] = entry >> 96 << 96 | amountUsd6;
         }
-        _pay(clusterId, settledUsd6, balances, receiptsRoot);
+        _pay(work, settledUsd6, balances, receiptsRoot);
     }
 
-    function _pay(ClusterId clusterId, uint256 amountUsd6, uint256[] memory balances, bytes32 reference_)
+    function _pay(Work memory work, uint256 amountUsd6, uint256[] memory balances, bytes32 reference_)
         private
     {
         // What of it arrives is measured and told there.
         // slither-disable-next-line unused-return
-        PAYMENTS.pay(clusterId, amountUsd6, balances, reference_);
+        PAYMENTS.pay(work, amountUsd6, balances, reference_);
     }
 
     // ------------------------------------------------------------------ views
@@ -235,7 +239,11 @@ contract X402Settler is IX402Settler, ReentrancyGuardTransient {
     }
 
     /// @dev Nonces are in it, of which a payer can use each once: no two batches are one.
-    function _batchId(ClusterId clusterId, uint256[] memory entries) private view returns (bytes32) {
-        return keccak256(abi.encode(msg.sender, clusterId, entries));
+    function _batchId(address gateway, Work calldata work, uint256[] memory entries)
+        private
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(gateway, work, entries));
     }
 }

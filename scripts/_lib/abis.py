@@ -21,6 +21,7 @@ CONTRACTS = (
     "IdentityRegistry",
     "InferencePayments",
     "MetricsOracle",
+    "ModelRegistry",
     "RelatedParties",
     "ReporterRegistry",
     "Waterfall",

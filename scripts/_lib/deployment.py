@@ -2,8 +2,8 @@
 
 1. Deploy, in order of need: Authority, stablecoin (local chains only), IdentityRegistry,
    ClusterRegistry, MetricsOracle, Waterfall, CapitalProceeds, HolderDesk, Enforcement,
-   ShareExtension, ReporterRegistry, Disputes, InferencePayments, X402Settler, RelatedParties. A
-   contract that is on record is taken over instead.
+   ShareExtension, ReporterRegistry, Disputes, ModelRegistry, InferencePayments, X402Settler,
+   RelatedParties. A contract that is on record is taken over instead.
 2. Write into the Authority what is missing: the role of each restricted function, the roles'
    holders.
 3. Hand the Authority to its admin; a deployer who is not the admin keeps no power.
@@ -88,6 +88,7 @@ class System:
     extension: ContractInstance
     reporter_registry: ContractInstance
     disputes: ContractInstance
+    models: ContractInstance
     payments: ContractInstance
     settler: ContractInstance
     related: ContractInstance
@@ -150,7 +151,10 @@ def deploy_system(
     )
     reporter_registry = place("ReporterRegistry", holders.admin, authority, oracle, usd)
     disputes = place("Disputes", holders.admin, authority, registry, oracle, reporter_registry, usd)
-    payments = place("InferencePayments", holders.admin, authority, registry, waterfall, usd)
+    models = place("ModelRegistry")
+    payments = place(
+        "InferencePayments", holders.admin, authority, registry, waterfall, models, usd
+    )
     settler = place("X402Settler", payments, usd)
     related = place("RelatedParties", authority, registry)
     system = System(
@@ -166,6 +170,7 @@ def deploy_system(
         extension,
         reporter_registry,
         disputes,
+        models,
         payments,
         settler,
         related,

@@ -57,10 +57,10 @@ class Payers:
         arguments = collect.decode_arguments(_bytes(carrier["input"]))
         if not arguments:
             return {}
-        vouchers, clusters, _ = arguments
+        vouchers, works, _ = arguments
         brought = breakdown_of(
             unpack_vouchers(vouchers, self._vouchers_domain, allocated.fields["gateway"]),
-            [ClusterId(one) for one in clusters],
+            [ClusterId(one) for one, _ in works],
             [
                 entry
                 for event in events

@@ -62,7 +62,14 @@ WIRING: Mapping[str, tuple[str, ...]] = {
         "ReporterRegistry",
         "stablecoin",
     ),
-    "InferencePayments": ("Authority", "ClusterRegistry", "Waterfall", "stablecoin"),
+    "ModelRegistry": (),
+    "InferencePayments": (
+        "Authority",
+        "ClusterRegistry",
+        "Waterfall",
+        "ModelRegistry",
+        "stablecoin",
+    ),
     "X402Settler": ("InferencePayments", "stablecoin"),
     "RelatedParties": ("Authority", "ClusterRegistry"),
 }
@@ -160,6 +167,7 @@ class Record:
             extension=instance("ShareExtension", at("ShareExtension")),
             reporter_registry=instance("ReporterRegistry", at("ReporterRegistry")),
             disputes=instance("Disputes", at("Disputes")),
+            models=instance("ModelRegistry", at("ModelRegistry")),
             payments=instance("InferencePayments", at("InferencePayments")),
             settler=instance("X402Settler", at("X402Settler")),
             related=instance("RelatedParties", at("RelatedParties")),

@@ -174,10 +174,12 @@ OPEN: Final[Mapping[str, frozenset[str]]] = {
             "collect",
             "pay",
             "forward",
+            "payRoyalty",
             "payTreasury",
         }
     ),
     "MetricsOracle": frozenset({"postReport", "finalize"}),
+    "ModelRegistry": frozenset({"register", "setRoyalty", "setPayTo"}),
     "RelatedParties": frozenset({"declare"}),
     "ReporterRegistry": frozenset(
         {
@@ -229,8 +231,8 @@ OPEN: Final[Mapping[str, frozenset[str]]] = {
 `For` (but `claimFor`) do the HolderDesk's, and the three of orders Enforcement's; whoever calls
 `beforeMove` moves a count of holders that is kept under its own address. `Enforcement.unfreeze` and
 `cancelOrder` serve either of two powers, `RelatedParties.declare` an issuer, the registrar and the
-account itself, `confirmOrder` and `cancelOrder` name an order instead of
-a cluster: they check inside."""
+account itself, `setRoyalty` and `setPayTo` a model's owner, `confirmOrder` and `cancelOrder` name
+an order instead of a cluster: they check inside."""
 
 
 def over(power: int, cluster_id: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ape import chain
 from ape.api import AccountAPI
 
@@ -33,9 +35,10 @@ def measure(
     """A hundred payers with a session key each, who have paid that gateway before.
 
     `collect_N` is a batch of N vouchers for one cluster; `collect_100_for_4` for four clusters;
-    `collect_100_locked` of what was locked. All of them after `start`, by contracts of a
-    `deployer` who has sent nothing before: what is signed says when and where, and its zeros are
-    cheaper.
+    `collect_100_for_4_models` for one cluster's work with four models, whose owners have been owed
+    something before; `collect_100_locked` of what was locked. All of them after `start`, by
+    contracts of a `deployer` who has sent nothing before: what is signed says when and where, and
+    its zeros are cheaper.
     """
     travel_to(start)
     system = scenario.system
@@ -69,11 +72,25 @@ def measure(
     gas["collect_100"] = int(till.collect(*batch(4)).gas_used)
     gas["collect_100_for_4"] = int(till.collect(*batch(5, clusters=CLUSTERS)).gas_used)
     gas["collect_100_again"] = int(till.collect(*batch(5, clusters=CLUSTERS)).gas_used)
+    models = [
+        system.models.register(
+            f"model {n}", key_of(f"owner {n}").address, 500, bytes(32), sender=holder
+        ).return_value
+        for n in range(CLUSTERS)
+    ]
+    works = replace(
+        till, clusters=(clusters[0],) * CLUSTERS, models=tuple(sorted(map(bytes, models)))
+    )
+    works.collect(*batch(6, clusters=CLUSTERS))
+    gas["collect_100_for_4_models"] = int(works.collect(*batch(7, clusters=CLUSTERS)).gas_used)
+    owner = key_of("owner 0").address
+    system.stablecoin.mint(owner, 1, sender=scenario.deployer)
+    gas["pay_royalty"] = int(payments.payRoyalty(owner, sender=holder).gas_used)
     until = start + DAY // 2
     for person, key in people:
-        receipt = till.lock(person, key, 6 * PRICE, until)
+        receipt = till.lock(person, key, 8 * PRICE, until)
     gas["lock_balance"] = int(receipt.gas_used)
-    gas["collect_100_locked"] = int(till.collect(*batch(6)).gas_used)
+    gas["collect_100_locked"] = int(till.collect(*batch(8)).gas_used)
     gas["request_withdrawal"] = int(payments.requestWithdrawal(USD, sender=payer).gas_used)
     chain.pending_timestamp = start + DAY + DAY // 2
     gas["withdraw_balance"] = int(payments.withdraw(sender=payer).gas_used)

@@ -33,8 +33,7 @@ def zero_of(item: ABIType) -> Any:
     kind = str(item.type)
     if kind.endswith("]"):
         of, _, length = kind.removesuffix("]").rpartition("[")
-        assert not of.startswith("tuple"), f"{kind}: of what is not said here"
-        return [zero_of(ABIType(type=of))] * int(length or 0)
+        return [zero_of(ABIType(type=of, components=item.components))] * int(length or 0)
     if kind == "tuple":
         return tuple(zero_of(component) for component in item.components or [])
     if kind == "address":

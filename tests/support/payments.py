@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Any, TypeAlias
 
 from ape import chain, project
@@ -14,6 +15,7 @@ from eth_account.messages import SignableMessage, encode_typed_data
 from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 
+from api.domain.work import NO_MODEL
 from scripts._lib.deployment import System
 
 DAY = 86_400
@@ -70,6 +72,7 @@ def deploy_payments(system: System, deployer: AccountAPI, treasury: AccountAPI) 
         system.authority,
         system.registry,
         system.waterfall,
+        system.models,
         system.stablecoin,
     )
     return payments
@@ -104,14 +107,21 @@ def pack_voucher(
 
 @dataclass(frozen=True)
 class Till:
-    """The contract as a gateway sees it that collects for these clusters."""
+    """The contract as a gateway sees it that collects for these clusters, each with the model that
+    stands in its place; without one, if none do."""
 
     payments: ContractInstance
     gateway: AccountAPI
     clusters: tuple[int, ...]
+    models: tuple[bytes, ...] = ()
     chain_id: int | None = None
     contract: str | None = None
     """Where a signature is meant for, if not for here."""
+
+    @property
+    def works(self) -> list[tuple[int, bytes]]:
+        """As `collect` takes them."""
+        return list(zip(self.clusters, self.models or repeat(NO_MODEL), strict=False))
 
     def at(self, gateway: AccountAPI) -> Till:
         return replace(self, gateway=gateway)
@@ -161,7 +171,7 @@ class Till:
 
     def collect(self, *vouchers: bytes, root: bytes = ROOT, **options: Any) -> ReceiptAPI:
         receipt: ReceiptAPI = self.payments.collect(
-            b"".join(vouchers), list(self.clusters), root, sender=self.gateway, **options
+            b"".join(vouchers), self.works, root, sender=self.gateway, **options
         )
         return receipt
 

@@ -72,6 +72,7 @@ def make_stage(
                 "Disputes": Address(str(system.disputes.address)),
                 "Authority": Address(str(system.authority.address)),
                 "Waterfall": Address(str(system.waterfall.address)),
+                "ModelRegistry": Address(str(system.models.address)),
                 "InferencePayments": Address(str(system.payments.address)),
                 "X402Settler": Address(str(system.settler.address)),
             }

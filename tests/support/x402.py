@@ -12,6 +12,7 @@ from ape.contracts import ContractInstance
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
+from api.domain.work import NO_MODEL
 from scripts._lib.deployment import System
 from tests.support.payments import ROOT, Signer, address_of, sign65
 from tests.support.usd import TYPES
@@ -88,18 +89,23 @@ class Authorization:
 
 @dataclass(frozen=True)
 class Counter:
-    """The settler as a gateway sees it that settles for one cluster."""
+    """The settler as a gateway sees it that settles for one cluster's work with one model."""
 
     settler: ContractInstance
     usd: ContractInstance
     gateway: AccountAPI
     cluster: int
+    model: bytes = NO_MODEL
 
     def at(self, gateway: AccountAPI) -> Counter:
         return replace(self, gateway=gateway)
 
     def serving(self, cluster: int) -> Counter:
         return replace(self, cluster=cluster)
+
+    @property
+    def work(self) -> tuple[int, bytes]:
+        return self.cluster, self.model
 
     @property
     def pay_to(self) -> str:
@@ -122,7 +128,7 @@ class Counter:
     ) -> ReceiptAPI:
         """`credits`: place → 10⁻⁶ dollars that were not used."""
         receipt: ReceiptAPI = self.settler.settle(
-            self.cluster,
+            self.work,
             b"".join(payments),
             credit_words(credits or {}),
             root,
@@ -133,7 +139,7 @@ class Counter:
 
     def settle_ahead(self, *payments: bytes) -> ReceiptAPI:
         receipt: ReceiptAPI = self.settler.settleAhead(
-            self.cluster, b"".join(payments), sender=self.gateway
+            self.work, b"".join(payments), sender=self.gateway
         )
         return receipt
 
@@ -141,7 +147,7 @@ class Counter:
         self, entries: Sequence[int], credits: Mapping[int, int] | None = None, root: bytes = ROOT
     ) -> ReceiptAPI:
         receipt: ReceiptAPI = self.settler.allocate(
-            self.cluster, list(entries), credit_words(credits or {}), root, sender=self.gateway
+            self.work, list(entries), credit_words(credits or {}), root, sender=self.gateway
         )
         return receipt
 

@@ -2,6 +2,8 @@
 pragma solidity 0.8.37;
 
 import {ClusterId} from "../../types/ClusterId.sol";
+import {ModelId} from "../../types/ModelId.sol";
+import {Work} from "../../types/Work.sol";
 
 /// @notice What a payer has here.
 /// @param balanceUsd6 Free to be collected, locked or withdrawn, in 10⁻⁶ dollars; what is locked is not in it.
@@ -78,9 +80,12 @@ enum Shortfall {
 ///         *Withdrawal.* It takes WITHDRAWAL_DELAY_SECONDS in public, in which what was promised can still be collected. A
 ///         request lapses WITHDRAWAL_WINDOW_SECONDS later. All payments out are pulled.
 ///
+///         *Royalty.* Income is for a work: a cluster's, with a model. If that is one of `IModelRegistry`, its royalty of
+///         what was paid, rounded down, is owed to whom it is to be paid to at that second; the cluster gets the rest.
+///
 ///         Exactly, but for what was sent here without a call:
 ///
-///             stablecoin held = Σ balances + Σ locked + Σ owed to clusters + owed to the treasury
+///             stablecoin held = Σ balances + Σ locked + Σ owed to clusters + owed to the treasury + Σ royalties owed
 ///
 /// @dev It assumes of the stablecoin: 6 decimals, EIP-2612 and EIP-3009 with signatures as bytes for the functions that
 ///      are named after them. Arrivals are measured by balance difference.
@@ -153,7 +158,8 @@ interface IInferencePayments {
         uint256 cumulativeUsd6,
         uint256 shortUsd6
     );
-    /// @notice Of what was collected `amountUsd6` went to a cluster, of which the platform kept `feeUsd6`.
+    /// @notice Of what was collected `amountUsd6` were for a cluster, with all its models together. The platform kept
+    ///         `feeUsd6` of it, and models' owners what RoyaltyAllocated says.
     event IncomeAllocated(
         ClusterId indexed clusterId,
         address indexed gateway,
@@ -161,6 +167,16 @@ interface IInferencePayments {
         uint256 amountUsd6,
         uint256 feeUsd6
     );
+    /// @notice Of what was paid for a cluster's work with a model `amountUsd6` are owed to `to`.
+    event RoyaltyAllocated(
+        ModelId indexed modelId,
+        ClusterId indexed clusterId,
+        address indexed to,
+        bytes32 receiptsRoot,
+        uint256 amountUsd6
+    );
+    /// @notice All royalties that were owed to `to` were paid.
+    event RoyaltyPaid(address indexed to, uint256 amountUsd6);
     /// @notice The cluster's income was refused; `owedUsd6` under this root waits for `forward`.
     event IncomeDeferred(
         ClusterId indexed clusterId,
@@ -202,7 +218,8 @@ interface IInferencePayments {
     /// @notice A voucher ends at byte `end` of a batch of `length`.
     error InferencePayments_Malformed(uint256 end, uint256 length);
     error InferencePayments_NoSuchPlace(uint256 place, uint256 count);
-    error InferencePayments_NotAscending(ClusterId previous, ClusterId clusterId);
+    /// @notice A work must come after the one before: by cluster, then by model.
+    error InferencePayments_NotAscending(Work previous, Work work);
     /// @notice The cluster has never been Live: there is no income to have.
     error InferencePayments_NotEarning(ClusterId clusterId);
     error InferencePayments_NothingOwed(ClusterId clusterId, bytes32 receiptsRoot);
@@ -301,17 +318,17 @@ interface IInferencePayments {
     // ------------------------------------------------------------------ collecting
 
     /// @notice Collect for the caller, the gateway, what is newly due by each voucher, for the clusters.
-    /// @param vouchers As packed by `VoucherBatch`, each with its allocation to clusters: amounts in an order.
-    /// @param clusters The clusters that the allocations speak of, ascending.
+    /// @param vouchers As packed by `VoucherBatch`, each with its allocation to works: amounts in an order.
+    /// @param works What the allocations speak of, ascending by cluster, then by model.
     /// @param receiptsRoot Merkle root of the receipts behind them.
-    /// @return collectedUsd6 From all payers together. Exactly what clusters and platform got.
+    /// @return collectedUsd6 From all payers together. Exactly what clusters, platform and models' owners got.
     /// @dev Of each voucher the least is collected of: what it promises beyond what was collected, what its key may still
     ///      spend, what its parts allocate, what the payer has. It fills the parts in their order, so that what is
     ///      short is short at the end; the rest can be collected another time. Parts say what was collected before
     ///      them and are skipped where that is not so: brought again, the same bytes never shift the split. A voucher
     ///      that brings less than it should for another reason than its parts is named by VoucherShort and harms no
     ///      other.
-    function collect(bytes calldata vouchers, ClusterId[] calldata clusters, bytes32 receiptsRoot)
+    function collect(bytes calldata vouchers, Work[] calldata works, bytes32 receiptsRoot)
         external
         returns (uint256 collectedUsd6);
 
@@ -320,15 +337,20 @@ interface IInferencePayments {
 
     // ------------------------------------------------------------------ paying at once
 
-    /// @notice Pay `amountUsd6`, approved before by the caller, for what a cluster has done: without a voucher, as x402 is
+    /// @notice Pay `amountUsd6`, approved before by the caller, for a work that was done: without a voucher, as x402 is
     ///         settled. What `credits` do not give to payers' balances is the cluster's income.
     /// @param credits Words of payer 160 bits and amount 96, in 10⁻⁶ dollars. They are exact: what the stablecoin keeps
     ///        of the whole is the cluster's loss.
     /// @param receiptsRoot What it was for, in the caller's books.
-    /// @return incomeUsd6 The cluster's, with the platform's fee.
-    function pay(ClusterId clusterId, uint256 amountUsd6, uint256[] calldata credits, bytes32 receiptsRoot)
+    /// @return incomeUsd6 The cluster's, with the platform's fee and the royalty.
+    function pay(Work calldata work, uint256 amountUsd6, uint256[] calldata credits, bytes32 receiptsRoot)
         external
         returns (uint256 incomeUsd6);
+
+    // ------------------------------------------------------------------ royalties
+
+    /// @notice Pay `payTo` all royalties that it is owed. Open to all.
+    function payRoyalty(address payTo) external returns (uint256 amountUsd6);
 
     // ------------------------------------------------------------------ platform
 
@@ -353,6 +375,9 @@ interface IInferencePayments {
     function owedUsd6(ClusterId clusterId, bytes32 receiptsRoot) external view returns (uint256);
 
     function treasuryOwedUsd6() external view returns (uint256);
+
+    /// @notice What waits for `payRoyalty`, of all models that are paid there.
+    function royaltyOwedUsd6(address payTo) external view returns (uint256);
 
     /// @notice What the platform keeps now, in 1/10,000, and what from when on it will.
     function platformFee() external view returns (uint256 feeBps, uint256 nextFeeBps, uint256 nextFrom);

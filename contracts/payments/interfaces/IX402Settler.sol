@@ -3,14 +3,14 @@ pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ClusterId} from "../../types/ClusterId.sol";
+import {ModelId} from "../../types/ModelId.sol";
+import {Work} from "../../types/Work.sol";
 import {IInferencePayments} from "./IInferencePayments.sol";
 
 /// @notice Payments that were settled before it was known how much of them would be used.
-/// @param clusterId The cluster that they were made for; zero if nothing is pending.
-/// @param amountUsd6 All of them together, in 10⁻⁶ dollars.
+/// @param amountUsd6 All of them together, in 10⁻⁶ dollars; zero if nothing is pending.
 /// @param settledAt Unix second.
 struct PendingBatch {
-    ClusterId clusterId;
     uint128 amountUsd6;
     uint40 settledAt;
 }
@@ -48,11 +48,14 @@ interface IX402Settler {
         uint256 settledUsd6,
         uint256[] entries
     );
-    /// @notice The same, but for what was used of them. The batch is the hash of gateway, cluster and entries.
+    /// @notice The same, but for what was used of them. The batch is the hash of gateway, cluster, model and
+    ///         entries.
+    /// @param modelId The model that they were made for; zero if nobody is owed a royalty.
     event SettledAhead(
         address indexed gateway,
         ClusterId indexed clusterId,
         bytes32 indexed batchId,
+        ModelId modelId,
         uint256 settledUsd6,
         uint256[] entries
     );
@@ -89,6 +92,7 @@ interface IX402Settler {
     // ------------------------------------------------------------------ settling
 
     /// @notice Settle payments made for the caller, the gateway, and a cluster, all of which is used but the credits.
+    /// @param work What that cluster did, with which model.
     /// @param payments As packed by `PaymentBatch`.
     /// @param credits What was not used: words of place in the batch 192 bits and amount 64, in 10⁻⁶ dollars, ascending
     ///        by place. Those of a payment that fails are passed over.
@@ -98,7 +102,7 @@ interface IX402Settler {
     ///      whole, and nobody pays, where less arrives than the stablecoin says, the cluster has never been Live, or
     ///      InferencePayments takes nothing.
     function settle(
-        ClusterId clusterId,
+        Work calldata work,
         bytes calldata payments,
         uint256[] calldata credits,
         bytes32 receiptsRoot
@@ -106,26 +110,29 @@ interface IX402Settler {
 
     /// @notice Settle payments of which it is not known yet how much will be used.
     /// @return batchId What they wait under; zero if none was settled.
-    function settleAhead(ClusterId clusterId, bytes calldata payments)
+    function settleAhead(Work calldata work, bytes calldata payments)
         external
         returns (bytes32 batchId, uint256 settledUsd6);
 
     /// @notice Say what was used of a batch that waits. For its gateway.
+    /// @param work As it was settled.
     /// @param entries As `SettledAhead` has them.
     /// @param credits As in `settle`.
     function allocate(
-        ClusterId clusterId,
+        Work calldata work,
         uint256[] calldata entries,
         uint256[] calldata credits,
         bytes32 receiptsRoot
     ) external;
 
-    /// @notice Pass all of a batch on to its cluster, PENDING_SECONDS after it was settled. Open to all. The income's
-    ///         reference is the batch's id.
-    function passOn(bytes32 batchId) external;
+    /// @notice Pass all of a batch on to its cluster, less the royalty, PENDING_SECONDS after it was settled. Open to all.
+    ///         The income's reference is the batch's id.
+    /// @param work As it was settled.
+    /// @param entries As `SettledAhead` has them.
+    function passOn(address gateway, Work calldata work, uint256[] calldata entries) external;
 
     /// @notice Pass on to a cluster what came to its address without a call. Open to all. The income's reference is that
-    ///         address.
+    ///         address; with which model it was earned nobody says, so there is no royalty.
     function sweep(ClusterId clusterId, address gateway) external returns (uint256 amountUsd6);
 
     // ------------------------------------------------------------------ views

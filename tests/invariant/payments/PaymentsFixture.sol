@@ -6,8 +6,11 @@ import {Authority} from "../../../contracts/access/Authority.sol";
 import {TestUsd} from "../../../contracts/mocks/TestUsd.sol";
 import {InferencePayments} from "../../../contracts/payments/InferencePayments.sol";
 import {IClusterRegistry} from "../../../contracts/registry/interfaces/IClusterRegistry.sol";
+import {ModelRegistry} from "../../../contracts/registry/ModelRegistry.sol";
 import {IncomeKind, IRevenueSink} from "../../../contracts/revenue/interfaces/IRevenueSink.sol";
 import {ClusterId} from "../../../contracts/types/ClusterId.sol";
+import {ModelId} from "../../../contracts/types/ModelId.sol";
+import {Work} from "../../../contracts/types/Work.sol";
 import {vm} from "../Vm.sol";
 
 /// @notice Takes income, unless it was told to refuse that of a cluster; every cluster has been Live.
@@ -39,8 +42,8 @@ contract SinkStub is IRevenueSink {
     }
 }
 
-/// @notice One voucher to be signed and packed. `signer` is the number of a secret; parts are of the two clusters and go on
-///         from `before`; all of it goes to `place` if there are none.
+/// @notice One voucher to be signed and packed. `signer` is the number of a secret; parts are of the works in their order and
+///         go on from `before`; all of it goes to `place` if there are none.
 struct Draft {
     address payer;
     uint256 signer;
@@ -50,31 +53,56 @@ struct Draft {
     uint56[] parts;
 }
 
-/// @notice Three payers with a session key each, and two gateways. Whoever inherits is the admin.
+/// @notice Three payers with a session key each, two gateways, two clusters, and two models. Whoever inherits is the admin
+///         and owns the models.
 abstract contract PaymentsFixture {
     uint256 internal constant PAYERS = 3;
     uint256 internal constant GATEWAYS = 2;
+    uint256 internal constant WORKS = 4;
     bytes32 internal constant ROOT = bytes32(uint256(7));
 
     TestUsd internal usd;
     SinkStub internal sink;
+    ModelRegistry internal registry;
     InferencePayments internal payments;
     ClusterId[] internal clusters;
+    ModelId[] internal models;
+    Work[] internal works;
 
     function _open() internal {
         vm.warp(1_800_000_000);
         usd = new TestUsd();
         sink = new SinkStub(usd);
+        registry = new ModelRegistry();
         payments = new InferencePayments(
             address(0xFEE),
             new Authority(address(this)),
             IClusterRegistry(address(sink)),
             sink,
+            registry,
             IERC20Metadata(address(usd))
         );
         usd.approve(address(payments), type(uint256).max);
         clusters.push(ClusterId.wrap(3));
         clusters.push(ClusterId.wrap(9));
+        _register();
+    }
+
+    /// @dev The first cluster works with both models and with one that is nobody's, the second with one of them.
+    function _register() private {
+        ModelId first = registry.register("first", _payTo(0), 337, 0);
+        ModelId second = registry.register("second", _payTo(1), 1_000, 0);
+        if (ModelId.unwrap(first) > ModelId.unwrap(second)) (first, second) = (second, first);
+        models.push(first);
+        models.push(second);
+        works.push(Work(clusters[0], ModelId.wrap(0)));
+        works.push(Work(clusters[0], first));
+        works.push(Work(clusters[0], second));
+        works.push(Work(clusters[1], first));
+    }
+
+    function _payTo(uint256 number) internal pure returns (address) {
+        return address(uint160(0xB0 + number % 2));
     }
 
     /// @dev The secret of a payer; of its session key with `hot`.
@@ -105,7 +133,7 @@ abstract contract PaymentsFixture {
             batch = bytes.concat(batch, _packed(gateway, drafts[i]));
         }
         vm.prank(gateway);
-        return payments.collect(batch, clusters, ROOT);
+        return payments.collect(batch, works, ROOT);
     }
 
     function _packed(address gateway, Draft memory draft) private view returns (bytes memory voucher) {
@@ -121,7 +149,7 @@ abstract contract PaymentsFixture {
         if (draft.parts.length == 0) return abi.encodePacked(voucher, draft.place);
         voucher = abi.encodePacked(voucher, uint56(draft.before));
         for (uint256 i; i < draft.parts.length; ++i) {
-            voucher = abi.encodePacked(voucher, uint8(i % 2), draft.parts[i]);
+            voucher = abi.encodePacked(voucher, uint8(i % WORKS), draft.parts[i]);
         }
     }
 

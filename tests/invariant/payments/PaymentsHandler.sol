@@ -18,6 +18,14 @@ contract PaymentsHandler is PaymentsFixture {
         uint256 expiresAt;
     }
 
+    /// @dev What a model asks in 1/10,000, what from `from` on, and for whom.
+    struct Ask {
+        uint256 bps;
+        uint256 nextBps;
+        uint256 from;
+        address payTo;
+    }
+
     mapping(address payer => uint256) public balance;
     mapping(address payer => uint256) public requested;
     mapping(address payer => uint256) public dueAt;
@@ -28,12 +36,18 @@ contract PaymentsHandler is PaymentsFixture {
     uint256 public collected;
     uint256 public fees;
     uint256 private _feesPaid;
+    uint256 public royalties;
+    Ask[2] private _asks;
+    mapping(address payTo => uint256) private _royaltyOf;
     Draft private _last;
     address private _lastGateway;
 
     /// @dev A fee is in force from the start: one that is announced now is mostly replaced before it acts.
     constructor() {
         _open();
+        for (uint256 i; i < 2; ++i) {
+            (_asks[i].payTo, _asks[i].nextBps) = registry.royaltyOf(models[i]);
+        }
         payments.schedulePlatformFee(137);
         vm.warp(block.timestamp + 7 days);
     }
@@ -143,7 +157,7 @@ contract PaymentsHandler is PaymentsFixture {
         for (uint256 i; i < count; ++i) {
             drafts[i] = _draft(holder, seeds[i]);
         }
-        uint256[2] memory amounts;
+        uint256[WORKS] memory amounts;
         for (uint256 i; i < count; ++i) {
             _expect(holder, drafts[i], amounts);
         }
@@ -158,7 +172,7 @@ contract PaymentsHandler is PaymentsFixture {
         if (_lastGateway == address(0)) return;
         Draft[] memory drafts = new Draft[](1);
         drafts[0] = _last;
-        uint256[2] memory amounts;
+        uint256[WORKS] memory amounts;
         _expect(_lastGateway, drafts[0], amounts);
         _collect(_lastGateway, drafts);
         _book(amounts);
@@ -184,6 +198,38 @@ contract PaymentsHandler is PaymentsFixture {
         if (payments.treasuryOwedUsd6() != 0) _feesPaid += payments.payTreasury();
     }
 
+    /// @dev Property 24.
+    function setRoyalty(uint256 model, uint256 royaltyBps) external {
+        Ask storage ask = _asks[model % 2];
+        royaltyBps = _bound(royaltyBps, 0, 1_000);
+        ask.bps = _rate(ask);
+        ask.nextBps = royaltyBps;
+        ask.from = royaltyBps > ask.bps ? block.timestamp + 7 days : block.timestamp;
+        uint256 fromAt = registry.setRoyalty(models[model % 2], royaltyBps);
+        require(fromAt == ask.from, "a royalty acts at another time");
+    }
+
+    function setPayTo(uint256 model, uint256 number) external {
+        registry.setPayTo(models[model % 2], _payTo(number));
+        _asks[model % 2].payTo = _payTo(number);
+    }
+
+    function payRoyalty(uint256 number) external {
+        address payTo = _payTo(number);
+        uint256 owed = payments.royaltyOwedUsd6(payTo);
+        uint256 held = usd.balanceOf(payTo);
+        try payments.payRoyalty(payTo) returns (uint256 amount) {
+            require(amount == owed && usd.balanceOf(payTo) == held + owed, "a royalty paid something else");
+        } catch {
+            require(owed == 0, "a royalty was not paid");
+        }
+    }
+
+    /// @dev Seldom: every lock and most keys are over then.
+    function waitForNotice(uint256 seed) external {
+        if (seed % 8 == 0) vm.warp(block.timestamp + 7 days);
+    }
+
     function wait_(uint256 duration) external {
         vm.warp(block.timestamp + _bound(duration, 1, 8 hours));
     }
@@ -199,17 +245,17 @@ contract PaymentsHandler is PaymentsFixture {
         // A stranger's, and one that was collected before, one time in eight each.
         if ((seed >> 48) % 8 == 0) draft.signer = 999;
         if ((seed >> 48) % 8 == 1) draft.cumulative = line.collected / 2;
-        draft.place = uint8((seed >> 64) % 2);
+        draft.place = uint8((seed >> 64) % WORKS);
         // What a batch is packed from may be old.
         draft.before = (seed >> 56) % 8 == 0 ? line.collected / 2 : line.collected;
-        draft.parts = new uint56[]((seed >> 72) % 4);
+        draft.parts = new uint56[]((seed >> 72) % (WORKS + 1));
         for (uint256 i; i < draft.parts.length; ++i) {
             draft.parts[i] = uint56((seed >> (80 + 24 * i)) % 12e6);
         }
     }
 
     /// @dev What a voucher should bring: properties 4, 7, 8, 10, 11 by what is left as it was.
-    function _expect(address holder, Draft memory draft, uint256[2] memory amounts) private {
+    function _expect(address holder, Draft memory draft, uint256[WORKS] memory amounts) private {
         address key = vm.addr(draft.signer);
         Line storage line = _lines[holder][draft.payer][key];
         uint256 most = draft.cumulative;
@@ -232,7 +278,7 @@ contract PaymentsHandler is PaymentsFixture {
         collected += taken;
     }
 
-    function _pour(Draft memory draft, uint256 amount, uint256[2] memory amounts)
+    function _pour(Draft memory draft, uint256 amount, uint256[WORKS] memory amounts)
         private
         pure
         returns (uint256 poured)
@@ -244,18 +290,32 @@ contract PaymentsHandler is PaymentsFixture {
         for (uint256 i; i < draft.parts.length; ++i) {
             uint256 part = draft.parts[i];
             if (part > amount - poured) part = amount - poured;
-            amounts[i % 2] += part;
+            amounts[i % WORKS] += part;
             poured += part;
         }
     }
 
-    function _book(uint256[2] memory amounts) private {
+    /// @dev Property 23. The fee is of a cluster's works together, a royalty of each.
+    function _book(uint256[WORKS] memory amounts) private {
         (uint256 feeBps,,) = payments.platformFee();
+        uint256[2] memory paid = [amounts[0] + amounts[1] + amounts[2], amounts[3]];
+        uint256[2] memory shares =
+            [_royalty(0, amounts[1]) + _royalty(1, amounts[2]), _royalty(0, amounts[3])];
         for (uint256 i; i < 2; ++i) {
-            uint256 fee = amounts[i] * feeBps / 10_000;
+            uint256 fee = paid[i] * feeBps / 10_000;
             fees += fee;
-            income[i] += amounts[i] - fee;
+            income[i] += paid[i] - fee - shares[i];
         }
+    }
+
+    function _royalty(uint256 model, uint256 amount) private returns (uint256 royalty) {
+        royalty = amount * _rate(_asks[model]) / 10_000;
+        royalties += royalty;
+        _royaltyOf[_asks[model].payTo] += royalty;
+    }
+
+    function _rate(Ask storage ask) private view returns (uint256) {
+        return block.timestamp < ask.from ? ask.bps : ask.nextBps;
     }
 
     /// @dev Property 15.
@@ -278,12 +338,17 @@ contract PaymentsHandler is PaymentsFixture {
 
     // ------------------------------------------------------------------ what the invariants ask
 
-    /// @dev Properties 1 to 3.
+    /// @dev Properties 1 to 3 and 23.
     function checkMoney() external view {
         uint256 claims = payments.treasuryOwedUsd6();
         require(claims + _feesPaid == fees, "the fee is something else");
         uint256 inside = 0;
         for (uint256 i; i < 2; ++i) {
+            uint256 royalty = payments.royaltyOwedUsd6(_payTo(i));
+            require(
+                royalty + usd.balanceOf(_payTo(i)) == _royaltyOf[_payTo(i)], "a royalty is something else"
+            );
+            claims += royalty;
             uint256 owed = payments.owedUsd6(clusters[i], ROOT);
             require(sink.received(clusters[i]) + owed == income[i], "a cluster's income is something else");
             claims += owed;
@@ -297,7 +362,18 @@ contract PaymentsHandler is PaymentsFixture {
         }
         require(usd.balanceOf(address(payments)) == inside + claims, "money is not conserved");
         require(deposited == withdrawn + inside + collected, "a payer's money went elsewhere");
-        require(collected == income[0] + income[1] + fees, "not all that was collected was allocated");
+        require(
+            collected == income[0] + income[1] + fees + royalties, "not all that was collected was allocated"
+        );
+    }
+
+    /// @dev Property 24.
+    function checkModels() external view {
+        for (uint256 i; i < 2; ++i) {
+            (address payTo, uint256 royaltyBps) = registry.royaltyOf(models[i]);
+            require(payTo == _asks[i].payTo, "somebody else is paid");
+            require(royaltyBps == _rate(_asks[i]), "a royalty is asked too early");
+        }
     }
 
     /// @dev Every number, against the model.

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {PaymentsHandler} from "./PaymentsHandler.sol";
 
-/// @notice What holds of balances, channels and clusters after anything that can happen to them.
+/// @notice What holds of balances, channels, clusters and models after anything that can happen to them.
 contract PaymentsInvariantsTest {
     PaymentsHandler private handler;
 
@@ -19,6 +19,7 @@ contract PaymentsInvariantsTest {
     /// @dev One search for all of them.
     function invariant_payments() external view {
         handler.checkMoney();
+        handler.checkModels();
         handler.checkBooks();
     }
 }

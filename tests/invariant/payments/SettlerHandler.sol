@@ -4,6 +4,9 @@ pragma solidity 0.8.37;
 import {TestUsd} from "../../../contracts/mocks/TestUsd.sol";
 import {PendingBatch} from "../../../contracts/payments/interfaces/IX402Settler.sol";
 import {X402Settler} from "../../../contracts/payments/X402Settler.sol";
+import {ClusterId} from "../../../contracts/types/ClusterId.sol";
+import {ModelId} from "../../../contracts/types/ModelId.sol";
+import {Work} from "../../../contracts/types/Work.sol";
 import {vm} from "../Vm.sol";
 import {PaymentsFixture} from "./PaymentsFixture.sol";
 
@@ -29,6 +32,7 @@ contract SettlerHandler is PaymentsFixture {
 
     uint256 private constant START = 1_000e6;
     uint256 private constant NONCES = 40;
+    uint256 private constant ROYALTY_BPS = 733;
 
     X402Settler internal settler;
     Batch[] private _batches;
@@ -38,6 +42,7 @@ contract SettlerHandler is PaymentsFixture {
     mapping(address payTo => uint256) private _bare;
     mapping(uint256 place => uint256) private _income;
     uint256 private _fees;
+    uint256 private _royalties;
     uint256 private _taken;
     uint256 private _gross;
     uint256 private _credited;
@@ -46,6 +51,8 @@ contract SettlerHandler is PaymentsFixture {
         _open();
         settler = new X402Settler(payments, usd);
         payments.schedulePlatformFee(137);
+        registry.setRoyalty(models[0], ROYALTY_BPS);
+        registry.setPayTo(models[0], _payTo(0));
         vm.warp(block.timestamp + 7 days);
         for (uint256 p; p < PAYERS; ++p) {
             usd.mint(_payer(p), START);
@@ -61,7 +68,7 @@ contract SettlerHandler is PaymentsFixture {
         (uint256 sum, uint256[] memory entries) = _expect(drafts);
         (uint256[] memory credits, uint256 credited) = _credit(drafts, unused);
         vm.prank(_gateway(gateway));
-        uint256 settled = settler.settle(clusters[place % 2], packed, credits, ROOT);
+        uint256 settled = settler.settle(_work(place), packed, credits, ROOT);
         require(settled == sum, "a batch took something else");
         if (sum != 0) _book(place, sum, credited);
         require(entries.length == 2 * drafts.length, "an entry is missing");
@@ -71,7 +78,7 @@ contract SettlerHandler is PaymentsFixture {
         (Draft[] memory drafts, bytes memory packed) = _drafts(gateway, place, seeds);
         (uint256 sum, uint256[] memory entries) = _expect(drafts);
         vm.prank(_gateway(gateway));
-        (bytes32 batchId, uint256 settled) = settler.settleAhead(clusters[place % 2], packed);
+        (bytes32 batchId, uint256 settled) = settler.settleAhead(_work(place), packed);
         require(settled == sum, "a batch took something else");
         if (sum == 0) return;
         Batch memory batch = Batch(gateway, place, entries, sum, block.timestamp, true);
@@ -92,7 +99,7 @@ contract SettlerHandler is PaymentsFixture {
         bool isAllowed = batch.isOpen && _gateway(byGateway) == _gateway(batch.gateway);
         (uint256[] memory credits, uint256 credited) = _words(drafts, unused);
         vm.prank(_gateway(byGateway));
-        try settler.allocate(clusters[batch.place % 2], batch.entries, credits, ROOT) {
+        try settler.allocate(_work(batch.place), batch.entries, credits, ROOT) {
             require(isAllowed, "somebody else allocated, or twice");
         } catch {
             require(!isAllowed, "an allocation was refused");
@@ -111,7 +118,7 @@ contract SettlerHandler is PaymentsFixture {
         if (_batches.length == 0) return;
         Batch storage batch = _batches[index % _batches.length];
         if (sink.refuses(clusters[batch.place % 2])) return;
-        try settler.passOn(_idOf(batch)) {
+        try settler.passOn(_gateway(batch.gateway), _work(batch.place), batch.entries) {
             require(batch.isOpen && block.timestamp >= batch.settledAt + 1 days, "passed on too early");
         } catch {
             require(!batch.isOpen || block.timestamp < batch.settledAt + 1 days, "not passed on");
@@ -128,7 +135,8 @@ contract SettlerHandler is PaymentsFixture {
         settler.sweep(clusters[place % 2], _gateway(gateway));
         _bare[payTo] = 0;
         _taken += amount;
-        _book(place, amount, 0);
+        // Nobody says with which model it was earned.
+        _earn(place, amount, 0);
     }
 
     function transfer(uint256 payer, uint256 gateway, uint256 place, uint256 amount) external {
@@ -252,17 +260,35 @@ contract SettlerHandler is PaymentsFixture {
     }
 
     function _book(uint256 place, uint256 amount, uint256 credited) private {
-        (uint256 feeBps,,) = payments.platformFee();
-        uint256 fee = (amount - credited) * feeBps / 10_000;
-        _fees += fee;
-        _income[place % 2] += amount - credited - fee;
-        _gross += amount - credited;
+        uint256 royalty = place % 2 == 0 ? 0 : (amount - credited) * ROYALTY_BPS / 10_000;
+        _royalties += royalty;
+        _earn(place, amount - credited, royalty);
         _credited += credited;
     }
 
-    function _idOf(Batch memory batch) private pure returns (bytes32) {
-        uint256 cluster = batch.place % 2 == 0 ? 3 : 9;
-        return keccak256(abi.encode(_gateway(batch.gateway), cluster, batch.entries));
+    function _earn(uint256 place, uint256 amount, uint256 royalty) private {
+        (uint256 feeBps,,) = payments.platformFee();
+        uint256 fee = amount * feeBps / 10_000;
+        _fees += fee;
+        _income[place % 2] += amount - fee - royalty;
+        _gross += amount;
+    }
+
+    /// @dev Each cluster's first: the one with a model that is nobody's, the other with a registered one.
+    function _work(uint256 place) private view returns (Work memory) {
+        return works[place % 2 == 0 ? 0 : WORKS - 1];
+    }
+
+    function _idOf(Batch memory batch) private view returns (bytes32) {
+        Work memory work = _work(batch.place);
+        return keccak256(
+            abi.encode(
+                _gateway(batch.gateway),
+                ClusterId.unwrap(work.clusterId),
+                ModelId.unwrap(work.modelId),
+                batch.entries
+            )
+        );
     }
 
     function _signed(address payTo, Draft memory draft, uint256 secret) private view returns (bytes memory) {
@@ -313,5 +339,6 @@ contract SettlerHandler is PaymentsFixture {
             }
         }
         require(payments.treasuryOwedUsd6() == _fees, "the fee is something else");
+        require(payments.royaltyOwedUsd6(_payTo(0)) == _royalties, "the royalty is something else");
     }
 }

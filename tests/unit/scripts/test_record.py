@@ -42,6 +42,7 @@ KEYS = [
     "ShareExtension",
     "ReporterRegistry",
     "Disputes",
+    "ModelRegistry",
     "InferencePayments",
     "X402Settler",
     "RelatedParties",

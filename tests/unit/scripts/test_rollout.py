@@ -108,5 +108,5 @@ def test_rehearse__chain_of_this_very_process__leaves_no_record(
     lines = list(rollout.rehearse(deployer, role_holders, None))
 
     assert "a rehearsal" in lines[0]
-    assert len(lines) == 17
+    assert len(lines) == 18
     assert not list(tmp_path.iterdir())

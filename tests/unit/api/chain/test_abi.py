@@ -43,6 +43,7 @@ def test_contract_abi__every_committed_contract__can_be_read() -> None:
         "IdentityRegistry",
         "InferencePayments",
         "MetricsOracle",
+        "ModelRegistry",
         "RelatedParties",
         "ReporterRegistry",
         "Disputes",

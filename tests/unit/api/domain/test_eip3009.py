@@ -20,6 +20,7 @@ from api.domain.eip3009 import (
     credit_words,
 )
 from api.domain.signing import Signer
+from api.domain.work import Work
 from api.errors import Malformed, OutOfRange, Oversized
 from api.types import ClusterId, Digest
 from tests.support.usd import TYPES
@@ -127,5 +128,6 @@ def test_credit_words__of_a_batch__leave_out_what_was_used_whole() -> None:
 
 def test_batch_id__of_entries__is_the_hash_that_solidity_makes() -> None:
     entries = [*AUTHORIZATION.entry, 0, 0]
-    expected = keccak(encode(["address", "uint32", "uint256[]"], [TO, 9, entries]))
-    assert batch_id(TO, ClusterId(9), entries) == expected
+    work = Work(ClusterId(9), Digest(b"\x03" * 32))
+    types = ["address", "(uint32,bytes32)", "uint256[]"]
+    assert batch_id(TO, work, entries) == keccak(encode(types, [TO, work, entries]))

@@ -134,6 +134,7 @@ def guarded(system: System, parties: Parties) -> dict[str, ContractInstance]:
         "ReporterRegistry": system.reporter_registry,
         "Disputes": system.disputes,
         "RelatedParties": system.related,
+        "ModelRegistry": system.models,
         "InferencePayments": system.payments,
         "X402Settler": system.settler,
         "ClusterShare": parties.share,

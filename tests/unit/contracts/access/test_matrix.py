@@ -27,7 +27,7 @@ from tests.support.access import (
 from tests.unit.contracts.access.conftest import Parties
 
 CONTRACTS = sorted(roles.OPEN)
-UNGUARDED = {"CapitalProceeds", "HolderDesk", "X402Settler"}
+UNGUARDED = {"CapitalProceeds", "HolderDesk", "ModelRegistry", "X402Settler"}
 """Contracts that nobody has a power over."""
 CODE_ALONE = {"ShareExtension"}
 """Contracts that hold nothing and run on others' storage."""

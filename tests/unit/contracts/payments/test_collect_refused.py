@@ -11,6 +11,7 @@ from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 from eth_account.signers.local import LocalAccount
 
+from api.domain.work import NO_MODEL
 from tests.support.payments import Parts, Till, events, key_of, pack_voucher
 from tests.support.scenario import USD
 from tests.unit.contracts.payments.conftest import BALANCE, LIMIT
@@ -225,8 +226,8 @@ def test_collect__clusters_not_ascending__is_refused_as_a_whole(
     for clusters in ((second, first), (first, first)):
         with reverts(
             till.payments.InferencePayments_NotAscending,
-            previous=clusters[0],
-            clusterId=clusters[1],
+            previous=(clusters[0], NO_MODEL),
+            work=(clusters[1], NO_MODEL),
         ):
             replace(till, clusters=clusters).collect(till.voucher(customer, hot, USD))
 

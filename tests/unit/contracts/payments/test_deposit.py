@@ -81,6 +81,7 @@ def test_deposit__of_a_token_with_a_fee__counts_what_arrives(
             system.authority,
             system.registry,
             system.waterfall,
+            system.models,
             hostile.usd,
         )
         hostile.do(customer, hostile.usd, "mint", customer, 10 * USD)
@@ -217,6 +218,7 @@ def test_constructor__stablecoin_of_other_decimals__is_refused(
             system.authority,
             system.registry,
             system.waterfall,
+            system.models,
             coin,
         )
 

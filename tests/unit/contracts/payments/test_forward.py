@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ape import project, reverts
 from ape.api import AccountAPI
@@ -71,7 +73,7 @@ def shop_with(
     waterfall = deployer.deploy(
         project.Waterfall, system.authority, system.registry, system.oracle, hostile.usd
     )
-    built_on = (system.authority, system.registry, waterfall, hostile.usd)
+    built_on = (system.authority, system.registry, waterfall, system.models, hostile.usd)
     payments = deployer.deploy(project.InferencePayments, admin, *built_on)
     return waterfall, Till(payments, till.gateway, till.clusters[:1])
 
@@ -93,7 +95,7 @@ def test_collect__stablecoin_that_does_not_move__is_owed_and_nothing_is_lost(
         hostile.do(customer, payments, "deposit", 10 * USD)
         hostile.turn(vice)
         voucher = here.voucher(customer, customer, 4 * USD)
-        hostile.do(till.gateway, payments, "collect", voucher, [first], ROOT)
+        hostile.do(till.gateway, payments, "collect", voucher, here.works, ROOT)
         assert hostile.see(payments, "owedUsd6", first, ROOT) == 4 * USD
         assert hostile.balance(payments) == 10 * USD
         hostile.turn(Vice.NONE)
@@ -110,14 +112,16 @@ def test_collect__stablecoin_that_calls_back__finds_every_door_shut(
         payments, (first,) = here.payments, here.clusters
         hostile.do(customer, hostile.usd, "mint", customer, 10 * USD)
         hostile.do(customer, hostile.usd, "approve", payments, 10 * USD)
-        doors = (
+        doors: tuple[tuple[Any, ...], ...] = (
             (payments, "deposit", USD),
             (payments, "depositFor", customer, USD),
             (payments, "withdraw"),
             (payments, "refund", customer, USD, ROOT),
-            (payments, "collect", b"", [first], ROOT),
+            (payments, "collect", b"", here.works, ROOT),
             (payments, "forward", first, ROOT),
             (payments, "payTreasury"),
+            (payments, "payRoyalty", customer),
+            (payments, "pay", here.works[0], USD, [], ROOT),
             (payments, "release", customer, customer, customer),
             (payments, "lock", customer, customer, USD, FOREVER, b""),
         )
@@ -126,7 +130,7 @@ def test_collect__stablecoin_that_calls_back__finds_every_door_shut(
         assert hostile.answers() == [REENTRANT] * len(doors)
         hostile.call_back(Moment.AFTER_TRANSFER, *doors)
         voucher = here.voucher(customer, customer, 4 * USD)
-        hostile.do(till.gateway, payments, "collect", voucher, [first], ROOT)
+        hostile.do(till.gateway, payments, "collect", voucher, here.works, ROOT)
         assert hostile.answers() == [REENTRANT] * len(doors)
         assert hostile.see(payments, "account", customer)["balanceUsd6"] == 6 * USD
         assert hostile.balance(payments) == 6 * USD

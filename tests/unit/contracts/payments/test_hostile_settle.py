@@ -36,11 +36,11 @@ class Shop:
 
     def settle(self, *names: object) -> tuple[Any, ...]:
         payments = b"".join(map(self.packed, names))
-        return (self.settler, "settle", self.counter.cluster, payments, [], ROOT)
+        return (self.settler, "settle", self.counter.work, payments, [], ROOT)
 
     def ahead(self, *names: object) -> tuple[Any, ...]:
         payments = b"".join(map(self.packed, names))
-        return (self.settler, "settleAhead", self.counter.cluster, payments)
+        return (self.settler, "settleAhead", self.counter.work, payments)
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_pass_on__stablecoin_with_a_fee__is_the_clusters_loss(shop: Shop) -> Non
     hostile.do(shop.counter.gateway, *shop.ahead(1))
     entries = shop.counter.authorization(shop.payer, USD, 1).entry
     hostile.turn(Vice.FEE)
-    allocate = ("allocate", shop.counter.cluster, entries, [USD // 2], ROOT)
+    allocate = ("allocate", shop.counter.work, entries, [USD // 2], ROOT)
     hostile.do(shop.counter.gateway, shop.settler, *allocate)
     assert hostile.see(shop.payments, "account", shop.payer)["balanceUsd6"] == USD // 2
     assert hostile.balance(shop.payments) == USD // 2
@@ -116,8 +116,8 @@ def test_settle__stablecoin_that_calls_back__finds_every_door_shut(shop: Shop) -
     doors: tuple[tuple[Any, ...], ...] = (
         shop.settle(2),
         shop.ahead(2),
-        (shop.settler, "allocate", cluster, entries, [], ROOT),
-        (shop.settler, "passOn", ROOT),
+        (shop.settler, "allocate", shop.counter.work, entries, [], ROOT),
+        (shop.settler, "passOn", gateway, shop.counter.work, entries),
         (shop.settler, "sweep", cluster, gateway),
     )
     for moment in (Moment.BEFORE_TRANSFER, Moment.AFTER_TRANSFER):

@@ -7,6 +7,7 @@ from ape import chain, reverts
 from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 
+from api.domain.work import NO_MODEL
 from scripts._lib.deployment import System
 from tests.support.hostile import Vice, deploy_hostile, less_fee
 from tests.support.payments import DAY, FEE_NOTICE, ROOT, Till, events
@@ -23,7 +24,7 @@ def test_pay__with_credits__gives_payers_theirs_and_the_cluster_the_rest(
     till: Till, system: System, customer: AccountAPI, holder: AccountAPI
 ) -> None:
     words = [credit(holder, USD), credit(customer, 2 * USD), credit(holder, 1)]
-    receipt = till.payments.pay(till.clusters[0], 10 * USD, words, ROOT, sender=customer)
+    receipt = till.payments.pay(till.works[0], 10 * USD, words, ROOT, sender=customer)
     assert events(receipt, till.payments, "Credited") == [
         till.payments.Credited(customer, ROOT, 3 * USD + 1, words)
     ]
@@ -35,7 +36,7 @@ def test_pay__with_credits__gives_payers_theirs_and_the_cluster_the_rest(
 
 
 def test_pay__all_of_it_credits__is_no_income(till: Till, customer: AccountAPI) -> None:
-    receipt = till.payments.pay(99, USD, [credit(customer, USD)], ROOT, sender=customer)
+    receipt = till.payments.pay((99, NO_MODEL), USD, [credit(customer, USD)], ROOT, sender=customer)
     assert not events(receipt, till.payments, "IncomeAllocated")
     assert till.balance(customer) == BALANCE + USD
 
@@ -46,7 +47,7 @@ def test_pay__with_a_platform_fee__keeps_it_of_the_income_alone(
     till.payments.schedulePlatformFee(333, sender=admin)
     chain.pending_timestamp += FEE_NOTICE
     words = [credit(customer, 999)]
-    receipt = till.payments.pay(till.clusters[0], 1_001_002, words, ROOT, sender=customer)
+    receipt = till.payments.pay(till.works[0], 1_001_002, words, ROOT, sender=customer)
     fee = 1_000_003 * 333 // 10_000
     assert events(receipt, till.payments, "IncomeAllocated") == [
         till.payments.IncomeAllocated(till.clusters[0], customer, ROOT, 1_000_003, fee)
@@ -60,7 +61,7 @@ def test_pay__waterfall_paused__is_owed_and_the_credits_are_there(
     till: Till, system: System, customer: AccountAPI, guardian: AccountAPI
 ) -> None:
     system.waterfall.pauseInflow(DAY, sender=guardian)
-    till.payments.pay(till.clusters[0], 3 * USD, [credit(customer, USD)], ROOT, sender=customer)
+    till.payments.pay(till.works[0], 3 * USD, [credit(customer, USD)], ROOT, sender=customer)
     assert till.payments.owedUsd6(till.clusters[0], ROOT) == 2 * USD
     assert till.balance(customer) == BALANCE + USD
 
@@ -68,21 +69,21 @@ def test_pay__waterfall_paused__is_owed_and_the_credits_are_there(
 def test_pay__what_makes_no_sense__is_refused(
     till: Till, customer: AccountAPI, guardian: AccountAPI
 ) -> None:
-    payments, cluster = till.payments, till.clusters[0]
+    payments, work = till.payments, till.works[0]
     with reverts(payments.InferencePayments_ZeroRoot):
-        payments.pay(cluster, USD, [], b"\0" * 32, sender=customer)
+        payments.pay(work, USD, [], b"\0" * 32, sender=customer)
     with reverts(payments.InferencePayments_ZeroAmount):
-        payments.pay(cluster, 0, [], ROOT, sender=customer)
+        payments.pay(work, 0, [], ROOT, sender=customer)
     with reverts(payments.InferencePayments_NotEarning, clusterId=99):
-        payments.pay(99, USD, [], ROOT, sender=customer)
+        payments.pay((99, NO_MODEL), USD, [], ROOT, sender=customer)
     with reverts(payments.InferencePayments_ZeroAddress):
-        payments.pay(cluster, USD, [1], ROOT, sender=customer)
+        payments.pay(work, USD, [1], ROOT, sender=customer)
     words = [credit(customer, USD), credit(customer, 1)]
     with reverts(payments.InferencePayments_OverLimit, amountUsd6=USD + 1, limit=USD):
-        payments.pay(cluster, USD, words, ROOT, sender=customer)
+        payments.pay(work, USD, words, ROOT, sender=customer)
     payments.pauseInflow(DAY, sender=guardian)
     with reverts(payments.InflowPausable_Paused):
-        payments.pay(cluster, USD, [], ROOT, sender=customer)
+        payments.pay(work, USD, [], ROOT, sender=customer)
 
 
 @pytest.mark.parametrize("vice", [Vice.FEE, Vice.MOVES_NOTHING], ids=str)
@@ -100,7 +101,7 @@ def test_pay__stablecoin_that_takes_a_fee__is_the_clusters_loss(
         hostile.do(customer, hostile.usd, "mint", customer, 10 * USD)
         hostile.do(customer, hostile.usd, "approve", payments, 10 * USD)
         hostile.turn(vice)
-        call = ("pay", here.clusters[0], 4 * USD, [credit(customer, USD)], ROOT)
+        call = ("pay", here.works[0], 4 * USD, [credit(customer, USD)], ROOT)
         if vice is Vice.MOVES_NOTHING:
             assert hostile.refusal(customer, payments, *call) is not None
             return

@@ -293,7 +293,7 @@ def test_settle__credits_out_of_order_or_place__are_refused(
     words = [1, 1]
     with reverts(counter.settler.X402Settler_NotAscending, place=0, least=1):
         counter.settler.settle(
-            counter.cluster, b"".join(payments), words, ROOT, sender=counter.gateway
+            counter.work, b"".join(payments), words, ROOT, sender=counter.gateway
         )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ape import chain, reverts
 from ape.api import AccountAPI, ReceiptAPI
 
+from api.domain.work import NO_MODEL
 from scripts._lib.deployment import System
 from tests.support.payments import DAY, ROOT, Till, events
 from tests.support.scenario import USD
@@ -40,14 +43,12 @@ def test_settle_ahead__good_payments__wait_under_their_hash(
     counter: Counter, batch: ReceiptAPI, batch_id: bytes, entries: list[int], system: System
 ) -> None:
     assert events(batch, counter.settler, "SettledAhead") == [
-        counter.settler.SettledAhead(counter.gateway, counter.cluster, batch_id, 4 * USD, entries)
+        counter.settler.SettledAhead(
+            counter.gateway, counter.cluster, batch_id, NO_MODEL, 4 * USD, entries
+        )
     ]
     waits = counter.settler.pending(batch_id)
-    assert (waits.clusterId, waits.amountUsd6, waits.settledAt) == (
-        counter.cluster,
-        4 * USD,
-        batch.timestamp,
-    )
+    assert (waits.amountUsd6, waits.settledAt) == (4 * USD, batch.timestamp)
     assert not events(batch, system.waterfall, "IncomeReceived")
     assert counter.usd.balanceOf(counter.settler) == 4 * USD
 
@@ -80,13 +81,14 @@ def test_allocate__by_its_gateway__credits_payers_and_pays_the_cluster(
 
 
 @pytest.mark.usefixtures("batch")
-def test_allocate__other_gateway_cluster_or_entries__are_no_batch(
+def test_allocate__other_gateway_work_or_entries__are_no_batch(
     counter: Counter, till: Till, attacker: AccountAPI, entries: list[int]
 ) -> None:
     thief = int(str(attacker.address), 16) << 96 | 3 * USD
     for here, words in (
         (counter.at(attacker), entries),
         (counter.serving(till.clusters[1]), entries),
+        (replace(counter, model=b"\x01" * 32), entries),
         (counter, [thief, *entries[1:]]),
         (counter, entries[:2]),
         (counter, []),
@@ -124,11 +126,12 @@ def test_pass_on__gateway_silent_for_a_day__is_all_the_clusters(
     system: System,
 ) -> None:
     open_at = batch.timestamp + DAY
+    waiting = (counter.gateway, counter.work, entries)
     chain.pending_timestamp = open_at - 1
     with reverts(counter.settler.X402Settler_TooEarly, batchId=batch_id, openAt=open_at):
-        counter.settler.passOn(batch_id, sender=attacker)
+        counter.settler.passOn(*waiting, sender=attacker)
     chain.pending_timestamp = open_at
-    receipt = counter.settler.passOn(batch_id, sender=attacker)
+    receipt = counter.settler.passOn(*waiting, sender=attacker)
     assert events(receipt, counter.settler, "PassedOn") == [
         counter.settler.PassedOn(batch_id, counter.cluster, 4 * USD)
     ]
@@ -137,7 +140,7 @@ def test_pass_on__gateway_silent_for_a_day__is_all_the_clusters(
     with reverts(counter.settler.X402Settler_NotPending):
         counter.allocate(entries)
     with reverts(counter.settler.X402Settler_NotPending):
-        counter.settler.passOn(batch_id, sender=attacker)
+        counter.settler.passOn(*waiting, sender=attacker)
 
 
 @pytest.mark.usefixtures("batch")
