@@ -9,6 +9,7 @@ import click
 from scripts._lib.commands import (
     SixDecimals,
     UtcTime,
+    Wallet,
     account_option,
     cluster_option,
     command,
@@ -26,6 +27,11 @@ from scripts._lib.commands import (
 @click.option("--output", type=SixDecimals(), required=True, help="$ a million tokens.")
 @click.option("--input-ceiling", type=SixDecimals(), help="Without room; default: the same.")
 @click.option("--output-ceiling", type=SixDecimals(), help="Without room; default: the same.")
+@click.option(
+    "--model-owner",
+    type=Wallet(),
+    help="Who registered the model under that name, and gets its royalty.",
+)
 @click.option("--until", type=UtcTime(), required=True, help="When the quote ends.")
 @click.option("--upstream", help="URL of a server that runs the model, to be added.")
 @click.option("--upstream-model", help="The server's own name of the model.")
@@ -42,6 +48,7 @@ def cli(
     output: int,
     input_ceiling: int | None,
     output_ceiling: int | None,
+    model_owner: str | None,
     until: int,
     upstream: str | None,
     upstream_model: str | None,
@@ -58,7 +65,7 @@ def cli(
     from ape import chain
 
     from api.domain.prices import Price, Quote
-    from api.types import ClusterId
+    from api.types import Address, ClusterId
     from scripts._lib import quotes
 
     system = open_record(deployments).system()
@@ -72,6 +79,7 @@ def cli(
         ),
         int(chain.pending_timestamp),
         until,
+        None if model_owner is None else Address(model_owner),
     )
     signed = quotes.sign(system, asked, signer(account))
     server = (

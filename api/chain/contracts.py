@@ -316,6 +316,17 @@ class Authority(Contract):
         return await self.has_role(_OPERATOR << 32 | cluster_id, account, block=block)
 
 
+class ModelRegistry(Contract):
+    """contracts/registry/interfaces/IModelRegistry.sol."""
+
+    ABI = "ModelRegistry"
+
+    async def owner_of(self, model_id: bytes, *, block: At = "latest") -> Address:
+        """Who registered a model. Raises ContractReverted if nobody has."""
+        owner, *_ = await self.read("model", model_id, block=block)
+        return Address(owner)
+
+
 class InferencePayments(Contract):
     """contracts/payments/interfaces/IInferencePayments.sol."""
 
@@ -334,6 +345,10 @@ class InferencePayments(Contract):
     ) -> int:
         """Most that vouchers of this channel could bring now beyond what was collected."""
         return int(await self.read("collectableUsd6", payer, key, gateway, block=block))
+
+    async def royalty_owed_usd6(self, pay_to: Address, *, block: At = "latest") -> int:
+        """What waits for `payRoyalty`."""
+        return int(await self.read("royaltyOwedUsd6", pay_to, block=block))
 
     def encode_collect(self, vouchers: bytes, works: Sequence[Work], root: bytes) -> bytes:
         """Calldata of `collect`."""

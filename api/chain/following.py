@@ -5,7 +5,7 @@ comes from a settlement of x402 instead, by `following_exact.py`.
 1. The receipt is its gateway's, and lies under the root of a collection (`ProvenReceipt`).
 2. What that collection's bytes and events say its voucher brought for the cluster, of what was
    asked, is what was paid of it; what came short, later vouchers of the channel bring in the same
-   measure. The platform's fee is taken in proportion.
+   measure. The platform's fee and the model's royalty are taken in proportion.
 3. The income goes through the waterfall's events, and the share's, by the rules of
    `api/domain/attribution.py` and `streaming.py`.
 
@@ -17,7 +17,7 @@ receipt is believed nothing.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Final
 
@@ -27,6 +27,7 @@ from api.chain.contracts import (
     ClusterShare,
     DecodedEvent,
     InferencePayments,
+    ModelRegistry,
     Waterfall,
 )
 from api.chain.deployments import Deployment
@@ -38,9 +39,11 @@ from api.domain.batches import Brought, breakdown_of, unpack_vouchers
 from api.domain.codec import address_bytes, to_hex
 from api.domain.eip712 import address_word, word
 from api.domain.prices import gateway_domain
+from api.domain.receipts import Receipt as PaidFor
 from api.domain.streaming import NOBODY, ShareIncome
 from api.domain.vouchers import payments_domain
 from api.domain.way import Event, Part, Place, ProvenReceipt, Way
+from api.domain.work import NO_MODEL, Work, model_id_of
 from api.errors import Incoherent, NotFound
 from api.types import Address, ClusterId, Digest
 
@@ -61,6 +64,7 @@ class Follower(PastReader):
         super().__init__(client)
         self._payments = InferencePayments(client, deployment.address_of("InferencePayments"))
         self._waterfall = Waterfall(client, deployment.address_of("Waterfall"))
+        self._models = ModelRegistry(client, deployment.address_of("ModelRegistry"))
         self._registry = ClusterRegistry(client, deployment.address_of("ClusterRegistry"))
         self._blocks = {name: record.block for name, record in deployment.contracts.items()}
         chain_id = deployment.chain_id
@@ -111,14 +115,16 @@ class Follower(PastReader):
             for event in await self._collections(journey, root):
                 mined = await self._client.receipt(event.log.tx_hash)
                 assert mined is not None
-                paid = _paid(due, receipt.payer, receipt.key, await self._brought(event, mined),
-                             receipt.cluster_id)  # fmt: skip
+                brought = await self._brought(event, mined)
+                work = await self._work(receipt, {one.work for one in brought})
+                paid = _paid(due, receipt.payer, receipt.key, brought, work)
                 if paid:
                     await self._note(
                         journey, Event.COLLECTED, event, paid, event.fields["collectedUsd6"]
                     )
                     told = event.fields["receiptsRoot"]
-                    await self._allocate(journey, event, told, mined, paid, incomes)
+                    gross = sum(one.brought_usd6 for one in brought if one.work == work)
+                    await self._allocate(journey, event, told, mined, paid, incomes, (work, gross))
                     due -= paid
                 if not due:
                     break
@@ -160,8 +166,17 @@ class Follower(PastReader):
             if one.name == "VoucherShort"
         }
         unpacked = unpack_vouchers(vouchers, self._voucher_domain, event.fields["gateway"])
-        named = [ClusterId(cluster_id) for cluster_id, _ in works]
+        named = [Work(ClusterId(cluster_id), Digest(model_id)) for cluster_id, model_id in works]
         return breakdown_of(unpacked, named, event.fields["entries"], short)
+
+    async def _work(self, receipt: PaidFor, works: Iterable[Work]) -> Work:
+        """Which of a batch's works the receipt is of: a model's id is also of its name."""
+        for work in works:
+            if work.cluster_id == receipt.cluster_id and work.model_id != NO_MODEL:
+                owner = await self._models.owner_of(work.model_id)
+                if model_id_of(owner, receipt.model) == work.model_id:
+                    return work
+        return Work(receipt.cluster_id)
 
     async def _allocate(
         self,
@@ -171,9 +186,11 @@ class Follower(PastReader):
         mined: Receipt,
         paid: Fraction,
         incomes: dict[Spot, Fraction],
+        of: tuple[Work, int] | None = None,
     ) -> None:
-        """What of `paid` is the platform's, and where the rest came in: under `root`, after what
-        told that it was collected.
+        """What of `paid` is the platform's and the model owner's, and where the rest came in: under
+        `root`, after what told that it was collected. `of` is the work that a batch of vouchers
+        names, with all that was collected for it; one of x402 is for one work.
         """
         cluster_id = journey.proven.receipt.cluster_id
         events = [
@@ -193,6 +210,15 @@ class Follower(PastReader):
             )
         kept = paid * Fraction(fee, amount)
         journey.leave(Part(Place.PLATFORM, kept))
+        royalties = [one for one in events if one.name == "RoyaltyAllocated"]
+        income = paid - kept
+        for one in royalties:
+            work = Work(cluster_id, Digest(one.fields["modelId"]))
+            of_work, gross = of or (work, amount)
+            if work == of_work:
+                part = one.fields["amountUsd6"] * paid / gross
+                journey.leave(Part(Place.ROYALTY, part, who=one.fields["to"]))
+                income -= part
         if any(one.name == "IncomeDeferred" for one in events):
             forwarded = await self._past(
                 self._payments, ("IncomeForwarded",), collected.log.block_number,
@@ -200,14 +226,14 @@ class Follower(PastReader):
             )  # fmt: skip
             later = [one for one in forwarded if spot_of(one) > spot_of(collected)]
             if not later:
-                journey.leave(Part(Place.DEFERRED, paid - kept))
+                journey.leave(Part(Place.DEFERRED, income))
                 return
             found = await self._client.receipt(later[0].log.tx_hash)
             assert found is not None
             mined, sent = found, later[0].fields["amountUsd6"]
         else:
-            sent = amount - fee
-        await self._receive(journey, mined, root, sent, paid - kept, incomes)
+            sent = amount - fee - sum(one.fields["amountUsd6"] for one in royalties)
+        await self._receive(journey, mined, root, sent, income, incomes)
 
     async def _receive(
         self,
@@ -334,12 +360,12 @@ class Follower(PastReader):
 
 
 def _paid(
-    due: Fraction, payer: Address, key: Address, brought: Sequence[Brought], cluster_id: ClusterId
+    due: Fraction, payer: Address, key: Address, brought: Sequence[Brought], work: Work
 ) -> Fraction:
     """What a collection paid of `due`: what it brought for the place, in proportion to what was
     asked for it.
     """
-    mine = [one for one in brought if one[:3] == (payer, key, cluster_id)]
+    mine = [one for one in brought if one[:3] == (payer, key, work)]
     asked = sum(one.asked_usd6 for one in mine)
     came = sum(one.brought_usd6 for one in mine)
     return came * due / max(due, Fraction(asked)) if came else NOTHING

@@ -1,4 +1,4 @@
-"""What a collected batch of vouchers brought, and for which cluster, from the transaction's own
+"""What a collected batch of vouchers brought, and for which work, from the transaction's own
 bytes and events: `contracts/payments/VoucherBatch.sol`, read back.
 """
 
@@ -12,8 +12,9 @@ from api.domain.codec import address_bytes, to_address
 from api.domain.eip712 import Eip712Domain
 from api.domain.signing import recover
 from api.domain.vouchers import Allocation, Split, voucher_message
+from api.domain.work import Work
 from api.errors import BadSignature, Malformed
-from api.types import Address, ClusterId
+from api.types import Address
 
 _BY_CONTRACT: Final = 0x80
 _KEY_TAIL: Final = 2**40 - 1
@@ -31,11 +32,11 @@ class PackedVoucher:
 
 
 class Brought(NamedTuple):
-    """What a key's voucher brought a cluster, of what was asked for it, in 10⁻⁶ dollars."""
+    """What a key's voucher brought for a work, of what was asked for it, in 10⁻⁶ dollars."""
 
     payer: Address
     key: Address
-    cluster_id: ClusterId
+    work: Work
     asked_usd6: int
     brought_usd6: int
 
@@ -90,14 +91,14 @@ def _signer(
 
 def breakdown_of(
     vouchers: Iterable[PackedVoucher],
-    clusters: Sequence[ClusterId],
+    works: Sequence[Work],
     entries: Iterable[int],
     short_usd6: Mapping[tuple[Address, Address], int],
 ) -> list[Brought]:
-    """What each voucher brought each of its clusters.
+    """What each voucher brought for each of its works.
 
     Args:
-        clusters: Those that the batch named.
+        works: Those that the batch named.
         entries: Of VouchersCollected: payer, the last 40 bits of the key, amount. Two keys of one
             payer that share these bits are told apart by their order, which is the batch's.
         short_usd6: Of VoucherShort, by payer and key: what could not be collected.
@@ -124,6 +125,5 @@ def breakdown_of(
             filled = min(asked, left)
             left -= filled
             if asked:
-                cluster_id = clusters[place]
-                brought.append(Brought(voucher.payer, voucher.key, cluster_id, asked, filled))
+                brought.append(Brought(voucher.payer, voucher.key, works[place], asked, filled))
     return brought

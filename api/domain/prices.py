@@ -14,6 +14,7 @@ from api.domain.codec import parse_address, parse_hex, parse_uint, to_hex
 from api.domain.eip712 import Eip712Domain, TypedMessage
 from api.domain.hashing import keccak256
 from api.domain.signing import recover
+from api.domain.work import Work, model_id_of
 from api.errors import Incoherent, Malformed
 from api.types import SIGNATURE_BYTES, UINT32_MAX, Address, ClusterId, Digest, Signature
 
@@ -25,6 +26,8 @@ MAX_PRICE: Final = 10**12
 
 MAX_MODEL_CHARS: Final = 128
 
+_NOBODY: Final = Address("0x0000000000000000000000000000000000000000")
+
 _QUOTE_FIELDS: Final = (
     ("clusterId", "uint256"),
     ("model", "bytes32"),
@@ -34,6 +37,7 @@ _QUOTE_FIELDS: Final = (
     ("outputCeiling", "uint256"),
     ("validFrom", "uint256"),
     ("validUntil", "uint256"),
+    ("modelOwner", "address"),
 )
 
 
@@ -66,6 +70,7 @@ class Quote:
     Attributes:
         floor, ceiling: Of an idle cluster, and of one without room.
         valid_from, valid_until: Unix seconds; from the first on, before the second.
+        model_owner: Who registered a model of that name and gets its royalty; None if nobody does.
     """
 
     cluster_id: ClusterId
@@ -74,6 +79,7 @@ class Quote:
     ceiling: Price
     valid_from: int
     valid_until: int
+    model_owner: Address | None = None
 
     def __post_init__(self) -> None:
         if self.floor.input > self.ceiling.input or self.floor.output > self.ceiling.output:
@@ -94,6 +100,13 @@ class Quote:
             self.floor.output + (self.ceiling.output - self.floor.output) * load // BPS,
         )
 
+    @property
+    def work(self) -> Work:
+        """What is paid for where it is served."""
+        if self.model_owner is None:
+            return Work(self.cluster_id)
+        return Work(self.cluster_id, model_id_of(self.model_owner, self.model))
+
     def message(self, domain: Eip712Domain) -> TypedMessage:
         """What the operator signs; `domain` is `gateway_domain`'s."""
         values = (
@@ -105,6 +118,7 @@ class Quote:
             self.ceiling.output,
             self.valid_from,
             self.valid_until,
+            self.model_owner or _NOBODY,
         )
         return TypedMessage(domain, "Quote", _QUOTE_FIELDS, values)
 
@@ -138,6 +152,7 @@ class SignedQuote:
             "outputCeiling": quote.ceiling.output,
             "validFrom": quote.valid_from,
             "validUntil": quote.valid_until,
+            "modelOwner": quote.model_owner,
             "operator": self.operator,
             "signature": to_hex(self.signature),
         }
@@ -151,7 +166,7 @@ class SignedQuote:
         def price(name: str) -> int:
             return parse_uint(data.get(name), name, MAX_PRICE)
 
-        model = data.get("model")
+        model, owner = data.get("model"), data.get("modelOwner")
         if not isinstance(model, str) or not 0 < len(model) <= MAX_MODEL_CHARS:
             raise Malformed("model", model, f"a name of at most {MAX_MODEL_CHARS} characters")
         return cls(
@@ -162,6 +177,7 @@ class SignedQuote:
                 Price(price("inputCeiling"), price("outputCeiling")),
                 parse_uint(data.get("validFrom"), "validFrom", 2**40 - 1),
                 parse_uint(data.get("validUntil"), "validUntil", 2**40 - 1),
+                None if owner is None else parse_address(owner, "modelOwner"),
             ),
             parse_address(data.get("operator"), "operator"),
             Signature(parse_hex(data.get("signature"), "signature", SIGNATURE_BYTES)),

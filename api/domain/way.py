@@ -73,6 +73,8 @@ class Place(StrEnum):
     """Not used, and given back to its payer's balance."""
     PLATFORM = "platform"
     """The platform's fee."""
+    ROYALTY = "royalty"
+    """Of the model's owner."""
     STABLECOIN = "stablecoin"
     """What the stablecoin kept of a transfer."""
     DEFERRED = "deferred"
@@ -99,7 +101,7 @@ class Part:
     """So much of the payment is there.
 
     Attributes:
-        who: The tranche, or the holder whose shares earned it.
+        who: Whom the royalty is for, the tranche, or the holder whose shares earned it.
         payee: Whom a claim pays, where that is somebody else: assigned income's payee, or the
             holder's own choice.
         is_assigned: Whether the income of these shares is assigned to the payee.

@@ -2,7 +2,8 @@
 
 1. One batch at a time is on its way. It is formed of the channels that owe most and can pay, with
    the receipts that say why, and stored before it is sent. Every voucher says which cluster gets
-   how much. No channel is asked for more than was spent there beyond what was collected.
+   how much, for work with which model. No channel is asked for more than was spent there beyond
+   what was collected.
 2. It is sent until it is mined and as deep in the chain as it has to be; what it brought is read
    from its event, and noted once. A voucher that came short stays due, and is in a later batch.
 3. A batch that the contract refuses as a whole, and of which no transaction can come any more, is
@@ -27,7 +28,7 @@ from api.chain.client import ChainClient
 from api.chain.contracts import InferencePayments
 from api.chain.views import Receipt as Mined
 from api.clock import Clock
-from api.domain.codec import address_bytes, to_hex
+from api.domain.codec import address_bytes, parse_digest, to_hex
 from api.domain.merkle import merkle_root
 from api.domain.vouchers import MAX_PARTS, Split, Voucher, pack_voucher
 from api.domain.work import Work
@@ -44,7 +45,7 @@ _log = structlog.get_logger(__name__)
 MAX_CHANNELS: Final = 200
 """In one batch: about five million gas."""
 
-MAX_CLUSTERS: Final = 256
+MAX_WORKS: Final = 256
 
 # Looked at for a batch: some of them cannot pay.
 _CANDIDATES: Final = 2_000
@@ -60,17 +61,17 @@ _AT_ONCE: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What a channel is asked for: its voucher, what it has collected, and each cluster's part in
-    10⁻⁶ dollars.
+    """What a channel is asked for: its voucher, what it has collected, and each work's part in 10⁻⁶
+    dollars.
     """
 
     voucher: Voucher
     collected_usd6: int
-    parts: Sequence[tuple[ClusterId, int]]
+    parts: Sequence[tuple[Work, int]]
 
-    def packed(self, places: Mapping[ClusterId, int]) -> bytes:
+    def packed(self, places: Mapping[Work, int]) -> bytes:
         """As `collect` takes it."""
-        parts = [(places[cluster_id], amount) for cluster_id, amount in self.parts]
+        parts = [(places[work], amount) for work, amount in self.parts]
         due = sum(amount for _, amount in parts)
         if len(parts) == 1 and self.voucher.cumulative_usd6 == self.collected_usd6 + due:
             # All that it promises: the shorter form, which is cheaper.
@@ -83,7 +84,9 @@ class Bill:
             "payer": self.voucher.payer,
             "key": self.voucher.key,
             "promised": self.voucher.cumulative_usd6,
-            "parts": [[int(cluster_id), amount] for cluster_id, amount in self.parts],
+            "parts": [
+                [int(work.cluster_id), to_hex(work.model_id), amount] for work, amount in self.parts
+            ],
         }
 
 
@@ -193,8 +196,8 @@ class Collector:
         total = sum(amount for bill in payable.values() for _, amount in bill.parts)
         if total < max(self._least_usd6, 1):
             return None
-        clusters = sorted({cluster for bill in payable.values() for cluster, _ in bill.parts})
-        places = {cluster_id: place for place, cluster_id in enumerate(clusters)}
+        works = sorted({work for bill in payable.values() for work, _ in bill.parts})
+        places = {work: place for place, work in enumerate(works)}
         vouchers, lines = bytearray(), []
         for bill in payable.values():
             vouchers += bill.packed(places)
@@ -203,9 +206,7 @@ class Collector:
         root = await self._root([one.hash for one in behind])
         if root is None:
             return None
-        calldata = self._payments.encode_collect(
-            bytes(vouchers), [Work(cluster_id) for cluster_id in clusters], root
-        )
+        calldata = self._payments.encode_collect(bytes(vouchers), works, root)
         try:
             await self._client.call(self._payments.address, calldata, sender=self._gateway)
         except ContractReverted as refusal:
@@ -239,19 +240,19 @@ class Collector:
         now = asyncio.get_running_loop().time()
         asked = told_apart(one for one in owing if self._asked_again_at.get(one, 0.0) <= now)
         found: dict[tuple[Address, Address], Bill] = {}
-        clusters: set[ClusterId] = set()
+        works: set[Work] = set()
         for start in range(0, len(asked), _AT_ONCE):
             some = asked[start : start + _AT_ONCE]
             bills = await asyncio.gather(*(self._bill(*one, owing[one]) for one in some))
             for one, bill in zip(some, bills, strict=True):
-                wanted = {cluster for cluster, _ in bill.parts}
+                wanted = {work for work, _ in bill.parts}
                 if not wanted:
                     payer, key = one
                     due = sum(each.due_usd6 for each in owing[one])
                     _log.warning("channel cannot pay", payer=payer, key=key, due_usd6=due)
                     self._ask_later(one)
-                elif len(clusters | wanted) <= MAX_CLUSTERS:
-                    clusters |= wanted
+                elif len(works | wanted) <= MAX_WORKS:
+                    works |= wanted
                     found[one] = bill
                 if len(found) == self._most_channels:
                     return found
@@ -298,7 +299,7 @@ class Collector:
                 for place, amount in brought_by(event.fields["entries"], lines).items():
                     brought[place] = brought.get(place, 0) + amount
         await self._store.settle(batch, brought, tx_hash, mined.block_number)
-        due = sum(amount for line in lines for _, amount in line["parts"])
+        due = sum(amount for line in lines for *_, amount in line["parts"])
         total = sum(brought.values())
         self._metrics.collected(total, due - total)
         log = _log.info if total == due else _log.warning
@@ -336,10 +337,11 @@ def brought_by(entries: Sequence[int], lines: Sequence[Mapping[str, Any]]) -> di
     brought: dict[Place, int] = {}
     for entry in entries:
         line, left = named[entry >> 56], entry & 2**56 - 1
-        for cluster_id, amount in line["parts"]:
+        for cluster_id, model_id, amount in line["parts"]:
             part = min(amount, left)
             if part:
-                brought[line["payer"], line["key"], ClusterId(cluster_id)] = part
+                work = Work(ClusterId(cluster_id), parse_digest(model_id, "model"))
+                brought[line["payer"], line["key"], work] = part
             left -= part
     return brought
 
@@ -359,13 +361,13 @@ def _named(payer: Address, key: Address) -> int:
     return int.from_bytes(address_bytes(payer)) << 40 | int.from_bytes(address_bytes(key)[-5:])
 
 
-def filled(dues: Sequence[Due], limit_usd6: int) -> list[tuple[ClusterId, int]]:
+def filled(dues: Sequence[Due], limit_usd6: int) -> list[tuple[Work, int]]:
     """As much of what is due, in its order, as the limit fills."""
-    parts: list[tuple[ClusterId, int]] = []
+    parts: list[tuple[Work, int]] = []
     for due in dues[:MAX_PARTS]:
         amount = min(due.due_usd6, limit_usd6)
         if amount > 0:
-            parts.append((due.cluster_id, amount))
+            parts.append((due.work, amount))
         limit_usd6 -= amount
     return parts
 

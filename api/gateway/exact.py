@@ -26,6 +26,7 @@ from api.domain.codec import to_hex
 from api.domain.eip712 import Eip712Domain
 from api.domain.eip3009 import Authorization, ExactPayment
 from api.domain.signing import recover
+from api.domain.work import NO_MODEL
 from api.domain.x402 import Offer, Payment, PaymentResponse, network_of
 from api.errors import BadSignature, ContractReverted, InvalidInput, OutOfRange, PaymentRefused
 from api.gateway.fronting import PENDING, Fronting
@@ -285,10 +286,16 @@ class Exact:
         return await self._settling.outcome(one, seconds)
 
     async def settle_ahead(
-        self, one: Authorization, seconds: float = SETTLE_SECONDS
+        self,
+        one: Authorization,
+        seconds: float = SETTLE_SECONDS,
+        *,
+        model_id: Digest = NO_MODEL,
     ) -> TakenPayment:
-        """The same before it is known what will be used: `let_go` must follow within a day."""
-        await self._store.order(one, SettlementKind.AHEAD)
+        """The same before it is known what will be used: `let_go` must follow within a day.
+        `model_id` is of the registered model that is to be used, if any.
+        """
+        await self._store.order(one, SettlementKind.AHEAD, model_id=model_id)
         return await self._settling.outcome(one, seconds)
 
     async def facilitate(

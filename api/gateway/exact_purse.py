@@ -15,6 +15,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from api.domain.receipts import NOBODY, Receipt
+from api.domain.work import Work
 from api.domain.x402 import PaymentResponse
 from api.errors import PaymentRefused, StoreUnavailable
 from api.gateway.exact import Exact
@@ -49,6 +50,7 @@ class ExactPurse:
         self._book = book
         self._is_given = False
         self._is_held = True
+        self._work: Work | None = None
         self.payer: Address = taken.authorization.payer
         self.key = NOBODY
         self.cluster_id: ClusterId | None = taken.cluster_id
@@ -71,13 +73,16 @@ class ExactPurse:
         """It needs none."""
         return False
 
-    async def begin(self) -> None:
+    async def begin(self, work: Work) -> None:
         """Have it settled, before anything is given."""
+        self._work = work
         if self._taken.state.is_paid and self._taken.kind is not None:
             return
         with suppress(StoreUnavailable):
             # Whether it was ordered or not, it is pending until the store can be asked.
-            self._taken = await self._exact.settle_ahead(self._taken.authorization)
+            self._taken = await self._exact.settle_ahead(
+                self._taken.authorization, model_id=work.model_id
+            )
         if not self._taken.state.is_paid:
             response = self._exact.told(self._taken)
             with suppress(StoreUnavailable):
@@ -85,7 +90,8 @@ class ExactPurse:
             raise PaymentUnsettled(response)
 
     async def record(self, receipt: Receipt, *, is_open: bool) -> None:
-        stored = self._book.stored(receipt, is_open=is_open)
+        assert self._work is not None
+        stored = self._book.stored(receipt, self._work, is_open=is_open)
         await self._book.journal.write(Entry(0, None, 0, stored))
         self._is_given = True
 

@@ -11,6 +11,7 @@ from api.domain.eip712 import Eip712Domain
 from api.domain.receipts import RECEIPT_ID_BYTES, Receipt
 from api.domain.signing import Signer
 from api.domain.vouchers import Lock, Voucher
+from api.domain.work import Work
 from api.domain.x402 import PaymentResponse, network_of
 from api.gateway.journal import Journal
 from api.gateway.ledger import Channel, Hold, LockNeeded
@@ -58,8 +59,9 @@ class Purse(Protocol):
         Raises PaymentRefused.
         """
 
-    async def begin(self) -> None:
-        """What must have happened before anything is given has, however often it is asked for.
+    async def begin(self, work: Work) -> None:
+        """What must have happened before anything is given for that work has, however often it is
+        asked for.
 
         Raises PaymentRefused.
         """
@@ -93,13 +95,13 @@ class ReceiptBook:
         self.journal = journal
         self.clock = clock
 
-    def stored(self, receipt: Receipt, *, is_open: bool) -> StoredReceipt:
+    def stored(self, receipt: Receipt, work: Work, *, is_open: bool) -> StoredReceipt:
         message = receipt.message(self._domain)
         return StoredReceipt(
             receipt.id,
             receipt.payer,
             receipt.key,
-            receipt.cluster_id,
+            work,
             receipt.charge_usd6,
             receipt.served_at,
             receipt_content(receipt),
@@ -131,6 +133,7 @@ class ChannelPurse:
         self._brought = brought
         self._hold: Hold | None = None
         self._receipt_id: bytes | None = None
+        self._work: Work | None = None
         self.payer = channel.payer.address
         self.key = channel.key
         self.cluster_id: ClusterId | None = None
@@ -170,11 +173,13 @@ class ChannelPurse:
             self._channel.waiting_usd6 -= needed.most_usd6
         return True
 
-    async def begin(self) -> None:
-        """A channel needs nothing."""
+    async def begin(self, work: Work) -> None:
+        """A channel needs nothing more."""
+        self._work = work
 
     async def record(self, receipt: Receipt, *, is_open: bool) -> None:
         assert self._hold is not None
+        assert self._work is not None
         channel = self._channel
         added = self._hold.charge(receipt.charge_usd6)
         receipt = replace(receipt, charge_usd6=self._hold.charged_usd6)
@@ -186,7 +191,7 @@ class ChannelPurse:
                 channel.promised_usd6,
                 channel.signature,
                 added,
-                self._book.stored(receipt, is_open=is_open),
+                self._book.stored(receipt, self._work, is_open=is_open),
             )
         )
 

@@ -251,7 +251,7 @@ class Serving:
                 served_at=self._clock.now(),
             )
             if asked.is_stream:
-                await purse.begin()
+                await purse.begin(seat.quote.work)
                 return Stream(
                     stack, answer, meter, purse, receipt, asked.wants_usage, self._metrics,
                     self._clock,
@@ -264,7 +264,7 @@ class Serving:
             await stack.aclose()
             # What makes no sense is not worth a settlement.
             meter.take_answer(body)
-            await purse.begin()
+            await purse.begin(seat.quote.work)
             receipt = charged(
                 receipt,
                 meter.total(),

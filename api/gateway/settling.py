@@ -1,8 +1,8 @@
 """Takes payments of x402's scheme `exact` to the chain, in batches.
 
-1. A batch is formed once the last is mined: payments that are due, for one cluster; or what was
-   used of a batch that was settled ahead, once that is known of all of it. It is stored before it
-   is sent.
+1. A batch is formed once the last is mined: payments that are due, for one cluster and model; or
+   what was used of a batch that was settled ahead, once that is known of all of it. It is stored
+   before it is sent.
 2. It is sent until it is mined, and again if its block is taken back. Whoever waits for one of its
    payments is told as soon as the settler's events have it.
 3. Once it is as deep in the chain as it has to be, what became of each payment is read from these
@@ -30,7 +30,6 @@ from api.clock import Clock
 from api.domain.codec import to_hex
 from api.domain.eip3009 import Authorization, batch_id, credit_words
 from api.domain.merkle import merkle_root
-from api.domain.work import Work
 from api.errors import ChainError, PaymentRefused, Unavailable
 from api.gateway.holding import Holding
 from api.sending.sender import PAUSE_SECONDS, Call, Sender
@@ -218,27 +217,25 @@ class Settling:
             target = self._stablecoin.address
             calldata = self._stablecoin.encode_transfer_with_authorization(first.payment)
         else:
-            assert first.cluster_id is not None
             target = self._settler.address
             packed = b"".join(one.payment.packed() for one in payments)
             if first.kind is SettlementKind.AHEAD:
-                calldata = self._settler.encode_settle_ahead(Work(first.cluster_id), packed)
+                calldata = self._settler.encode_settle_ahead(first.work, packed)
             else:
                 root = _root(payments)
                 unused = credit_words(map(_unused, payments))
-                calldata = self._settler.encode_settle(Work(first.cluster_id), packed, unused, root)
+                calldata = self._settler.encode_settle(first.work, packed, unused, root)
         await self._store.form(payments, target, calldata, root, self._clock.now_ms())
         self._tell()
 
     async def _allocate(self, batch: Batch) -> None:
         """Say what was used of a batch that was settled ahead."""
-        assert batch.cluster_id is not None
         payments = await self._store.of_batch(batch.id)
         settled = [one for one in payments if one.state is PaymentState.SETTLED]
         root = _root(settled)
         unused = [_unused(one) if one.state is PaymentState.SETTLED else 0 for one in payments]
         calldata = self._settler.encode_allocate(
-            Work(batch.cluster_id), batch.entries, credit_words(unused), root
+            batch.work, batch.entries, credit_words(unused), root
         )
         await self._store.move(batch, BatchState.ALLOCATING, calldata=calldata, root=root)
 
@@ -260,8 +257,7 @@ class Settling:
     async def _is_over(self, batch: Batch, deep: Block) -> bool:
         """Whether a batch came to its end without a transaction of it; if so, that is noted."""
         if batch.state is BatchState.ALLOCATING:
-            assert batch.cluster_id is not None
-            waits = batch_id(self._gateway, Work(batch.cluster_id), batch.entries)
+            waits = batch_id(self._gateway, batch.work, batch.entries)
             if await self._settler.pending_usd6(waits, block=deep.number):
                 return False
             _log.warning("a batch was passed on before its use was known", batch=batch.id)

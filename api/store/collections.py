@@ -9,23 +9,24 @@ from typing import Any
 from sqlalchemy import Row, Select, func, insert, select, text, update
 
 from api.domain.codec import address_bytes, to_address
+from api.domain.work import Work
 from api.store.database import Database
 from api.store.tables import channels, charges, collected, collections, receipts
 from api.types import Address, ClusterId, Digest, Signature
 
-Place = tuple[Address, Address, ClusterId]
-"""A payer, its key, and the cluster that did the work."""
+Place = tuple[Address, Address, Work]
+"""A payer, its key, and what was done for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What of a channel was charged for a cluster and has not come in, in 10⁻⁶ dollars; with the
+    """What of a channel was charged for a work and has not come in, in 10⁻⁶ dollars; with the
     channel's largest voucher, and all that was spent there.
     """
 
     payer: Address
     key: Address
-    cluster_id: ClusterId
+    work: Work
     due_usd6: int
     promised_usd6: int
     spent_usd6: int
@@ -153,15 +154,17 @@ class CollectionStore:
             if brought:
                 await connection.execute(
                     text(
-                        "insert into collected (payer, key, cluster_id, collected_usd6)"
+                        "insert into collected (payer, key, cluster_id, model_id, collected_usd6)"
                         " select * from unnest(cast(:payers as bytea[]), cast(:keys as bytea[]),"
-                        " cast(:clusters as bigint[]), cast(:amounts as bigint[]))"
-                        " on conflict (payer, key, cluster_id) do update set"
+                        " cast(:clusters as bigint[]), cast(:models as bytea[]),"
+                        " cast(:amounts as bigint[]))"
+                        " on conflict (payer, key, cluster_id, model_id) do update set"
                         " collected_usd6 = collected.collected_usd6 + excluded.collected_usd6"
                     ),
                     {
                         **_pairs([(payer, key) for payer, key, _ in brought]),
-                        "clusters": [int(cluster_id) for _, _, cluster_id in brought],
+                        "clusters": [int(work.cluster_id) for _, _, work in brought],
+                        "models": [work.model_id for _, _, work in brought],
                         "amounts": list(brought.values()),
                     },
                 )
@@ -203,6 +206,7 @@ def _dues(limit: int) -> Select[Any]:
             charges.c.payer,
             charges.c.key,
             charges.c.cluster_id,
+            charges.c.model_id,
             due.label("due_usd6"),
             func.sum(due).over(partition_by=(charges.c.payer, charges.c.key)).label("all_due"),
         )
@@ -210,7 +214,8 @@ def _dues(limit: int) -> Select[Any]:
             collected,
             (charges.c.payer == collected.c.payer)
             & (charges.c.key == collected.c.key)
-            & (charges.c.cluster_id == collected.c.cluster_id),
+            & (charges.c.cluster_id == collected.c.cluster_id)
+            & (charges.c.model_id == collected.c.model_id),
         )
         .where(due > 0)
         .subquery()
@@ -225,7 +230,7 @@ def _dues(limit: int) -> Select[Any]:
         select(ranked, channels.c.promised_usd6, channels.c.spent_usd6, channels.c.signature)
         .join(channels, (channels.c.payer == ranked.c.payer) & (channels.c.key == ranked.c.key))
         .where(ranked.c.rank <= limit, channels.c.signature.is_not(None))
-        .order_by(ranked.c.rank, ranked.c.cluster_id)
+        .order_by(ranked.c.rank, ranked.c.cluster_id, ranked.c.model_id)
     )
 
 
@@ -233,7 +238,7 @@ def _due(row: Row[*tuple[Any, ...]]) -> Due:
     return Due(
         to_address(row.payer),
         to_address(row.key),
-        ClusterId(row.cluster_id),
+        Work(ClusterId(row.cluster_id), Digest(row.model_id)),
         int(row.due_usd6),
         row.promised_usd6,
         row.spent_usd6,

@@ -23,7 +23,7 @@ from api.types import Address, Digest
 
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
-HEAD: Final = "0009"
+HEAD: Final = "0010"
 """The newest migration."""
 
 POOL_SIZE: Final = 8

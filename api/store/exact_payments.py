@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_once
 
 from api.domain.codec import address_bytes, to_address
 from api.domain.eip3009 import Authorization, ExactPayment
+from api.domain.work import NO_MODEL, Work
 from api.store.database import Database
 from api.store.tables import exact_batches, exact_payments
 from api.types import Address, ClusterId, Digest
@@ -73,7 +74,8 @@ class BatchState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class TakenPayment:
     """A payment and what is known of it. `cluster_id` is None for one that is not for a cluster of
-    this gateway; `from_block` is a block up to which it was not used.
+    this gateway; `model_id` is known once it is ordered; `from_block` is a block up to which it was
+    not used.
     """
 
     payment: ExactPayment
@@ -88,10 +90,17 @@ class TakenPayment:
     place: int | None = None
     reason: str | None = None
     tx_hash: Digest | None = None
+    model_id: Digest = NO_MODEL
 
     @property
     def authorization(self) -> Authorization:
         return self.payment.authorization
+
+    @property
+    def work(self) -> Work:
+        """What it pays for. For a cluster of this gateway only."""
+        assert self.cluster_id is not None
+        return Work(self.cluster_id, self.model_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,13 @@ class Batch:
     state: BatchState
     entries: tuple[int, ...] = ()
     root: Digest | None = None
+    model_id: Digest = NO_MODEL
+
+    @property
+    def work(self) -> Work:
+        """What it pays for. For a cluster of this gateway only."""
+        assert self.cluster_id is not None
+        return Work(self.cluster_id, self.model_id)
 
     @property
     def purpose(self) -> str:
@@ -137,6 +153,7 @@ class ExactPaymentStore:
                     valid_before=one.valid_before,
                     signature=taken.payment.signature,
                     cluster_id=taken.cluster_id,
+                    model_id=taken.model_id,
                     from_block=taken.from_block,
                     taken_at_ms=taken.taken_at_ms,
                     state=taken.state,
@@ -158,6 +175,8 @@ class ExactPaymentStore:
         kind: SettlementKind,
         used_usd6: int | None = None,
         receipt_hash: Digest | None = None,
+        *,
+        model_id: Digest = NO_MODEL,
     ) -> None:
         """Have a payment that was taken settled, unless it is paid. What was ordered before stays
         as it is.
@@ -170,6 +189,7 @@ class ExactPaymentStore:
                 .values(
                     state=case((is_taken, PaymentState.DUE), else_=exact_payments.c.state),
                     kind=kind,
+                    model_id=model_id,
                     used_usd6=used_usd6,
                     receipt_hash=receipt_hash,
                 )
@@ -218,16 +238,12 @@ class ExactPaymentStore:
         return found[0] if found else None
 
     async def due(self, limit: int) -> list[TakenPayment]:
-        """Payments of one kind and cluster that can go together, those that wait longest; of other
-        servers' only if there are none for a cluster of this gateway.
+        """Payments of one kind, cluster and model that can go together, those that wait longest; of
+        other servers' only if there are none for a cluster of this gateway.
         """
         waiting = await self._payments(exact_payments.c.state == PaymentState.DUE)
         waiting.sort(key=lambda one: one.kind is SettlementKind.PLAIN)
-        together = [
-            one
-            for one in waiting
-            if (one.kind, one.cluster_id) == (waiting[0].kind, waiting[0].cluster_id)
-        ]
+        together = [one for one in waiting if _group(one) == _group(waiting[0])]
         return together[:limit]
 
     async def form(
@@ -248,6 +264,7 @@ class ExactPaymentStore:
                     target=address_bytes(target),
                     calldata=calldata,
                     cluster_id=first.cluster_id,
+                    model_id=first.model_id,
                     root=root,
                     formed_at_ms=formed_at_ms,
                     state=BatchState.SETTLING,
@@ -337,6 +354,10 @@ def _key(one: Authorization) -> ColumnElement[bool]:
     )
 
 
+def _group(one: TakenPayment) -> tuple[SettlementKind | None, ClusterId | None, Digest]:
+    return one.kind, one.cluster_id, one.model_id
+
+
 def _payment(row: Row[*tuple[Any, ...]]) -> TakenPayment:
     authorization = Authorization(
         to_address(row.payer),
@@ -359,6 +380,7 @@ def _payment(row: Row[*tuple[Any, ...]]) -> TakenPayment:
         row.place,
         row.reason,
         None if row.tx_hash is None else Digest(row.tx_hash),
+        Digest(row.model_id),
     )
 
 
@@ -375,4 +397,5 @@ def _batch(row: Row[*tuple[Any, ...]]) -> Batch:
             int.from_bytes(packed[at : at + _WORD], "big") for at in range(0, len(packed), _WORD)
         ),
         None if row.root is None else Digest(row.root),
+        Digest(row.model_id),
     )

@@ -13,6 +13,7 @@ from sqlalchemy import Row, select, text
 
 from api.domain.codec import address_bytes, to_address
 from api.domain.receipts import NOBODY
+from api.domain.work import Work
 from api.store.database import Database
 from api.store.tables import channels, receipts
 from api.types import Address, ClusterId, Digest, Signature
@@ -36,7 +37,7 @@ class StoredReceipt:
     id: bytes
     payer: Address
     key: Address
-    cluster_id: ClusterId
+    work: Work
     charge_usd6: int
     served_at: int
     content: bytes
@@ -49,7 +50,7 @@ class StoredReceipt:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What is to be noted before anything more of an answer is given. A receipt counts among the
-    charges of its cluster once it is closed. One whose key is NOBODY is settled by itself: it
+    charges of its work once it is closed. One whose key is NOBODY is settled by itself: it
     touches no channel and no charges.
 
     Attributes:
@@ -75,21 +76,21 @@ _NOTE: Final = (
     " then excluded.signature else channels.signature end,"
     " promised_usd6 = greatest(channels.promised_usd6, excluded.promised_usd6),"
     " spent_usd6 = channels.spent_usd6 + excluded.spent_usd6),"
-    " noted as (insert into receipts (id, payer, key, cluster_id, charge_usd6, served_at,"
+    " noted as (insert into receipts (id, payer, key, cluster_id, model_id, charge_usd6, served_at,"
     " content, hash, signature, is_open)"
     " select * from unnest(%(ids)b::bytea[], %(payers)b::bytea[], %(keys)b::bytea[],"
-    " %(clusters)b::bigint[], %(charged)b::bigint[], %(served)b::bigint[],"
+    " %(clusters)b::bigint[], %(models)b::bytea[], %(charged)b::bigint[], %(served)b::bigint[],"
     " %(contents)b::bytea[], %(hashes)b::bytea[], %(signatures)b::bytea[], %(open)b::boolean[])"
     " on conflict (id) do update set charge_usd6 = excluded.charge_usd6,"
     " served_at = excluded.served_at, content = excluded.content, hash = excluded.hash,"
     " signature = excluded.signature, is_open = excluded.is_open where receipts.is_open"
     " and receipts.payer = excluded.payer and receipts.key = excluded.key"
-    " returning payer, key, cluster_id, charge_usd6, is_open)"
-    " insert into charges (payer, key, cluster_id, charged_usd6)"
-    " select payer, key, cluster_id, sum(charge_usd6) from noted where not is_open"
+    " returning payer, key, cluster_id, model_id, charge_usd6, is_open)"
+    " insert into charges (payer, key, cluster_id, model_id, charged_usd6)"
+    " select payer, key, cluster_id, model_id, sum(charge_usd6) from noted where not is_open"
     " and key <> %(nobody)b::bytea"
-    " group by payer, key, cluster_id"
-    " on conflict (payer, key, cluster_id) do update set"
+    " group by payer, key, cluster_id, model_id"
+    " on conflict (payer, key, cluster_id, model_id) do update set"
     " charged_usd6 = charges.charged_usd6 + excluded.charged_usd6"
 )
 
@@ -99,11 +100,11 @@ _NOBODY: Final = address_bytes(NOBODY)
 _CLOSE: Final = text(
     "with closed as (update receipts set is_open = false"
     " where is_open and not id = any(cast(:live as bytea[]))"
-    " returning payer, key, cluster_id, charge_usd6)"
-    " insert into charges (payer, key, cluster_id, charged_usd6)"
-    " select payer, key, cluster_id, sum(charge_usd6) from closed where key <> :nobody"
-    " group by payer, key, cluster_id"
-    " on conflict (payer, key, cluster_id) do update set"
+    " returning payer, key, cluster_id, model_id, charge_usd6)"
+    " insert into charges (payer, key, cluster_id, model_id, charged_usd6)"
+    " select payer, key, cluster_id, model_id, sum(charge_usd6) from closed where key <> :nobody"
+    " group by payer, key, cluster_id, model_id"
+    " on conflict (payer, key, cluster_id, model_id) do update set"
     " charged_usd6 = charges.charged_usd6 + excluded.charged_usd6"
 )
 
@@ -204,7 +205,8 @@ def _columns(rows: Sequence[StoredReceipt]) -> Mapping[str, list[Any]]:
         "ids": [row.id for row in rows],
         "payers": [address_bytes(row.payer) for row in rows],
         "keys": [address_bytes(row.key) for row in rows],
-        "clusters": [int(row.cluster_id) for row in rows],
+        "clusters": [int(row.work.cluster_id) for row in rows],
+        "models": [row.work.model_id for row in rows],
         "charged": [row.charge_usd6 for row in rows],
         "served": [row.served_at for row in rows],
         "contents": [row.content for row in rows],
@@ -227,7 +229,7 @@ def stored_receipt(row: Row[*tuple[Any, ...]]) -> StoredReceipt:
         row.id,
         to_address(row.payer),
         to_address(row.key),
-        ClusterId(row.cluster_id),
+        Work(ClusterId(row.cluster_id), Digest(row.model_id)),
         row.charge_usd6,
         row.served_at,
         row.content,

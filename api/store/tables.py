@@ -265,6 +265,8 @@ charges: Final = Table(
     Column("payer", LargeBinary, primary_key=True),
     Column("key", LargeBinary, primary_key=True),
     Column("cluster_id", BigInteger, primary_key=True),
+    # A registered model; zeros where no royalty is due.
+    Column("model_id", LargeBinary, primary_key=True),
     Column("charged_usd6", BigInteger, nullable=False),
 )
 
@@ -299,6 +301,7 @@ receipts: Final = Table(
     Column("payer", LargeBinary, nullable=False),
     Column("key", LargeBinary, nullable=False),
     Column("cluster_id", BigInteger, nullable=False),
+    Column("model_id", LargeBinary, nullable=False),
     Column("charge_usd6", BigInteger, nullable=False),
     Column("served_at", BigInteger, nullable=False),
     # What was signed, as JSON, its hash (the leaf of the tree) and the gateway's signature.
@@ -318,6 +321,7 @@ collected: Final = Table(
     Column("payer", LargeBinary, primary_key=True),
     Column("key", LargeBinary, primary_key=True),
     Column("cluster_id", BigInteger, primary_key=True),
+    Column("model_id", LargeBinary, primary_key=True),
     Column("collected_usd6", BigInteger, nullable=False),
 )
 
@@ -331,6 +335,7 @@ exact_batches: Final = Table(
     Column("calldata", LargeBinary, nullable=False),
     # Null for what no cluster of this gateway is paid for.
     Column("cluster_id", BigInteger),
+    Column("model_id", LargeBinary, nullable=False),
     Column("root", LargeBinary),
     Column("formed_at_ms", BigInteger, nullable=False),
     Column("state", String(16), nullable=False),
@@ -353,6 +358,8 @@ exact_payments: Final = Table(
     Column("valid_before", BigInteger, nullable=False),
     Column("signature", LargeBinary, nullable=False),
     Column("cluster_id", BigInteger),
+    # Zeros also until it is ordered: before it is not known where the request is served.
+    Column("model_id", LargeBinary, nullable=False),
     # The newest block when it was taken: it was not used up to there.
     Column("from_block", BigInteger, nullable=False),
     Column("taken_at_ms", BigInteger, nullable=False),

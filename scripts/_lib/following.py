@@ -45,6 +45,7 @@ _PLACES: Final[Mapping[Place, str]] = {
     Place.UNSWEPT: "at the cluster's address, not swept",
     Place.CREDIT: "payer, credited what was not used",
     Place.PLATFORM: "platform's fee",
+    Place.ROYALTY: "model's owner",
     Place.STABLECOIN: "kept by the stablecoin",
     Place.DEFERRED: "owed to the cluster",
     Place.UNDISTRIBUTED: "income, not distributed",

@@ -20,6 +20,7 @@ from api.domain.codec import to_hex
 from api.domain.eip712 import address_word
 from api.domain.exact_batches import ExactBatch
 from api.domain.vouchers import payments_domain
+from api.domain.work import Work
 from api.types import Address, ClusterId, Digest
 from scripts._lib.events import PastEvent, in_transaction, oldest_first
 from scripts._lib.posted import transaction
@@ -60,7 +61,7 @@ class Payers:
         vouchers, works, _ = arguments
         brought = breakdown_of(
             unpack_vouchers(vouchers, self._vouchers_domain, allocated.fields["gateway"]),
-            [ClusterId(one) for one, _ in works],
+            [Work(*one) for one in works],
             [
                 entry
                 for event in events
@@ -71,7 +72,7 @@ class Payers:
         )
         paid: Counter[Address] = Counter()
         for one in brought:
-            if one.cluster_id == self._cluster_id:
+            if one.work.cluster_id == self._cluster_id:
                 paid[one.payer] += one.brought_usd6
         return paid
 

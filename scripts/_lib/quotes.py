@@ -13,6 +13,7 @@ from ape.api import AccountAPI
 from eth_account.messages import encode_typed_data
 
 from api.domain.prices import Quote, SignedQuote, gateway_domain
+from api.domain.work import NO_MODEL
 from api.types import Address, Signature
 from scripts._lib import roles
 from scripts._lib.deployment import DeploymentError, System
@@ -45,12 +46,15 @@ def sign(system: System, quote: Quote, operator: AccountAPI) -> SignedQuote:
 
     Raises:
         DeploymentError: The account does not run the cluster, or declines to sign.
+        ContractLogicError: Whom the quote names as the model's owner has not registered it.
     """
     role = roles.over(roles.OPERATOR, quote.cluster_id)
     if not system.authority.hasRole(role, operator).isMember:
         raise DeploymentError(
             f"{operator.address} is not the operator of cluster {quote.cluster_id}"
         )
+    if quote.work.model_id != NO_MODEL:
+        system.models.model(quote.work.model_id)
     domain = gateway_domain(int(chain.chain_id), Address(str(system.payments.address)))
     message = encode_typed_data(full_message=quote.message(domain).typed_data())
     signature = operator.sign_message(message)
@@ -92,4 +96,5 @@ def in_words(signed: SignedQuote) -> str:
         f" {exact_dollars(quote.floor.output)} out a million tokens, up to"
         f" {exact_dollars(quote.ceiling.input)} and {exact_dollars(quote.ceiling.output)}"
         f" without room, until {utc(quote.valid_until)}"
+        + ("" if quote.model_owner is None else f", with a royalty to {quote.model_owner}")
     )

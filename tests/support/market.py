@@ -54,6 +54,8 @@ USDC: Final = "0x036CbD53842c5426634e7929541eC2318f3dCF7e"
 GATEWAY: Final = Signer(bytes(key_of("x402 gateway").key))
 PAYER: Final[LocalAccount] = key_of("x402 customer")
 MERCHANT: Final = parse_address(Account.from_key(b"\x0d" * 32).address, "merchant")
+MODEL: Final = "rackstream-ngram"
+ROYALTY_BPS: Final = 1_000
 MOST: Final = 1_000
 """What a request comes to at most, in 10⁻⁶ dollars."""
 
@@ -67,6 +69,8 @@ class Market:
     settler: Address
     payments: Address
     pay_to: Address
+    model_owner: Address
+    """Who registered MODEL, and asks ROYALTY_BPS."""
     wallets: Mapping[str, Address]
     """Payers that are contracts: all that is signed is good for one, the other burns its gas."""
     contracts: Mapping[str, Address]
@@ -138,6 +142,7 @@ def open_market(node: Node) -> Market:
         Address(found["settler"]),
         Address(found["payments"]),
         Address(found["payTo"]),
+        Address(found["modelOwner"]),
         found["wallets"],
         found["contracts"],
         cast.operator(),
@@ -163,6 +168,7 @@ def _open(url: str) -> dict[str, Any]:
         usd.configureMinter(deployer, 2**256 - 1, sender=deployer)
         system = deploy_system(deployer, RoleHolders.all_to(admin.address), stablecoin=USDC)
         scenario = Scenario(system, deployer, admin, admin, issuer, actors[8], actors[9])
+        system.models.register(MODEL, issuer, ROYALTY_BPS, bytes(32), sender=issuer)
         cluster, _ = scenario.live_cluster([actors[2]], [SHARE])
         for account in (PAYER.address, deployer.address):
             usd.mint(account, 1_000 * USD, sender=deployer)
@@ -174,6 +180,7 @@ def _open(url: str) -> dict[str, Any]:
             "ClusterRegistry": system.registry,
             "MetricsOracle": system.oracle,
             "Waterfall": system.waterfall,
+            "ModelRegistry": system.models,
             "InferencePayments": system.payments,
             "X402Settler": system.settler,
         }
@@ -182,6 +189,7 @@ def _open(url: str) -> dict[str, Any]:
             "settler": str(system.settler.address),
             "payments": str(system.payments.address),
             "payTo": str(system.settler.payTo(cluster, GATEWAY.address)),
+            "modelOwner": str(issuer.address),
             "wallets": {"good": str(good.address), "burning": str(burning.address)},
             "contracts": {name: str(one.address) for name, one in contracts.items()},
         }

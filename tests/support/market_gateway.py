@@ -22,12 +22,11 @@ from api.domain.prices import Price, Quote, SignedQuote, gateway_domain
 from api.domain.x402 import Offer, Payment, PaymentRequired
 from api.types import Address
 from scripts._lib.processes import free_ports, service_environment
-from tests.support.market import CHAIN_ID, PAYER, USDC, Market
+from tests.support.market import CHAIN_ID, MODEL, PAYER, USDC, Market
 from tests.support.ngram import NgramProcess
 from tests.support.payments import key_of
 from tests.support.selling import GatewayProcess
 
-MODEL: Final = "rackstream-ngram"
 ODD_MODEL: Final = "odd"
 """The odd server's; see `OddUpstream`."""
 
@@ -80,7 +79,11 @@ def _process(
     settings: Mapping[str, object],
 ) -> GatewayProcess:
     deployments.save(folder, deployment_of(market))
-    quotes = [Quote(market.cluster, model, PRICE, PRICE, 0, 2**40 - 1) for model in upstreams]
+    owners = {MODEL: market.model_owner}
+    quotes = [
+        Quote(market.cluster, model, PRICE, PRICE, 0, 2**40 - 1, owners.get(model))
+        for model in upstreams
+    ]
     domain = gateway_domain(CHAIN_ID, market.payments)
     signed = [
         SignedQuote(
@@ -166,10 +169,11 @@ async def settled_credit(client: ChainClient, market: Market, account: str = PAY
     return await credit(client, market, account)
 
 
-async def income(client: ChainClient, market: Market) -> int:
-    """What the cluster's waterfall has received in all."""
+async def income(client: ChainClient, market: Market) -> tuple[int, int]:
+    """What the cluster's waterfall has received in all, and what the model's owner is owed."""
     state = await Waterfall(client, market.contracts["Waterfall"]).state(market.cluster)
-    return state.received
+    payments = InferencePayments(client, market.payments)
+    return state.received, await payments.royalty_owed_usd6(market.model_owner)
 
 
 # -- the chain ------------------------------------------------------------------------------------

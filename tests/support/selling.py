@@ -45,6 +45,7 @@ FLOOR, CEILING = Price(200_000, 800_000), Price(400_000, 1_600_000)
 """$0.20 and $0.80 for a million tokens in and out, twice that without room."""
 
 OPERATOR = Account(cast.OPERATOR, "operator")
+MODEL_OWNER = Account(59, "model owner")
 
 Stablecoin = "TestUsd"
 
@@ -56,9 +57,10 @@ def quote(
     floor: Price = FLOOR,
     ceiling: Price = CEILING,
     operator: Account = OPERATOR,
+    model_owner: Address | None = None,
 ) -> SignedQuote:
     """What the operator asks for a model, for ever."""
-    asked = Quote(cluster_id, model, floor, ceiling, 0, FOREVER)
+    asked = Quote(cluster_id, model, floor, ceiling, 0, FOREVER, model_owner)
     return SignedQuote(asked, operator.address, operator.signer.sign(asked.message(domain).digest))
 
 
@@ -164,6 +166,10 @@ class GatewayProcess:
         self._program.stop()
 
     @property
+    def is_alive(self) -> bool:
+        return self._program.is_alive()
+
+    @property
     def pid(self) -> int | None:
         return self._program.pid
 
@@ -205,10 +211,12 @@ class Shop:
         clusters: Sequence[ClusterId] = (CLUSTER,),
         slots: int = 64,
         has_model: bool = True,
+        royalty_bps: int | None = None,
         **settings: object,
     ) -> Shop:
         """A shop whose gateway is up. `upstreams` are servers before the language model;
-        `settings` the gateway's, by their names.
+        `royalty_bps` what MODEL_OWNER asks for it, if anything; `settings` the gateway's, by their
+        names.
         """
         state = folder / "anvil.json"
         shutil.copyfile(stage.state, state)
@@ -236,7 +244,8 @@ class Shop:
             for cluster_id in clusters
             for url in (*upstreams, *(ngram.url for ngram in ngrams))
         ]
-        quotes = [quote(domain, cluster_id).to_json() for cluster_id in clusters]
+        owner = None if royalty_bps is None else MODEL_OWNER.address
+        quotes = [quote(domain, cluster_id, model_owner=owner).to_json() for cluster_id in clusters]
         fleet = folder / "fleet.json"
         fleet.write_text(json.dumps({"quotes": quotes, "upstreams": servers}))
         environment = service_environment(
@@ -254,6 +263,8 @@ class Shop:
         assert deployment.stablecoin is not None
         shop = cls(stage, anvil, ngrams, gateway, payments, deployment.stablecoin, folder, fleet)
         rpc(port, "anvil_setBalance", cast.GATEWAY.address, hex(10**20))
+        if royalty_bps is not None:
+            shop.register_model(MODEL, royalty_bps)
         gateway.start()
         return shop
 
@@ -309,6 +320,13 @@ class Shop:
         receipt = rpc(port, "eth_getTransactionReceipt", tx_hash)
         assert int(receipt["status"], 16) == 1, receipt
         return receipt
+
+    def register_model(self, name: str, royalty_bps: int) -> None:
+        """As MODEL_OWNER's, who is paid itself."""
+        owner, models = MODEL_OWNER.address, self.deployment.address_of("ModelRegistry")
+        rpc(self.anvil.port, "anvil_setBalance", owner, hex(10**20))
+        values = (name, owner, royalty_bps, bytes(32))
+        self.transact(owner, "ModelRegistry", models, "register", *values)
 
     def read(self, contract: str, to: Address, name: str, *values: object) -> Any:
         """What a view function answers now."""

@@ -15,6 +15,7 @@ from api.domain.eip712 import TypedMessage
 from api.domain.eip3009 import Authorization, ExactPayment
 from api.domain.hashing import keccak256
 from api.domain.receipts import NOBODY
+from api.domain.work import Work
 from api.domain.x402 import Offer, Payment
 from api.errors import PaymentRefused
 from api.store.database import Database
@@ -93,7 +94,7 @@ async def test_settle_ahead__then_used__credits_the_rest(
 async def note(cashier: Cashier, one: Authorization, charge: int) -> None:
     """Something was given for it."""
     stored = StoredReceipt(
-        one.receipt_id, one.payer, NOBODY, cashier.market.cluster, charge, 1, b"{}",
+        one.receipt_id, one.payer, NOBODY, Work(cashier.market.cluster), charge, 1, b"{}",
         RECEIPT, Signature(bytes(65)), True,
     )  # fmt: skip
     await cashier.journal.write([Entry(0, None, 0, stored)])

@@ -16,6 +16,7 @@ from api.domain.eip712 import address_word
 from api.domain.eip3009 import Authorization, ExactPayment
 from api.domain.hashing import keccak256
 from api.domain.receipts import NOBODY
+from api.domain.work import Work
 from api.domain.x402 import Payment
 from api.errors import PaymentRefused
 from api.store.database import Database
@@ -43,7 +44,7 @@ async def _rich(market: Market, cashier: Cashier) -> None:
 async def note(cashier: Cashier, one: Authorization, charge: int) -> None:
     """Something was given for it; its receipt is like no other."""
     stored = StoredReceipt(
-        one.receipt_id, one.payer, NOBODY, cashier.market.cluster, charge, 1, b"{}",
+        one.receipt_id, one.payer, NOBODY, Work(cashier.market.cluster), charge, 1, b"{}",
         keccak256(one.nonce), Signature(bytes(65)), True,
     )  # fmt: skip
     await cashier.journal.write([Entry(0, None, 0, stored)])

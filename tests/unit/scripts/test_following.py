@@ -17,7 +17,9 @@ from rich.console import Console
 from api.chain.views import EARNED_SCALE
 from api.domain.receipts import Receipt
 from api.domain.way import Event, Place, ProvenReceipt, Way
+from api.domain.work import NO_MODEL, model_id_of
 from api.errors import BadSignature, Incoherent, NotFound
+from api.types import Address
 from scripts._lib import following
 from scripts._lib.record import Record
 from tests.support.payments import FEE_NOTICE
@@ -54,6 +56,69 @@ def test_follow__a_platform_fee__takes_its_part_of_each(
     assert fee == 1_000_033 * 250 // 10_000
     assert sum(amount_in(way, Place.PLATFORM) for way in ways) == fee
     assert amount_in(ways[0], Place.PLATFORM) == Fraction(33 * fee, 1_000_033)
+
+
+def test_follow__models_of_several_owners__each_pays_its_own_royalty(
+    record: Record,
+    counter: Counter,
+    books: Books,
+    admin: AccountAPI,
+    customer: AccountAPI,
+    hot: LocalAccount,
+    other_holder: AccountAPI,
+    keeper: AccountAPI,
+) -> None:
+    system = record.system()
+    system.payments.schedulePlatformFee(250, sender=admin)
+    chain.pending_timestamp = int(chain.pending_timestamp) + FEE_NOTICE
+    owed = {}
+    for name, payee, bps in (("small", other_holder, 733), ("large", keeper, 1_000)):
+        model = system.models.register(name, payee, bps, bytes(32), sender=other_holder)
+        owed[bytes(model.return_value)] = payee
+    till = counter.till
+    here = replace(till, clusters=till.clusters * 3, models=(NO_MODEL, *sorted(owed)))
+    charges = {"nobody's": (1_000_003,), "small": (33, 2_000_017), "large": (777_777,)}
+    owner = Address(str(other_holder.address))
+    places = {"nobody's": 0} | {
+        name: here.models.index(model_id_of(owner, name)) for name in ("small", "large")
+    }
+    receipts = [
+        replace(counter.receipt(customer, hot, books.cluster_id, charge), model=name)
+        for name, some in charges.items()
+        for charge in some
+    ]
+    proven = counter.proven(receipts)
+    parts = [(places[name], sum(some)) for name, some in charges.items()]
+    spent = till.collected(customer, hot) + sum(amount for _, amount in parts)
+    assert proven[0].root is not None
+    here.collect(here.voucher(customer, hot, spent, parts), root=proven[0].root)
+
+    ways = follow_all(record, proven)
+
+    paid = sum(amount for _, amount in parts)
+    fee = paid * 250 // 10_000
+    royalties = {
+        other_holder: sum(charges["small"]) * 733 // 10_000,
+        keeper: sum(charges["large"]) * 1_000 // 10_000,
+    }
+    for payee, royalty in royalties.items():
+        assert system.payments.royaltyOwedUsd6(payee) == royalty
+        found = [
+            part.amount
+            for way in ways
+            for part in way.parts
+            if (part.place, part.who) == (Place.ROYALTY, payee.address)
+        ]
+        assert sum(found) == royalty
+    assert amount_in(ways[0], Place.ROYALTY) == 0
+    small = sum(charges["small"])
+    assert amount_in(ways[1], Place.ROYALTY) == Fraction(33 * royalties[other_holder], small)
+    assert [amount_in(way, Place.PLATFORM) for way in ways] == [
+        Fraction(fee * way.receipt.charge_usd6, paid) for way in ways
+    ]
+    income = paid - fee - sum(royalties.values())
+    assert sum(amount_in(way, Place.UNDISTRIBUTED) for way in ways) == income
+    assert ways[0].steps[1].of_usd6 == income
 
 
 def test_follow__nothing_collected_yet__is_due(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ape import chain
+from ape import chain, reverts
 from ape.api import AccountAPI
 
 from api.domain.prices import Price, Quote, gateway_domain
@@ -30,6 +31,18 @@ def server(cluster_id: int, url: str = "http://127.0.0.1:9") -> quotes.Server:
 def test_sign__somebody_else__refused(system: System, holder: AccountAPI) -> None:
     with pytest.raises(DeploymentError, match="is not the operator of cluster 1"):
         quotes.sign(system, quote(1), holder)
+
+
+def test_sign__with_a_models_owner__who_has_registered_it_alone(
+    system: System, scenario: Scenario, holder: AccountAPI, operator: AccountAPI
+) -> None:
+    live_cluster, _ = scenario.live_cluster([holder], [1_000 * SHARE])
+    asked = replace(quote(live_cluster), model_owner=Address(str(holder.address)))
+    with reverts(system.models.ModelRegistry_Unknown, modelId=asked.work.model_id):
+        quotes.sign(system, asked, operator)
+    system.models.register("tiny", holder, 500, bytes(32), sender=holder)
+    signed = quotes.sign(system, asked, operator)
+    assert quotes.in_words(signed).endswith(f", with a royalty to {holder.address}")
 
 
 def test_put__again_and_another_server__gateway_reads_the_newest(

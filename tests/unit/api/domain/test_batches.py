@@ -14,13 +14,14 @@ from api.domain.vouchers import (
     pack_voucher,
     payments_domain,
 )
+from api.domain.work import Work
 from api.errors import Malformed
-from api.types import Address, ClusterId
+from api.types import Address, ClusterId, Digest
 
 DOMAIN = payments_domain(31337, Address("0x" + "9" * 40))
 GATEWAY, WALLET = Address("0x" + "8" * 40), Address("0x" + "7" * 40)
 PAYER, KEY = Signer(bytes([1] * 32)), Signer(bytes([2] * 32))
-CLUSTERS = [ClusterId(4), ClusterId(6)]
+WORKS = [Work(ClusterId(4)), Work(ClusterId(6), Digest(b"\x01" * 32))]
 SPLIT = Split(100, [(0, 30), (1, 50)])
 
 
@@ -69,27 +70,27 @@ def test_breakdown_of__a_voucher_that_came_short__fills_its_parts_in_order() -> 
     ]
     brought = breakdown_of(
         vouchers,
-        CLUSTERS,
+        WORKS,
         [entry(PAYER.address, PAYER.address, 9), entry(PAYER.address, KEY.address, 45)],
         {(PAYER.address, KEY.address): 35},
     )
     assert brought == [
-        (PAYER.address, PAYER.address, 4, 9, 9),
-        (PAYER.address, KEY.address, 4, 30, 30),
-        (PAYER.address, KEY.address, 6, 50, 15),
+        (PAYER.address, PAYER.address, WORKS[0], 9, 9),
+        (PAYER.address, KEY.address, WORKS[0], 30, 30),
+        (PAYER.address, KEY.address, WORKS[1], 50, 15),
     ]
 
 
 def test_breakdown_of__a_whole_voucher_that_came_short__had_asked_for_both() -> None:
     (brought,) = breakdown_of(
         [PackedVoucher(PAYER.address, KEY.address, 180, 1)],
-        CLUSTERS,
+        WORKS,
         [entry(PAYER.address, KEY.address, 45)],
         {(PAYER.address, KEY.address): 35},
     )
-    assert (brought.cluster_id, brought.asked_usd6, brought.brought_usd6) == (6, 80, 45)
+    assert (brought.work, brought.asked_usd6, brought.brought_usd6) == (WORKS[1], 80, 45)
 
 
 def test_breakdown_of__an_entry_without_a_voucher__refused() -> None:
     with pytest.raises(Malformed):
-        breakdown_of([], CLUSTERS, [entry(PAYER.address, KEY.address, 45)], {})
+        breakdown_of([], WORKS, [entry(PAYER.address, KEY.address, 45)], {})

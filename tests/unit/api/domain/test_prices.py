@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from api.domain.prices import Price, Quote, SignedQuote, gateway_domain
 from api.domain.receipts import Receipt, parse_receipt_id
 from api.domain.signing import Signer
+from api.domain.work import NO_MODEL, model_id_of
 from api.errors import Incoherent, Malformed, OutOfRange
 from api.types import Address, ClusterId, Digest
 
@@ -73,6 +74,18 @@ def test_signed_quote__by_another_or_changed__refused() -> None:
     ):
         with pytest.raises(Incoherent):
             other.require_signed(DOMAIN)
+
+
+def test_quote__with_a_models_owner__is_of_the_model_of_that_name() -> None:
+    owner = RECEIPT.payer
+    quote = replace(QUOTE, model_owner=owner)
+    signed = SignedQuote(quote, OPERATOR.address, OPERATOR.sign(quote.message(DOMAIN).digest))
+    signed.require_signed(DOMAIN)
+    assert SignedQuote.from_json(signed.to_json()) == signed
+    assert quote.work == (QUOTE.cluster_id, model_id_of(owner, "tiny"))
+    assert QUOTE.work == (QUOTE.cluster_id, NO_MODEL)
+    with pytest.raises(Incoherent):
+        replace(signed, quote=QUOTE).require_signed(DOMAIN)
 
 
 def test_receipt__as_json__comes_back() -> None:

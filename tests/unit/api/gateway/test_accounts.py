@@ -13,6 +13,7 @@ from eth_account.signers.local import LocalAccount
 from api.chain.client import ChainClient
 from api.chain.contracts import InferencePayments
 from api.domain.codec import parse_address
+from api.domain.work import Work
 from api.errors import ChainUnavailable
 from api.gateway import accounts as accounts_module
 from api.gateway.accounts import Accounts
@@ -67,8 +68,8 @@ class Known:
         """So much was spent by the key, of 90 that it has promised."""
         key = parse_address(KEY.address, "key")
         receipt = StoredReceipt(
-            bytes(16), self.payer, key, ClusterId(1), 40, 1, b"{}", Digest(bytes(32)), SIGNATURE,
-            False,
+            bytes(16), self.payer, key, Work(ClusterId(1)), 40, 1, b"{}", Digest(bytes(32)),
+            SIGNATURE, False,
         )  # fmt: skip
         await self.store.write([Entry(90, SIGNATURE, 40, receipt)])
 

@@ -6,24 +6,26 @@ import pytest
 
 from api.domain.codec import address_bytes
 from api.domain.vouchers import MAX_PARTS, PLAIN_VOUCHER_BYTES, Split, Voucher, pack_voucher
+from api.domain.work import Work
 from api.errors import OutOfRange
 from api.gateway.collecting import Bill, brought_by, filled, told_apart
 from api.store.collections import Due
-from api.types import Address, ClusterId, Signature
+from api.types import Address, ClusterId, Digest, Signature
 
 PAYER, OTHER_PAYER, GATEWAY = (Address("0x" + digit * 40) for digit in "129")
 KEY = Address("0x" + "3" * 40)
 TWIN = Address("0x" + "4" * 30 + "3" * 10)
 """Another key whose last 40 bits are those of KEY."""
-FIRST, SECOND, THIRD = (ClusterId(number) for number in (1, 2, 3))
+FIRST, SECOND = Work(ClusterId(1)), Work(ClusterId(2))
+THIRD = Work(ClusterId(2), Digest(bytes([7]) * 32))
 SIGNATURE = Signature(bytes([1]) * 64 + bytes([27]))
 
 
-def due(cluster_id: ClusterId, amount: int) -> Due:
-    return Due(PAYER, KEY, cluster_id, amount, 1_000, 1_000, SIGNATURE)
+def due(work: Work, amount: int) -> Due:
+    return Due(PAYER, KEY, work, amount, 1_000, 1_000, SIGNATURE)
 
 
-def bill(promised: int, collected: int, *parts: tuple[ClusterId, int], key: Address = KEY) -> Bill:
+def bill(promised: int, collected: int, *parts: tuple[Work, int], key: Address = KEY) -> Bill:
     return Bill(Voucher(PAYER, key, GATEWAY, promised, SIGNATURE), collected, parts)
 
 
@@ -48,25 +50,25 @@ def entry(payer: Address, key: Address, amount: int) -> int:
     ],
 )
 def test_filled__limit__fills_what_is_due_in_its_order(
-    limit: int, parts: list[tuple[ClusterId, int]]
+    limit: int, parts: list[tuple[Work, int]]
 ) -> None:
     assert filled([due(FIRST, 50), due(SECOND, 30)], limit) == parts
 
 
-def test_filled__nothing_due_of_a_cluster__has_no_part_for_it() -> None:
+def test_filled__nothing_due_of_a_work__has_no_part_for_it() -> None:
     dues = [due(FIRST, 50), due(SECOND, 0), due(THIRD, -3)]
     assert filled(dues, 100) == [(FIRST, 50)]
 
 
-def test_filled__more_clusters_than_a_voucher_has_parts__leaves_the_rest() -> None:
-    dues = [due(ClusterId(number), 1) for number in range(1, MAX_PARTS + 3)]
+def test_filled__more_works_than_a_voucher_has_parts__leaves_the_rest() -> None:
+    dues = [due(Work(ClusterId(number)), 1) for number in range(1, MAX_PARTS + 3)]
     assert len(filled(dues, 10**6)) == MAX_PARTS
 
 
 # -- packed ---------------------------------------------------------------------------------------
 
 
-def test_packed__all_that_is_promised_to_one_cluster__is_the_short_form() -> None:
+def test_packed__all_that_is_promised_to_one_work__is_the_short_form() -> None:
     whole = bill(150, 100, (SECOND, 50))
     packed = whole.packed({FIRST: 0, SECOND: 1})
     assert len(packed) == PLAIN_VOUCHER_BYTES
@@ -79,13 +81,13 @@ def test_packed__all_that_is_promised_to_one_cluster__is_the_short_form() -> Non
         bill(151, 100, (SECOND, 50)),
         bill(150, 100, (SECOND, 30), (THIRD, 20)),
     ],
-    ids=["less than promised", "two clusters"],
+    ids=["less than promised", "two works"],
 )
-def test_packed__less_than_promised_or_several_clusters__says_each_part_and_from_where(
+def test_packed__less_than_promised_or_several_works__says_each_part_and_from_where(
     asked: Bill,
 ) -> None:
     places = {SECOND: 0, THIRD: 1}
-    split = Split(100, [(places[cluster_id], amount) for cluster_id, amount in asked.parts])
+    split = Split(100, [(places[work], amount) for work, amount in asked.parts])
     assert asked.packed(places) == pack_voucher(asked.voucher, split)
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from api.domain.work import Work
 from api.errors import StoreUnavailable
 from api.gateway.journal import Journal
 from api.store.database import Database
@@ -23,7 +24,7 @@ SIGNATURE = Signature(bytes(65))
 
 def entry(number: int, added: int = 1, *, is_open: bool = False) -> Entry:
     receipt = StoredReceipt(
-        bytes([number]) * 16, PAYER, KEY, ClusterId(1), added, 1, b"{}",
+        bytes([number]) * 16, PAYER, KEY, Work(ClusterId(1)), added, 1, b"{}",
         Digest(bytes([number]) * 32), SIGNATURE, is_open,
     )  # fmt: skip
     return Entry(100, SIGNATURE, added, receipt)

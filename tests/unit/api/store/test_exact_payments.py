@@ -8,6 +8,7 @@ import pytest
 
 from api.domain.codec import to_address
 from api.domain.eip3009 import Authorization, ExactPayment
+from api.domain.work import Work
 from api.store.database import Database
 from api.store.exact_payments import (
     BatchState,
@@ -87,6 +88,23 @@ async def test_due__several_clusters_and_kinds__go_apart_the_oldest_first(
         await store.order(one.authorization, kind, 1, RECEIPT)
     assert [one.taken_at_ms for one in await store.due(9)] == [1, 3, 5]
     assert [one.taken_at_ms for one in await store.due(2)] == [1, 3]
+
+
+async def test_due__of_one_cluster_with_several_models__go_apart(
+    store: ExactPaymentStore,
+) -> None:
+    models = [Digest(bytes([number]) * 32) for number in (0, 1, 1)]
+    for number, model in enumerate(models, start=1):
+        await store.take(taken(number))
+        await store.order(taken(number).authorization, SettlementKind.AHEAD, model_id=model)
+    for together in ([1], [2, 3]):
+        due = await store.due(10)
+        assert [one.authorization.nonce[0] for one in due] == together
+        assert {one.work for one in due} == {Work(ClusterId(1), models[together[0] - 1])}
+        await store.form(due, TARGET, b"call", None, 5)
+        (batch,) = await store.open_batches()
+        assert batch.work == due[0].work
+        await store.move(batch, BatchState.CLOSED)
 
 
 async def test_due__of_other_servers__waits_for_its_own(store: ExactPaymentStore) -> None:

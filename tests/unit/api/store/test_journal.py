@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from api.domain.receipts import NOBODY
+from api.domain.work import NO_MODEL, Work
 from api.store.collections import CollectionStore, Due
 from api.store.database import Database
 from api.store.journal import Entry, JournalStore, StoredReceipt
@@ -23,13 +24,18 @@ def signature(number: int) -> Signature:
 
 
 def receipt(
-    number: int, charge: int, *, is_open: bool = False, cluster: ClusterId = FIRST
+    number: int,
+    charge: int,
+    *,
+    is_open: bool = False,
+    cluster: ClusterId = FIRST,
+    model: Digest = NO_MODEL,
 ) -> StoredReceipt:
     return StoredReceipt(
         bytes([number]) * 16,
         PAYER,
         KEY,
-        cluster,
+        Work(cluster, model),
         charge,
         1_700_000_000,
         b"{}",
@@ -45,7 +51,7 @@ def entry(one: StoredReceipt, added: int, promised: int = 100) -> Entry:
 
 async def dues(database: Database) -> list[tuple[int, int]]:
     found, _ = await CollectionStore(database).due(10)
-    return [(due.cluster_id, due.due_usd6) for due in found]
+    return [(due.work.cluster_id, due.due_usd6) for due in found]
 
 
 async def test_write__stream_in_pieces__is_due_once_it_is_closed(database: Database) -> None:
@@ -149,20 +155,45 @@ async def test_due__collected_in_part__what_is_left_with_the_receipts_behind_it(
     await journal.write([entry(receipt(1, 10), 10), entry(receipt(2, 30, cluster=SECOND), 30)])
     found, leaves = await store.due(10)
     assert found == [
-        Due(PAYER, KEY, FIRST, 10, 100, 40, signature(100)),
-        Due(PAYER, KEY, SECOND, 30, 100, 40, signature(100)),
+        Due(PAYER, KEY, Work(FIRST), 10, 100, 40, signature(100)),
+        Due(PAYER, KEY, Work(SECOND), 30, 100, 40, signature(100)),
     ]
     assert [leaf.hash for leaf in leaves] == [receipt(1, 10).hash, receipt(2, 30).hash]
     batch = await store.form(Digest(b"\x07" * 32), b"call", b"[]", [leaf.id for leaf in leaves], 5)
     assert await store.open() == batch
-    await store.settle(batch, {(PAYER, KEY, SECOND): 20}, Digest(b"\x08" * 32), 9)
+    await store.settle(batch, {(PAYER, KEY, Work(SECOND)): 20}, Digest(b"\x08" * 32), 9)
     found, leaves = await store.due(10)
-    assert [(due.cluster_id, due.due_usd6) for due in found] == [(1, 10), (2, 10)]
+    assert [(due.work.cluster_id, due.due_usd6) for due in found] == [(1, 10), (2, 10)]
     assert leaves == []
     assert await store.open() is None
     last = await store.last()
     assert last is not None
     assert (last.collected_usd6, last.block_number) == (20, 9)
+
+
+async def test_due__of_one_cluster_with_and_without_a_model__is_each_works(
+    database: Database,
+) -> None:
+    journal, store = JournalStore(database), CollectionStore(database)
+    model = Digest(b"\x05" * 32)
+    await journal.write(
+        [
+            entry(receipt(1, 10), 10),
+            entry(receipt(2, 30, model=model), 30),
+            entry(receipt(3, 7, model=model, is_open=True), 7),
+        ]
+    )
+    await journal.close_open()
+    found, leaves = await store.due(10)
+    works = [Work(FIRST), Work(FIRST, model)]
+    assert [(due.work, due.due_usd6) for due in found] == [(works[0], 10), (works[1], 37)]
+    batch = await store.form(Digest(b"\x07" * 32), b"call", b"[]", [leaf.id for leaf in leaves], 5)
+    brought = {(PAYER, KEY, works[0]): 4, (PAYER, KEY, works[1]): 37}
+    await store.settle(batch, brought, Digest(b"\x08" * 32), 9)
+    found, _ = await store.due(10)
+    assert [(due.work, due.due_usd6) for due in found] == [(works[0], 6)]
+    kept = await journal.receipt(receipt(2, 0).id)
+    assert kept == replace(receipt(2, 30, model=model), collection_id=batch.id)
 
 
 async def test_give_up__never_collected__its_receipts_wait_again(database: Database) -> None:
