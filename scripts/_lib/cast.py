@@ -66,6 +66,9 @@ TRANSMITTERS = _accounts(_FIRST_TRANSMITTER, tuple(f"transmitter-{n}" for n in r
 GATEWAY = Account(28, "gateway")
 """Whom the customers' vouchers name."""
 
+MODEL_OWNER = Account(29, "model owner")
+"""Who registered the model that is sold."""
+
 _KEEPER = Account(KEEPER, "keeper")
 _OPERATOR = Account(OPERATOR, "operator")
 

@@ -26,6 +26,18 @@ def register(
     return model_id_of(Address(str(owner.address)), name)
 
 
+def is_registered(record: Record, system: System, name: str, owner: Address) -> bool:
+    """Whether the owner has registered a model of that name."""
+    told = newest_first(
+        "ModelRegistry",
+        str(system.models.address),
+        ["ModelRegistered"],
+        from_block=record.deployment.contracts["ModelRegistry"].block,
+        first_indexed=int.from_bytes(model_id_of(owner, name)),
+    )
+    return any(told)
+
+
 def pay_out(system: System, pay_to: str, sender: AccountAPI) -> int:
     """Pay an account the royalties that it is owed; how much, which may be nothing."""
     if not int(system.payments.royaltyOwedUsd6(pay_to)):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ape.api import AccountAPI
 
     from scripts._lib.deployment import System
+    from scripts._lib.record import Record
 
 USD = 10**6
 SHARE = 10**6
@@ -42,6 +43,9 @@ INFERENCE_FUNDS_USD6 = 100_000 * USD
 
 MODEL = "rackstream-ngram"
 SLOTS = 64
+
+ROYALTY_BPS = 300
+"""What the model's owner asks of what is paid for its use, in 1/10,000."""
 
 PRICE = Price(30 * USD, 60 * USD)
 """Dollars a million tokens, in and out: what OpenAI asked for GPT-4 in November 2023, when the
@@ -226,7 +230,7 @@ def open_cluster(
         )
 
     on_step("opening the till for inference")
-    _sell(system, cluster_id, fleet, upstream_url, operator)
+    _sell(record, cluster_id, fleet, upstream_url, operator)
     for customer, session in zip(
         cast.CUSTOMERS, cast.session_keys(len(cast.CUSTOMERS)), strict=True
     ):
@@ -252,13 +256,18 @@ def open_cluster(
 
 
 def _sell(
-    system: System, cluster_id: ClusterId, fleet: Path, upstream_url: str, operator: AccountAPI
+    record: Record, cluster_id: ClusterId, fleet: Path, upstream_url: str, operator: AccountAPI
 ) -> None:
-    from scripts._lib import operations, quotes
+    from scripts._lib import models, operations, quotes, reporters
 
+    system = record.system()
+    owner = cast.MODEL_OWNER.address
+    if not models.is_registered(record, system, MODEL, owner):
+        account = reporters.account_of(cast.MODEL_OWNER)
+        models.register(system, MODEL, owner, ROYALTY_BPS, bytes(32), account)
     now = operations.newest_time()
     # One price at every load, so that everybody can work out what a request costs.
-    quote = Quote(cluster_id, MODEL, PRICE, PRICE, now, now + 10 * YEAR_SECONDS)
+    quote = Quote(cluster_id, MODEL, PRICE, PRICE, now, now + 10 * YEAR_SECONDS, owner)
     server = quotes.Server(cluster_id, upstream_url, SLOTS, {MODEL: MODEL}, MODEL)
     quotes.put(fleet, quotes.sign(system, quote, operator), server)
 

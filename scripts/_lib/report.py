@@ -22,7 +22,7 @@ from api.types import Epoch
 from scripts._lib.equation import Equation
 from scripts._lib.equations import Ending
 from scripts._lib.money import dollars, exact_dollars, percent, shares
-from scripts._lib.opening import PRICE
+from scripts._lib.opening import MODEL, PRICE
 from scripts._lib.sales import summary_of_sales
 from scripts._lib.story import Story
 
@@ -168,6 +168,7 @@ def _inference_table(telling: Telling) -> Table:
         ("billed", exact_dollars(sales.billed_usd6)),
         ("income of the cluster", exact_dollars(income.inference_usd6)),
         ("the platform's fee", exact_dollars(income.fee_usd6)),
+        (f"the royalty of {MODEL}'s owner", exact_dollars(income.royalty_usd6)),
         ("price of a request, median", exact_dollars(median)),
         ("price of a request, largest", exact_dollars(most)),
         ("transactions that collected", f"{len(income.collections):,}"),

@@ -1,7 +1,7 @@
 """What was sold by the inference, from the recorded request to the cluster's income, to the unit.
 
     recorded tokens × quoted price = billed to customers = charged in receipts
-        = collected on chain = income of the cluster + the platform's fee
+        = collected on chain = income of the cluster + the platform's fee + the model's royalty
         = deposited − balances left
 
 Each comes from another place: the trace, the answers, the gateway's books, the events of two
@@ -22,11 +22,11 @@ from api.domain.codec import json_integer
 from api.domain.prices import gateway_domain
 from api.domain.way import ProvenReceipt
 from api.errors import BadSignature, Incoherent
-from api.types import Digest
+from api.types import BPS, Digest
 from scripts._lib import cast
 from scripts._lib.buyers import Bill, Charged
 from scripts._lib.equation import Equation, equal
-from scripts._lib.opening import INFERENCE_FUNDS_USD6, PRICE, Opened
+from scripts._lib.opening import INFERENCE_FUNDS_USD6, PRICE, ROYALTY_BPS, Opened
 from scripts._lib.recorded_requests import RequestPlan
 
 
@@ -46,6 +46,7 @@ class Income:
     Attributes:
         leases_usd6, inference_usd6: Received by the waterfall, by kind.
         fee_usd6: What the platform kept of what was collected.
+        royalty_usd6: What the model's owner is owed of it.
         collected_usd6: From the channels of the customers' session keys.
         balances_usd6: What the customers have left for inference.
         held_usd6: The stablecoin of InferencePayments.
@@ -54,6 +55,7 @@ class Income:
     leases_usd6: int
     inference_usd6: int
     fee_usd6: int
+    royalty_usd6: int
     collected_usd6: int
     balances_usd6: int
     held_usd6: int
@@ -142,6 +144,7 @@ async def income_of(client: ChainClient, opened: Opened, *, from_block: int, blo
         leases_usd6=of(IncomeKind.LEASE),
         inference_usd6=of(IncomeKind.INFERENCE),
         fee_usd6=sum(event.fields["feeUsd6"] for event in allocated),
+        royalty_usd6=await payments.royalty_owed_usd6(cast.MODEL_OWNER.address, block=block),
         collected_usd6=sum(channel.collected_usd6 for channel in channels),
         balances_usd6=sum(account.balance_usd6 for account in balances),
         held_usd6=await Stablecoin(client, opened.stablecoin).balance_of(
@@ -196,9 +199,14 @@ def equations_of_sales(sales: Sales) -> list[Equation]:
             sales.charged.spent_usd6 - income.collected_usd6,
         ),
         equal(
-            "collected = the waterfall's income of inference + the platform's fee",
+            "collected = the waterfall's income of inference + the platform's fee + the royalty",
             collected,
-            income.inference_usd6 + income.fee_usd6,
+            income.inference_usd6 + income.fee_usd6 + income.royalty_usd6,
+        ),
+        equal(
+            "owed to the model's owner = royalty × each collection, each rounded down",
+            sum(one.amount_usd6 * ROYALTY_BPS // BPS for one in income.collections),
+            income.royalty_usd6,
         ),
         equal(
             "customers' balances for inference = deposited − collected",
@@ -206,8 +214,8 @@ def equations_of_sales(sales: Sales) -> list[Equation]:
             income.balances_usd6,
         ),
         equal(
-            "stablecoin in InferencePayments = balances + the platform's fee",
-            income.balances_usd6 + income.fee_usd6,
+            "stablecoin in InferencePayments = balances + the platform's fee + the royalty",
+            income.balances_usd6 + income.fee_usd6 + income.royalty_usd6,
             income.held_usd6,
         ),
     ]
@@ -246,6 +254,7 @@ def summary_of_sales(sales: Sales) -> dict[str, Any]:
         "collectedUsd6": json_integer(sum(one.amount_usd6 for one in sales.income.collections)),
         "incomeUsd6": json_integer(sales.income.inference_usd6),
         "feeUsd6": json_integer(sales.income.fee_usd6),
+        "royaltyUsd6": json_integer(sales.income.royalty_usd6),
         "medianRequestUsd6": median,
         "largestRequestUsd6": most,
         "collections": len(sales.income.collections),

@@ -10,10 +10,10 @@ from api.domain.merkle import MerkleTree
 from api.domain.prices import gateway_domain
 from api.domain.receipts import Receipt
 from api.domain.way import ProvenReceipt
-from api.types import LOCAL_CHAIN_ID, Address, ClusterId, Digest
+from api.types import BPS, LOCAL_CHAIN_ID, Address, ClusterId, Digest
 from scripts._lib import cast as actors
 from scripts._lib.buyers import Bill, Charged
-from scripts._lib.opening import INFERENCE_FUNDS_USD6, MODEL, PRICE, Opened
+from scripts._lib.opening import INFERENCE_FUNDS_USD6, MODEL, PRICE, ROYALTY_BPS, Opened
 from scripts._lib.recorded_requests import RequestPlan
 from scripts._lib.sales import Collection, Income, Sales
 
@@ -22,13 +22,19 @@ DOMAIN = gateway_domain(LOCAL_CHAIN_ID, PAYMENTS)
 
 HOURS = ((LlmRequest(0, 100, 7), LlmRequest(1, 1, 1)), (LlmRequest(2, 3_333, 11),))
 FEE_USD6 = 5
+"""The platform's, of all of it."""
 
 
 def _charge(request: LlmRequest) -> int:
     return PRICE.charge_up_usd6(request.context_tokens, request.generated_tokens)
 
 
-INFERENCE_USD6 = sum(_charge(request) for hour in HOURS for request in hour) - FEE_USD6
+# Two hours, two requests and one, are a collection each.
+ROYALTY_USD6 = sum(sum(map(_charge, hour)) * ROYALTY_BPS // BPS for hour in HOURS)
+
+INFERENCE_USD6 = (
+    sum(_charge(request) for hour in HOURS for request in hour) - FEE_USD6 - ROYALTY_USD6
+)
 """The cluster's income of it."""
 
 
@@ -92,11 +98,12 @@ def sold(leases_usd6: int) -> Sales:
         charged=Charged(charged, charged),
         income=Income(
             leases_usd6=leases_usd6,
-            inference_usd6=charged - FEE_USD6,
+            inference_usd6=charged - FEE_USD6 - ROYALTY_USD6,
             fee_usd6=FEE_USD6,
+            royalty_usd6=ROYALTY_USD6,
             collected_usd6=charged,
             balances_usd6=left,
-            held_usd6=left + FEE_USD6,
+            held_usd6=left + FEE_USD6 + ROYALTY_USD6,
             collections=tuple(collections),
         ),
     )

@@ -149,7 +149,7 @@ def test_scripts__pledge_claims_and_recovery__leave_all_with_the_new_wallet(
     holder, replacement, payee, agent, trustee, taker = (f"TEST::{n}" for n in range(1, 7))
     investor = "--reference a --salt s --country 528 --class institution"
 
-    *_, deposited, authorised, limits, assigned, _, _ = terminal.walk(
+    *_, deposited, authorised, registered, raised, limits, assigned, _, _ = terminal.walk(
         "deploy",
         f"admit_investor --wallet {holder} {investor}",
         f"admit_investor --wallet {replacement} {investor}",
@@ -165,6 +165,8 @@ def test_scripts__pledge_claims_and_recovery__leave_all_with_the_new_wallet(
         "payments --deposit 5 --account TEST::8",
         "payments --authorise TEST::9 --gateway TEST::5 --limit 2 --until 2099-01-01"
         " --account TEST::8",
+        "models --name llama --register --royalty 250 --account TEST::8",
+        f"models --name llama --royalty 300 --pay-to {payee} --payout --account TEST::8",
         "limits --cluster 1 --max-holders 9 --exclude 408",
         f"encumber --cluster 1 --taker {taker} --shares 100 --assign 40 --payee {payee}"
         f" --account {holder}",
@@ -172,6 +174,10 @@ def test_scripts__pledge_claims_and_recovery__leave_all_with_the_new_wallet(
     )
     assert re.match(r"\$5\.000000 deposited\n0x\w+ has \$5\.000000\n\Z", deposited)
     assert "spent $0.000000 of $2.000000, until 2099-01-01" in authorised
+    assert re.match(r"llama of 0x\w{40}: 0x\w{64}\nasks 2\.50 %\nhas earned \$0", registered)
+    paid, _, asks, _ = raised.splitlines()
+    assert paid.startswith("$0.000000 paid to 0x")
+    assert re.fullmatch(r"asks 2\.50 %, from 20.* on 3\.00 %", asks)
     assert "1 investors hold cluster 1\nin force: no limits\n" in limits
     assert "by --apply: at most 9 investors; countries excluded\n" in limits
     assert "by --apply: countries 408 excluded\n" in limits

@@ -55,6 +55,7 @@ def gateway(
     odd: OddUpstream,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[GatewayProcess]:
+    """As the `Cashier` does, it sends with the gateway's key: they take turns."""
     folder, url = tmp_path_factory.mktemp("gateway"), postgres.url("x402gateway")
     with selling(market, folder, url, {ODD_MODEL: odd.url}) as process:
         yield process

@@ -9,6 +9,7 @@ from ape import reverts
 from ape.api import AccountAPI
 from eth_account.signers.local import LocalAccount
 
+from api.types import Address
 from scripts._lib import models
 from scripts._lib.deployment import System
 from scripts._lib.record import Record
@@ -34,6 +35,7 @@ def test_in_words__registered_sold_raised_and_paid_out__tells_each(
     hot: LocalAccount,
 ) -> None:
     owner, payee = str(issuer.address), str(holder.address)
+    assert not models.is_registered(record, system, "llama", Address(owner))
     model_id = models.register(system, "llama", payee, 250, WEIGHTS, issuer)
     words = [
         f"llama of {owner}: 0x{model_id.hex()}",
@@ -41,6 +43,8 @@ def test_in_words__registered_sold_raised_and_paid_out__tells_each(
         f"has earned $0.000000; {payee} is owed $0.000000",
     ]
     assert list(models.in_words(record, system, owner, "llama")) == words
+    assert models.is_registered(record, system, "llama", Address(owner))
+    assert not models.is_registered(record, system, "llama", Address(payee))
     assert models.pay_out(system, payee, customer) == 0
 
     till = replace(counter.till, models=(model_id,))

@@ -65,7 +65,7 @@ def _short(sales: Sales) -> Sales:
 
 def test_equations_of_sales__sound__all_hold() -> None:
     assert failing(sold(0)) == set()
-    assert len(equations_of_sales(sold(0))) == 11
+    assert len(equations_of_sales(sold(0))) == 12
 
 
 @pytest.mark.parametrize(
@@ -84,6 +84,7 @@ def test_equations_of_sales__sound__all_hold() -> None:
         (lambda sales: replace(sales, charged=Charged(1 << 40, 1 << 40)), "not collected"),
         (_income(inference_usd6=-1), "the waterfall's income of inference"),
         (_income(fee_usd6=1), "the waterfall's income of inference"),
+        (_income(royalty_usd6=1, inference_usd6=-1), "each rounded down"),
         (_income(balances_usd6=1), "customers' balances"),
         (_income(held_usd6=-1), "stablecoin in InferencePayments"),
     ],
@@ -114,7 +115,8 @@ def test_summary_of_sales__sound__is_in_units_and_whole_numbers() -> None:
     said = summary_of_sales(sold(0))
     assert said["requests"] == 3
     assert said["tokens"] == {"in": 3_434, "out": 19}
-    assert said["incomeUsd6"] == INFERENCE_USD6 == said["billedUsd6"] - said["feeUsd6"]
+    kept = said["feeUsd6"] + said["royaltyUsd6"]
+    assert said["incomeUsd6"] == INFERENCE_USD6 == said["billedUsd6"] - kept
     assert said["gas"] == 200_000
     # A third of that, rounded up.
     assert said["gasPerRequest"] == 66_667
