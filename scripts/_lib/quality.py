@@ -3,8 +3,8 @@ parties, by the hour. All of it is read from the chain.
 
 - GPU time is that of the reports that became Final, whose words are in the oracle's events. A
   sample behind them is shown by `ape run verify_report`.
-- Paid is what customers paid for the cluster, fee and royalties included, in the hour in which it was
-  collected, or settled by x402 and used. Who paid is told by `payers.py`.
+- Paid is what customers paid for the cluster, fee and royalties included, in the hour in which it
+  was collected, or settled by x402 and used. Who paid is told by `payers.py`.
 - Related is whoever is declared (`contracts/registry/interfaces/IRelatedParties.sol`) for the hour.
 """
 

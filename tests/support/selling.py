@@ -29,6 +29,7 @@ from api.domain.eip712 import Eip712Domain
 from api.domain.hashing import keccak256
 from api.domain.prices import Price, Quote, SignedQuote, gateway_domain
 from api.domain.vouchers import Voucher, pack_voucher, payments_domain
+from api.domain.work import Work
 from api.domain.x402 import Offer, Payment, network_of
 from api.types import LOCAL_CHAIN_ID, Address, ClusterId
 from scripts._lib import cast
@@ -414,8 +415,8 @@ def take_all(customer: Customer) -> None:
     voucher = Voucher.signed(
         shop.payments_domain, customer.account.signer, payer, payer, balance_of(customer)
     )
-    packed, root = pack_voucher(voucher, 0), b"\x77" * 32
-    shop.transact(payer, "InferencePayments", shop.payments, "collect", packed, [CLUSTER], root)
+    packed, works, root = pack_voucher(voucher, 0), [Work(CLUSTER)], b"\x77" * 32
+    shop.transact(payer, "InferencePayments", shop.payments, "collect", packed, works, root)
 
 
 def _environment(settings: Mapping[str, object]) -> dict[str, str]:

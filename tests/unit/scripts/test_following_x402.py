@@ -107,7 +107,7 @@ def test_follow__passed_on_after_a_day__is_income_of_all_of_it(
     bought = (customer, 5 * USD, 2 * USD, 1)
     batch = exact.ahead(bought)
     chain.pending_timestamp = int(chain.pending_timestamp) + DAY
-    exact.till.settler.passOn(batch.batchId, sender=attacker)
+    exact.till.pass_on(batch.entries, attacker)
 
     way = following.follow(record, exact.unproven(exact.receipt(*bought)))
 

@@ -74,7 +74,7 @@ def test_read_hours__passed_on__counts_all_of_it(
 ) -> None:
     batch = exact.ahead((customer, 50, 20, 1), (attacker, 90, 7, 2))
     chain.pending_timestamp = int(chain.pending_timestamp) + DAY
-    exact.till.settler.passOn(batch.batchId, sender=customer)
+    exact.till.pass_on(batch.entries, customer)
     assert found() == (140, 90, 0)
 
 
