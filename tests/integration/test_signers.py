@@ -260,7 +260,7 @@ async def test_possession__remote_signer__proves_the_key(world: World, relay: Re
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
