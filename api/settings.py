@@ -419,7 +419,7 @@ class GatewaySettings(ServiceSettings):
         default_max_tokens: Most tokens of an answer whose request sets no limit.
         payees: Accounts besides this gateway's clusters to which payments of x402 are settled for
             other servers, which costs this gateway the gas; separated by commas.
-        least_facilitated_usd6: Least of such a payment, in 10⁻⁶ dollars.
+        least_facilitated_usd6: Least that a facilitated payment must be, in 10⁻⁶ dollars.
         refund_day_usd6: Most that is given back within a day from the gateway's own dollars, for
             payments of x402 that somebody else has brought to the stablecoin, in 10⁻⁶ dollars. What
             is owed beyond that waits; what alone is more waits for a higher limit.

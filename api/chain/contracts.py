@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
-from typing import Any, ClassVar
+from itertools import pairwise
+from typing import Any, ClassVar, Final
 
 from api.chain.abi import ContractAbi, contract_abi
 from api.chain.client import ChainClient
@@ -38,6 +39,9 @@ from api.domain.refunds import VALID_BEFORE, RefundAuthorization
 from api.domain.vouchers import Lock
 from api.domain.work import Work
 from api.types import Address, ClusterId
+
+WINDOW_BLOCKS: Final = 10_000
+"""Events are read in pieces that public nodes accept."""
 
 At = int | str
 _OPERATOR = 65
@@ -433,24 +437,28 @@ class Stablecoin(Contract):
     ) -> Log | None:
         """The event by which an authorisation was used; None if it was cancelled, or before."""
         topics = [self.abi.events["AuthorizationUsed"].topic, address_word(payer), nonce]
-        found = await self.client.logs(
-            addresses=[self.address], topics=topics, from_block=from_block, to_block=to_block
-        )
-        return found[0] if found else None
+        last = to_block if isinstance(to_block, int) else (await self.client.block()).number
+        for start in range(from_block, last + 1, WINDOW_BLOCKS):
+            found = await self.client.logs(
+                addresses=[self.address],
+                topics=topics,
+                from_block=start,
+                to_block=min(start + WINDOW_BLOCKS - 1, last),
+            )
+            if found:
+                return found[0]
+        return None
 
     def has_moved(self, logs: Sequence[Log], authorization: Authorization) -> bool:
         """Whether a successful transaction with these events used the authorisation and moved its
-        money: the one says nothing without the other.
+        money: the one says nothing without the other, which the stablecoin tells next. One transfer
+        so counts for one authorisation.
         """
         one = authorization
-        wanted = {
-            "AuthorizationUsed": {"authorizer": one.payer, "nonce": bytes(one.nonce)},
-            "Transfer": {"from": one.payer, "to": one.to, "value": one.value},
-        }
-        seen = {
-            event.name for event in self.decode_logs(logs) if event.fields == wanted.get(event.name)
-        }
-        return seen == wanted.keys()
+        used = "AuthorizationUsed", {"authorizer": one.payer, "nonce": bytes(one.nonce)}
+        moved = "Transfer", {"from": one.payer, "to": one.to, "value": one.value}
+        told = [(event.name, event.fields) for event in self.decode_logs(logs)]
+        return any(pair == (used, moved) for pair in pairwise(told))
 
 
 class X402Settler(Contract):

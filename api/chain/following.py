@@ -171,7 +171,7 @@ class Follower(PastReader):
 
     async def _work(self, receipt: PaidFor, works: Iterable[Work]) -> Work:
         """Which of a batch's works the receipt is of: a model's id is also of its name."""
-        for work in works:
+        for work in sorted(works):
             if work.cluster_id == receipt.cluster_id and work.model_id != NO_MODEL:
                 owner = await self._models.owner_of(work.model_id)
                 if model_id_of(owner, receipt.model) == work.model_id:
@@ -193,14 +193,15 @@ class Follower(PastReader):
         names, with all that was collected for it; one of x402 is for one work.
         """
         cluster_id = journey.proven.receipt.cluster_id
-        events = [
+        told = [
             one
             for one in self._payments.decode_logs(mined.logs)
             if one.fields.get("clusterId") == cluster_id
             and one.fields.get("receiptsRoot") == root
             and spot_of(one) > spot_of(collected)
         ]
-        (allocated,) = [one for one in events if one.name == "IncomeAllocated"]
+        # Anybody may add more under the same root; what comes first is of the call followed here.
+        allocated = _first(told, "IncomeAllocated")
         amount, fee = allocated.fields["amountUsd6"], allocated.fields["feeUsd6"]
         if paid > amount:
             raise Incoherent(
@@ -210,7 +211,11 @@ class Follower(PastReader):
             )
         kept = paid * Fraction(fee, amount)
         journey.leave(Part(Place.PLATFORM, kept))
-        royalties = [one for one in events if one.name == "RoyaltyAllocated"]
+        royalties = [
+            one
+            for one in told
+            if one.name == "RoyaltyAllocated" and spot_of(one) < spot_of(allocated)
+        ]
         income = paid - kept
         for one in royalties:
             work = Work(cluster_id, Digest(one.fields["modelId"]))
@@ -219,7 +224,17 @@ class Follower(PastReader):
                 part = one.fields["amountUsd6"] * paid / gross
                 journey.leave(Part(Place.ROYALTY, part, who=one.fields["to"]))
                 income -= part
-        if any(one.name == "IncomeDeferred" for one in events):
+        outcome = min(
+            (
+                one
+                for one in (*told, *self._received(mined, cluster_id, root))
+                if one.name in ("IncomeDeferred", "IncomeReceived")
+                and spot_of(one) > spot_of(allocated)
+            ),
+            key=spot_of,
+        )
+        sent = amount - fee - sum(one.fields["amountUsd6"] for one in royalties)
+        if outcome.name == "IncomeDeferred":
             forwarded = await self._past(
                 self._payments, ("IncomeForwarded",), collected.log.block_number,
                 journey.to.number, word(cluster_id), root,
@@ -230,33 +245,24 @@ class Follower(PastReader):
                 return
             found = await self._client.receipt(later[0].log.tx_hash)
             assert found is not None
-            mined, sent = found, later[0].fields["amountUsd6"]
-        else:
-            sent = amount - fee - sum(one.fields["amountUsd6"] for one in royalties)
-        await self._receive(journey, mined, root, sent, income, incomes)
+            came = self._received(found, cluster_id, root)
+            outcome = next(one for one in came if spot_of(one) > spot_of(later[0]))
+            sent = later[0].fields["amountUsd6"]
+        arrived = income * Fraction(outcome.fields["amountUsd6"], sent)
+        journey.leave(Part(Place.STABLECOIN, income - arrived))
+        incomes[spot_of(outcome)] = incomes.get(spot_of(outcome), NOTHING) + arrived
+        await self._note(journey, Event.RECEIVED, outcome, arrived, outcome.fields["amountUsd6"])
 
-    async def _receive(
-        self,
-        journey: Journey,
-        mined: Receipt,
-        root: bytes,
-        sent_usd6: int,
-        followed: Fraction,
-        incomes: dict[Spot, Fraction],
-    ) -> None:
-        """`followed` of what was sent came in, but for what the stablecoin took."""
-        (came,) = [
+    def _received(self, mined: Receipt, cluster_id: ClusterId, root: bytes) -> list[DecodedEvent]:
+        """What the waterfall says that came in under that root, in its order."""
+        return [
             one
             for one in self._waterfall.decode_logs(mined.logs)
             if one.name == "IncomeReceived"
-            and one.fields["clusterId"] == journey.proven.receipt.cluster_id
+            and one.fields["clusterId"] == cluster_id
             and one.fields["payer"] == self._payments.address
             and one.fields["ref"] == root
         ]
-        arrived = followed * Fraction(came.fields["amountUsd6"], sent_usd6)
-        journey.leave(Part(Place.STABLECOIN, followed - arrived))
-        incomes[spot_of(came)] = incomes.get(spot_of(came), NOTHING) + arrived
-        await self._note(journey, Event.RECEIVED, came, arrived, came.fields["amountUsd6"])
 
     # -- down the waterfall -----------------------------------------------------------------------
 
@@ -357,6 +363,14 @@ class Follower(PastReader):
                     is_assigned=earner.payee is not None,
                 )
             )
+
+
+def _first(events: Iterable[DecodedEvent], name: str) -> DecodedEvent:
+    """Raises Incoherent if there is none of that name."""
+    for event in events:
+        if event.name == name:
+            return event
+    raise Incoherent(f"what was collected was not told by {name}", value=name)
 
 
 def _paid(

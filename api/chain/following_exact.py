@@ -152,6 +152,9 @@ class ExactFollower(PastReader):
                 value=to_hex(root),
                 limit=to_hex(proven.root or b""),
             )
+        # Before the settler's next word: one transaction may have several of its batches.
+        words = [spot_of(one) for one in self._settler.decode_logs(mined.logs)]
+        end = min((spot for spot in words if spot > spot_of(told)), default=None)
         credited = [
             one
             for one in self._payments.decode_logs(mined.logs)
@@ -159,6 +162,7 @@ class ExactFollower(PastReader):
             and one.fields["receiptsRoot"] == root
             and one.fields["from"] == self._settler.address
             and spot_of(one) > spot_of(told)
+            and (end is None or spot_of(one) < end)
         ]
         credit = 0
         if credited:

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
 
 from api.chain.client import ChainClient
-from api.chain.contracts import Contract, DecodedEvent
+from api.chain.contracts import WINDOW_BLOCKS, Contract, DecodedEvent
 from api.chain.views import Block
 from api.domain.way import Event, ExactTransfer, Part, ProvenReceipt, Step
 from api.types import Digest
-
-WINDOW_BLOCKS: Final = 10_000
-"""Events are read in pieces that public nodes accept."""
 
 Spot = tuple[int, int]
 """A block and a log in it."""

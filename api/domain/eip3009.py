@@ -78,6 +78,13 @@ class Authorization:
         """
         return keccak256(address_bytes(self.payer) + self.nonce)[:RECEIPT_ID_BYTES]
 
+    @property
+    def unused_hash(self) -> Digest:
+        """What stands in a receipt's place where nothing was given: like no receipt's hash, nor
+        anything else that the payer could choose.
+        """
+        return keccak256(b"unused" + address_bytes(self.payer) + self.nonce)
+
 
 @dataclass(frozen=True, slots=True)
 class ExactPayment:

@@ -166,7 +166,10 @@ class SignedQuote:
         def price(name: str) -> int:
             return parse_uint(data.get(name), name, MAX_PRICE)
 
-        model, owner = data.get("model"), data.get("modelOwner")
+        if "modelOwner" not in data:
+            # It is signed with the rest: without it no signature would fit.
+            raise Malformed("modelOwner", None, "an address or null, signed by `ape run quote`")
+        model, owner = data.get("model"), data["modelOwner"]
         if not isinstance(model, str) or not 0 < len(model) <= MAX_MODEL_CHARS:
             raise Malformed("model", model, f"a name of at most {MAX_MODEL_CHARS} characters")
         return cls(
@@ -177,7 +180,7 @@ class SignedQuote:
                 Price(price("inputCeiling"), price("outputCeiling")),
                 parse_uint(data.get("validFrom"), "validFrom", 2**40 - 1),
                 parse_uint(data.get("validUntil"), "validUntil", 2**40 - 1),
-                None if owner is None else parse_address(owner, "modelOwner"),
+                None if owner in (None, _NOBODY) else parse_address(owner, "modelOwner"),
             ),
             parse_address(data.get("operator"), "operator"),
             Signature(parse_hex(data.get("signature"), "signature", SIGNATURE_BYTES)),

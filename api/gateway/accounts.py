@@ -59,7 +59,7 @@ class Accounts:
         self._payments = payments
         self._store = store
         self._gateway = gateway
-        self._confirmations = confirmations
+        self.confirmations = confirmations
         self._credit_usd6 = credit_usd6
         self._lock_above_usd6 = lock_above_usd6
         self._payers: dict[Address, Payer] = {}
@@ -130,9 +130,9 @@ class Accounts:
         """What the chain has of a channel."""
         place = channel.payer.address, channel.key, self._gateway
         state, deep = await self._payments.channel(*place), None
-        if state.locked_usd6 and self._confirmations:
+        if state.locked_usd6 and self.confirmations:
             newest = (await self._client.block()).number
-            deep = await self._payments.channel(*place, block=max(newest - self._confirmations, 0))
+            deep = await self._payments.channel(*place, block=max(newest - self.confirmations, 0))
         channel.take(state, deep)
 
     async def _fill(self, channel: Channel) -> None:

@@ -45,6 +45,9 @@ EXACT_SCHEME: Final = "exact"
 LEAST_SECONDS: Final = 6
 """A payment must be good for so much longer: it has to get into a block."""
 
+MOST_SECONDS: Final = 3_600
+"""How long one may be good: a batch that cannot be settled is given up when all of it is over."""
+
 SETTLE_SECONDS: Final = 20.0
 """How long a settlement is waited for; after that it is pending."""
 
@@ -185,6 +188,11 @@ class Exact:
             raise PaymentRefused(
                 f"{prefix}_authorization_valid_before", "it is over, or too soon",
                 value=one.valid_before, limit=now + LEAST_SECONDS,
+            )  # fmt: skip
+        if one.valid_before > now + MOST_SECONDS:
+            raise PaymentRefused(
+                f"{prefix}_authorization_valid_before", "it is good for too long",
+                value=one.valid_before, limit=now + MOST_SECONDS,
             )  # fmt: skip
         if one.valid_after >= now:
             raise PaymentRefused(

@@ -78,11 +78,15 @@ class ExactPurse:
         self._work = work
         if self._taken.state.is_paid and self._taken.kind is not None:
             return
-        with suppress(StoreUnavailable):
-            # Whether it was ordered or not, it is pending until the store can be asked.
+        try:
             self._taken = await self._exact.settle_ahead(
                 self._taken.authorization, model_id=work.model_id
             )
+        except StoreUnavailable:
+            # Whether it was ordered or not, it is pending until the store can be asked. One that is
+            # paid already must not be served without: it would be forgotten.
+            if self._taken.state.is_paid:
+                raise
         if not self._taken.state.is_paid:
             response = self._exact.told(self._taken)
             with suppress(StoreUnavailable):

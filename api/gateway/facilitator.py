@@ -24,8 +24,8 @@ MAX_BODY_BYTES: Final = 64 * 1024
 
 
 class Facilitator:
-    """Answers with `exact`. `payees` are accounts besides those of this gateway's clusters to which
-    payments of `least_usd6` or more are settled.
+    """Answers with `exact`. `payees` are accounts besides those of this gateway's clusters. What is
+    settled is `least_usd6` or more.
     """
 
     def __init__(
@@ -83,9 +83,7 @@ class Facilitator:
         fields = parse_object(parse_json(body, "body"), "body")
         payment = Payment.from_json(fields.get("paymentPayload"))
         offer = Offer.from_json(fields.get("paymentRequirements"), "paymentRequirements")
-        if self._exact.is_ours(offer.pay_to):
-            return payment, offer
-        if offer.pay_to not in self._payees:
+        if not self._exact.is_ours(offer.pay_to) and offer.pay_to not in self._payees:
             message = f"payments to {offer.pay_to} are not settled here"
             raise PaymentRefused("unsupported_payee", message, value=offer.pay_to)
         if offer.amount < self._least_usd6:

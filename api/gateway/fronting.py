@@ -15,8 +15,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from api.chain.client import ChainClient
-from api.chain.contracts import Stablecoin, X402Settler
-from api.chain.journey import WINDOW_BLOCKS
+from api.chain.contracts import WINDOW_BLOCKS, Stablecoin, X402Settler
 from api.chain.views import Log
 from api.domain.codec import to_hex
 from api.domain.eip3009 import Authorization

@@ -22,6 +22,7 @@ from api.store.exact_payments import (
     TakenPayment,
 )
 from api.store.journal import JournalStore
+from api.types import Address, Digest
 
 INSUFFICIENT: Final = "invalid_exact_evm_insufficient_balance"
 
@@ -32,6 +33,8 @@ class Holding:
     def __init__(self, store: ExactPaymentStore, journal: JournalStore) -> None:
         self._store = store
         self._journal = journal
+        # By payer and nonce.
+        self._held: set[tuple[Address, Digest]] = set()
         # Let go and not written down yet: whether anything was given for it.
         self._loose: dict[Authorization, bool] = {}
         self._writing = asyncio.Lock()
@@ -73,13 +76,16 @@ class Holding:
                 is_new = await self._store.take(taken)
             except BaseException:
                 # Nobody holds it; whether it was kept is found out later.
-                self._loose[one] = False
+                if (one.payer, one.nonce) not in self._held:
+                    self._loose[one] = False
                 raise
             if not is_new:
                 raise _known()
+            self._held.add((one.payer, one.nonce))
 
     def let_go(self, one: Authorization, *, is_given: bool) -> None:
         """No request holds it any more; `tidy` does the rest."""
+        self._held.discard((one.payer, one.nonce))
         self._loose[one] = is_given
 
     async def tidy(self) -> None:
@@ -96,7 +102,7 @@ class Holding:
         elif known is not None and known.kind is SettlementKind.AHEAD and known.used_usd6 is None:
             receipt = await self._journal.receipt(one.receipt_id) if self._loose[one] else None
             if receipt is None:
-                await self._store.note_use(one, 0, one.nonce)
+                await self._store.note_use(one, 0, one.unused_hash)
             else:
                 # What it pays is the most that can be used of it.
                 used = min(receipt.charge_usd6, one.value)

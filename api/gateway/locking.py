@@ -131,7 +131,11 @@ class Locking:
         for transaction in await self._transactions.of(purpose):
             mined = await self._client.receipt(transaction.hash)
             if mined is not None and mined.succeeded:
-                # The channel was read of a node that does not have it yet.
+                newest = (await self._client.block()).number
+                if newest - mined.block_number > self._accounts.confirmations:
+                    # It was, and was collected or is over since.
+                    self._end(lock)
+                # Else the channel was read of a node that does not have it yet.
                 return
         try:
             await self._require_lockable(lock)

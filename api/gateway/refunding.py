@@ -19,8 +19,7 @@ from typing import Final
 import structlog
 
 from api.chain.client import ChainClient
-from api.chain.contracts import InferencePayments, Stablecoin
-from api.chain.journey import WINDOW_BLOCKS
+from api.chain.contracts import WINDOW_BLOCKS, InferencePayments, Stablecoin
 from api.clock import Clock
 from api.domain.codec import to_hex
 from api.domain.eip712 import Eip712Domain

@@ -46,7 +46,7 @@ from api.types import Address, Digest
 
 _log = structlog.get_logger(__name__)
 
-MAX_PAYMENTS: Final = 100
+MAX_PAYMENTS: Final = 50
 """In one batch: about five million gas, and a limit that leaves each its own."""
 
 # Between two looks at a batch that is on its way.
@@ -334,7 +334,11 @@ class Settling:
             reason = "invalid_exact_evm_payload_authorization_valid_before"
             return _Fate(PaymentState.FAILED, None, reason)
         used = await self._stablecoin.used_in(
-            known.payer, known.nonce, from_block=one.from_block, to_block=deep.number
+            known.payer,
+            known.nonce,
+            # Another node, or other blocks, may have it earlier.
+            from_block=max(one.from_block - self._confirmations, 0),
+            to_block=deep.number,
         )
         mined = None if used is None else await self._client.receipt(used.tx_hash)
         if mined is not None and self._stablecoin.has_moved(mined.logs, known):

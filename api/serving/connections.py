@@ -41,8 +41,8 @@ class _Timely(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         _stop(self._asking)
-        # Unless the next has come already.
-        if self.cycle.response_complete:
+        # Unless the next has come already, as a whole.
+        if self.cycle.response_complete or self.cycle.more_body:
             self._asking = self._cut_off_later("request did not come")
 
     def pause_writing(self) -> None:

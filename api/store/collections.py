@@ -230,7 +230,9 @@ def _dues(limit: int) -> Select[Any]:
         select(ranked, channels.c.promised_usd6, channels.c.spent_usd6, channels.c.signature)
         .join(channels, (channels.c.payer == ranked.c.payer) & (channels.c.key == ranked.c.key))
         .where(ranked.c.rank <= limit, channels.c.signature.is_not(None))
-        .order_by(ranked.c.rank, ranked.c.cluster_id, ranked.c.model_id)
+        # What is owed no royalty comes last: where money is short, a batch so has the models of all
+        # receipts behind it that it pays for.
+        .order_by(ranked.c.rank, ranked.c.cluster_id, ranked.c.model_id.desc())
     )
 
 

@@ -11,7 +11,7 @@ import {IClusterRegistry} from "../registry/interfaces/IClusterRegistry.sol";
 import {IModelRegistry} from "../registry/interfaces/IModelRegistry.sol";
 import {IncomeKind, IRevenueSink} from "../revenue/interfaces/IRevenueSink.sol";
 import {ClusterId} from "../types/ClusterId.sol";
-import {ModelId} from "../types/ModelId.sol";
+import {ModelId, NO_MODEL} from "../types/ModelId.sol";
 import {Work} from "../types/Work.sol";
 import {ChannelSlot, ChannelWord} from "./ChannelWord.sol";
 import {IInferencePayments, Shortfall} from "./interfaces/IInferencePayments.sol";
@@ -32,8 +32,6 @@ contract InferencePayments is PaymentChannels {
     uint256 public constant FEE_NOTICE_SECONDS = 7 days;
 
     uint256 private constant BPS = 10_000;
-
-    ModelId private constant NO_MODEL = ModelId.wrap(0);
 
     /// @dev A batch as it goes: what each work brings, and where in memory the event's next entry goes.
     struct Batch {

@@ -7,7 +7,7 @@ import {Create2} from "@openzeppelin/contracts/utils/Create2.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {ClusterId} from "../types/ClusterId.sol";
-import {ModelId} from "../types/ModelId.sol";
+import {NO_MODEL} from "../types/ModelId.sol";
 import {Work} from "../types/Work.sol";
 import {ClusterPayTo} from "./ClusterPayTo.sol";
 import {IInferencePayments} from "./interfaces/IInferencePayments.sol";
@@ -63,6 +63,9 @@ contract X402Settler is IX402Settler, ReentrancyGuardTransient {
         nonReentrant
         returns (bytes32 batchId, uint256 settledUsd6)
     {
+        // What nobody has registered could go nowhere later.
+        // slither-disable-next-line unused-return
+        if (work.modelId != NO_MODEL) PAYMENTS.MODELS().royaltyOf(work.modelId);
         uint256[] memory entries;
         (settledUsd6, entries) = _take(work.clusterId, payments);
         if (settledUsd6 == 0) return (bytes32(0), 0);
@@ -102,7 +105,7 @@ contract X402Settler is IX402Settler, ReentrancyGuardTransient {
         if (amountUsd6 == 0) revert X402Settler_NothingToSweep(from);
         amountUsd6 = _fetch(clusterId, gateway, from, amountUsd6);
         emit Swept(clusterId, gateway, from, amountUsd6);
-        Work memory work = Work(clusterId, ModelId.wrap(0));
+        Work memory work = Work(clusterId, NO_MODEL);
         _pay(work, amountUsd6, new uint256[](0), bytes32(uint256(uint160(from))));
     }
 

@@ -231,13 +231,14 @@ class InvestorConsole:
             f"Last {len(rows)} collections for cluster {cluster_id}", "when (UTC)", "transaction"
         )
         table.add_column("gateway, receipts' root", overflow="fold")
-        numbers(table, "income", "platform's fee")
+        numbers(table, "income", "royalties", "platform's fee")
         for row in rows:
             table.add_row(
                 f"{datetime.fromtimestamp(row.at, UTC):%Y-%m-%d %H:%M:%S}",
                 row.tx_hash,
                 f"{row.gateway}\n[dim]{row.root}[/dim]",
                 money(row.income),
+                money(row.royalty),
                 money(row.fee),
             )
         self._output.print(table)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import httpx
 from ape import chain
+from rich.markup import escape
 from rich.table import Table
 
 from api.chain.client import ChainClient
@@ -111,7 +112,7 @@ def tables(way: Way) -> list[Table]:
     for name, value in (
         ("charged", f"{fine_dollars(Fraction(receipt.charge_usd6), 6)}, {utc(receipt.served_at)}"),
         ("for", f"{receipt.input_tokens:,} tokens in, {receipt.output_tokens:,} out"),
-        ("of", f"{receipt.model}, on cluster {receipt.cluster_id}"),
+        ("of", f"{escape(receipt.model)}, on cluster {receipt.cluster_id}"),
         ("payer", receipt.payer),
         ("signed by", f"its gateway {receipt.gateway}"),
         *_transferred(way),

@@ -17,10 +17,10 @@ from collections.abc import Mapping, Sequence
 from api.chain.abi import contract_abi
 from api.domain.batches import breakdown_of, unpack_vouchers
 from api.domain.codec import to_hex
-from api.domain.eip712 import address_word
 from api.domain.exact_batches import ExactBatch
 from api.domain.vouchers import payments_domain
 from api.domain.work import Work
+from api.errors import RackstreamError
 from api.types import Address, ClusterId, Digest
 from scripts._lib.events import PastEvent, in_transaction, oldest_first
 from scripts._lib.posted import transaction
@@ -42,32 +42,44 @@ class Payers:
     def of(self, allocated: PastEvent) -> Mapping[Address, int]:
         """Who paid how much of an IncomeAllocated, in 10⁻⁶ dollars; nobody where it is not told."""
         events = in_transaction("InferencePayments", self._payments, allocated.tx_hash)
-        if allocated.fields["gateway"] == self._settler:
-            paid = self._settled(allocated, events)
-        else:
-            paid = self._collected(allocated, events)
+        before = [one for one in events if one.spot < allocated.spot]
+        try:
+            if allocated.fields["gateway"] == self._settler:
+                paid = self._settled(allocated, before)
+            else:
+                paid = self._collected(allocated, before)
+        except RackstreamError:
+            # Anybody may write bytes that look like a collection's.
+            return {}
         told = sum(paid.values())
         # Of a stablecoin that keeps a part of what moves, nobody knows of whom.
         return paid if told <= allocated.fields["amountUsd6"] else {}
 
     def _collected(
-        self, allocated: PastEvent, events: Sequence[PastEvent]
+        self, allocated: PastEvent, before: Sequence[PastEvent]
     ) -> Mapping[Address, int]:
+        gateway, root = allocated.fields["gateway"], allocated.fields["receiptsRoot"]
+        collections = [
+            one
+            for one in before
+            if one.name == "VouchersCollected"
+            and (one.fields["gateway"], one.fields["receiptsRoot"]) == (gateway, root)
+        ]
+        if not collections:
+            # It paid at once, with its own dollars.
+            return {gateway: allocated.fields["amountUsd6"]}
         carrier = transaction(Digest(_bytes(allocated.tx_hash)))
         collect = contract_abi("InferencePayments").functions["collect"]
+        if str(carrier["to"]).lower() != self._payments.lower():
+            return {}
         arguments = collect.decode_arguments(_bytes(carrier["input"]))
         if not arguments:
             return {}
         vouchers, works, _ = arguments
         brought = breakdown_of(
-            unpack_vouchers(vouchers, self._vouchers_domain, allocated.fields["gateway"]),
+            unpack_vouchers(vouchers, self._vouchers_domain, gateway),
             [Work(*one) for one in works],
-            [
-                entry
-                for event in events
-                if event.name == "VouchersCollected"
-                for entry in event.fields["entries"]
-            ],
+            collections[-1].fields["entries"],
             {},
         )
         paid: Counter[Address] = Counter()
@@ -76,39 +88,31 @@ class Payers:
                 paid[one.payer] += one.brought_usd6
         return paid
 
-    def _settled(self, allocated: PastEvent, events: Sequence[PastEvent]) -> Mapping[Address, int]:
-        root = bytes(allocated.fields["receiptsRoot"])
-        batches: list[ExactBatch] = []
-        for event in in_transaction("X402Settler", self._settler, allocated.tx_hash):
-            fields = event.fields
-            if event.name == "Swept" and address_word(fields["payTo"]) == root:
-                return self._swept(event)
-            if event.name == "Settled" and fields["receiptsRoot"] == root:
-                batches += [ExactBatch.of(fields["entries"])] * self._is_ours(event)
-            elif event.name == "Allocated" and fields["receiptsRoot"] == root:
-                batches += self._ahead(fields["batchId"], event)
-            elif event.name == "PassedOn" and fields["batchId"] == root:
-                batches += self._ahead(root, event)
-        credits = [
-            event.fields["entries"]
-            for event in events
-            if event.name == "Credited"
-            and event.fields["from"] == self._settler
-            and event.fields["receiptsRoot"] == root
+    def _settled(self, allocated: PastEvent, before: Sequence[PastEvent]) -> Mapping[Address, int]:
+        """By the settler's last word before it, and what was credited since."""
+        words = [
+            one
+            for one in in_transaction("X402Settler", self._settler, allocated.tx_hash)
+            if one.name in ("Settled", "Allocated", "PassedOn", "Swept")
+            and one.spot < allocated.spot
         ]
-        if len(batches) != 1 or len(credits) > 1:
-            return {}
-        return batches[0].income_by_payer(credits[0] if credits else [])
+        told = words[-1]
+        if told.name == "Swept":
+            return self._swept(told)
+        if told.name == "Settled":
+            batch = ExactBatch.of(told.fields["entries"])
+        else:
+            batch = self._ahead(told)
+        credits = [one for one in before if one.name == "Credited" and one.spot > told.spot]
+        return batch.income_by_payer(credits[0].fields["entries"] if credits else [])
 
-    def _is_ours(self, event: PastEvent) -> bool:
-        return bool(event.fields["clusterId"] == self._cluster_id)
-
-    def _ahead(self, batch_id: bytes, closed: PastEvent) -> list[ExactBatch]:
-        found = oldest_first(
+    def _ahead(self, closed: PastEvent) -> ExactBatch:
+        (found,) = oldest_first(
             "X402Settler", self._settler, ["SettledAhead"], None, self._cluster_id,
-            to_hex(batch_id), from_block=self._settler_block, to_block=closed.block,
+            to_hex(closed.fields["batchId"]), from_block=self._settler_block,
+            to_block=closed.block,
         )  # fmt: skip
-        return [ExactBatch.of(event.fields["entries"]) for event in found]
+        return ExactBatch.of(found.fields["entries"])
 
     def _swept(self, sweep: PastEvent) -> Mapping[Address, int]:
         gateway, pay_to = sweep.fields["gateway"], sweep.fields["payTo"]

@@ -17,7 +17,8 @@ from api.domain.codec import to_hex
 from api.domain.epochs import epoch_at, epoch_start
 from api.domain.figures import ClusterFigures
 from api.types import Epoch
-from scripts._lib.events import newest_first
+from scripts._lib.deployment import System
+from scripts._lib.events import PastEvent, in_transaction, newest_first
 from scripts._lib.money import SECONDS_A_DAY
 from scripts._lib.operations import ZERO_ADDRESS, newest_time, require_cluster
 from scripts._lib.record import SHARE, Record, instance
@@ -207,14 +208,15 @@ def read_portfolio(record: Record, owner: str) -> list[Holding]:
 
 @dataclass(frozen=True)
 class CollectionView:
-    """What a collection brought a cluster, in 10⁻⁶ dollars, without the platform's fee of it; `at`
-    in Unix seconds.
+    """What a collection brought a cluster, in 10⁻⁶ dollars: `income` is without the platform's fee
+    and the royalties of models' owners. `at` in Unix seconds.
     """
 
     at: int
     gateway: str
     income: int
     fee: int
+    royalty: int
     root: str
     tx_hash: str
 
@@ -231,14 +233,31 @@ def read_collections(record: Record, cluster_id: int) -> Iterator[CollectionView
         first_indexed=cluster_id,
     ):
         fields = event.fields
+        fee, royalty = fields["feeUsd6"], _royalty_of(system, event)
         yield CollectionView(
             int(chain.blocks[event.block].timestamp),
             fields["gateway"],
-            fields["amountUsd6"] - fields["feeUsd6"],
-            fields["feeUsd6"],
+            fields["amountUsd6"] - fee - royalty,
+            fee,
+            royalty,
             to_hex(fields["receiptsRoot"]),
             event.tx_hash,
         )
+
+
+def _royalty_of(system: System, allocated: PastEvent) -> int:
+    """What of an allocation is models' owners': told before it, after what it follows."""
+    royalty = 0
+    for event in in_transaction(
+        "InferencePayments", str(system.payments.address), allocated.tx_hash
+    ):
+        if event.spot >= allocated.spot:
+            break
+        if event.fields.get("clusterId") != allocated.fields["clusterId"]:
+            continue
+        # Another allocation to the cluster in the same transaction ends what belongs together.
+        royalty = royalty + event.fields["amountUsd6"] if event.name == "RoyaltyAllocated" else 0
+    return royalty
 
 
 def read_epochs(record: Record, cluster_id: int) -> Iterator[EpochView]:

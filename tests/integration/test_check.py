@@ -323,7 +323,7 @@ async def test_database__dead__bad_without_its_password(plan: Plan) -> None:
 
 @pytest.mark.parametrize(
     ("revision", "verdict", "words"),
-    [("0008", GOOD, "of version 0008"), ("0007", NOTED, "of version 0007"), ("9", BAD, "newer")],
+    [("0010", GOOD, "of version 0010"), ("0009", NOTED, "of version 0009"), ("9", BAD, "newer")],
 )
 async def test_database__tables_of_a_version__told(
     plan: Plan, postgres: EmbeddedPostgres, revision: str, verdict: Verdict, words: str

@@ -103,7 +103,13 @@ def _process(
     (folder / "key.json").write_text(json.dumps(keystore))
     (folder / "password").write_text("secret\n")
     (port,) = free_ports(1)
-    given = {"poll_ms": 50, "collect_s": 1, "confirmations": 0, **settings}
+    given = {
+        "poll_ms": 50,
+        "collect_s": 1,
+        "confirmations": 0,
+        "least_facilitated_usd6": 1,
+        **settings,
+    }
     return GatewayProcess(
         service_environment(
             RACKSTREAM_CHAIN_ID=str(CHAIN_ID),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IModelRegistry} from "../../registry/interfaces/IModelRegistry.sol";
 import {ClusterId} from "../../types/ClusterId.sol";
 import {ModelId} from "../../types/ModelId.sol";
 import {Work} from "../../types/Work.sol";
@@ -375,6 +376,9 @@ interface IInferencePayments {
     function owedUsd6(ClusterId clusterId, bytes32 receiptsRoot) external view returns (uint256);
 
     function treasuryOwedUsd6() external view returns (uint256);
+
+    /// @notice Where models are registered.
+    function MODELS() external view returns (IModelRegistry);
 
     /// @notice What waits for `payRoyalty`, of all models that are paid there.
     function royaltyOwedUsd6(address payTo) external view returns (uint256);

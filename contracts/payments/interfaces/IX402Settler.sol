@@ -110,6 +110,7 @@ interface IX402Settler {
 
     /// @notice Settle payments of which it is not known yet how much will be used.
     /// @return batchId What they wait under; zero if none was settled.
+    /// @dev Refused for a model that nobody has registered: what it brought could go nowhere later.
     function settleAhead(Work calldata work, bytes calldata payments)
         external
         returns (bytes32 batchId, uint256 settledUsd6);

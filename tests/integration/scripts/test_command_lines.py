@@ -111,9 +111,9 @@ def test_scripts__from_an_empty_chain__end_in_a_portfolio(node: Node, tmp_path: 
     cluster = tmp_path / "cluster.toml"
     cluster.write_text(CLUSTER)
 
-    assert terminal.run("deploy").count(" deployed\n") == 15
+    assert terminal.run("deploy").count(" deployed\n") == 16
     written = record.read_text()
-    assert terminal.run("deploy").count(" as recorded\n") == 15
+    assert terminal.run("deploy").count(" as recorded\n") == 16
     assert record.read_text() == written
     assert "cluster 1: share 0x" in terminal.run("register_cluster", "--file", str(cluster))
     assert list(json.loads(record.read_text())["shares"]) == ["1"]
@@ -135,7 +135,7 @@ def test_scripts__from_an_empty_chain__end_in_a_portfolio(node: Node, tmp_path: 
     node.start()
     refused = terminal.ape("run", "status")
     assert refused.returncode == 1
-    assert "None of the 16 contracts" in refused.stderr
+    assert "None of the 17 contracts" in refused.stderr
 
 
 def test_scripts__pledge_claims_and_recovery__leave_all_with_the_new_wallet(

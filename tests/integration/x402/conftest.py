@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -56,6 +57,7 @@ def gateway(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[GatewayProcess]:
     """As the `Cashier` does, it sends with the gateway's key: they take turns."""
-    folder, url = tmp_path_factory.mktemp("gateway"), postgres.url("x402gateway")
+    # A worker may see more than one market.
+    folder, url = tmp_path_factory.mktemp("gateway"), postgres.url(f"x{secrets.token_hex(6)}")
     with selling(market, folder, url, {ODD_MODEL: odd.url}) as process:
         yield process

@@ -38,7 +38,7 @@ from api.errors import PaymentRefused
 from api.gateway.facilitator import Facilitator, facilitator_routes
 from tests.support.market import GATEWAY, MERCHANT, MOST, PAYER, Cashier
 
-LEAST = 2_000
+LEAST = 800
 """Of a payment to somebody else, in 10⁻⁶ dollars."""
 
 USED = 400

@@ -117,6 +117,14 @@ def test_allocate__with_a_failed_payment__passes_its_credit_over(
 
 
 @pytest.mark.usefixtures("batch")
+def test_settle_ahead__model_that_nobody_registered__is_refused_before_anything_moves(
+    counter: Counter, system: System
+) -> None:
+    unknown = b"\x0d" * 32
+    with reverts(system.models.ModelRegistry_Unknown, modelId=unknown):
+        counter.settler.settleAhead((counter.cluster, unknown), b"", sender=counter.gateway)
+
+
 def test_pass_on__gateway_silent_for_a_day__is_all_the_clusters(
     counter: Counter,
     batch: ReceiptAPI,
