@@ -16,6 +16,7 @@ import pytest_asyncio
 from ape.exceptions import ContractLogicError
 
 from api.chain import deployments
+from api.domain.codec import to_hex
 from api.domain.eip712 import oracle_domain
 from api.domain.epochs import epoch_end, epoch_window_ms
 from api.domain.figures import ClusterFigures, epoch_figures
@@ -261,10 +262,22 @@ async def post_lie(world: World, epoch: Epoch, energy_wh: int) -> ClusterFigures
     signatures = b"".join(
         account.signer.sign(report.digest(domain)) for account in cast.REPORTERS[:3]
     )
+    header = (report.reporter_set_id, epoch, 0, report.root)
     with system_of(world) as system:
-        header = (report.reporter_set_id, epoch, 0, report.root)
-        rpc(world.anvil.port, "evm_setNextBlockTimestamp", epoch_end(epoch))
-        system.oracle.postReport(header, report.figures, signatures, sender=system.challenger)
+        transaction = {
+            "from": str(system.challenger.address),
+            "to": world.stage.oracle,
+            "data": to_hex(world.oracle.encode("postReport", header, report.figures, signatures)),
+            "gas": hex(2_000_000),
+        }
+    # A reporter's own transaction would end the epoch before the lie is there, were it mined first.
+    port = world.anvil.port
+    rpc(port, "evm_setAutomine", False)
+    hash_ = rpc(port, "eth_sendTransaction", transaction)
+    rpc(port, "evm_setNextBlockTimestamp", epoch_end(epoch))
+    rpc(port, "evm_mine")
+    rpc(port, "evm_setAutomine", True)
+    assert rpc(port, "eth_getTransactionReceipt", hash_)["status"] == "0x1"
 
     async def is_other_reported() -> bool:
         return await world.oracle.next_epoch(SECOND_CLUSTER) == epoch + 1

@@ -60,7 +60,7 @@ GPUS_PER_AGENT = 4
 WATTS = 300
 BUSY_BPS = 8_000
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 90.0
 
 
 def gpu_set(cluster_id: ClusterId, agents: Sequence[Account]) -> GpuSet:
