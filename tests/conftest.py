@@ -9,16 +9,14 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator
 
 import pytest
-import requests
-from ape.api import AccountAPI, PluginConfig, ProviderAPI
+from ape.api import AccountAPI
 from ape.contracts import ContractInstance
 from ape.managers.accounts import TestAccountManager
-from ape_ethereum.trace import Trace
-from ape_foundry.provider import FoundryProvider
 
 from scripts._lib.build import ensure_compiled
 from scripts._lib.deployment import RoleHolders, System, deploy_system
 from tests.support.isolation import restored_chain, start_clock
+from tests.support.lean_ape import make_lean
 from tests.support.oracle import let_name_reporters
 from tests.support.scenario import Scenario
 
@@ -28,49 +26,11 @@ _past_states = tempfile.TemporaryDirectory(prefix="anvil-", ignore_cleanup_error
 def pytest_configure() -> None:
     """Before ape looks at its cache: it would not compile what merely imports a changed source."""
     ensure_compiled()
-    _keep_past_states_apart()
-    _read_settings_once()
-    _ask_for_no_proxies()
+    make_lean(_past_states.name)
 
 
 def pytest_unconfigure() -> None:
     _past_states.cleanup()
-
-
-def _keep_past_states_apart() -> None:
-    """Anvil lays hundreds of megabytes on disk in a session, and leaves them behind."""
-    build = FoundryProvider.build_command
-
-    def build_command(self: FoundryProvider) -> list[str]:
-        return [*build(self), "--cache-path", _past_states.name]
-
-    FoundryProvider.build_command = build_command  # type: ignore[method-assign]
-
-
-def _read_settings_once() -> None:
-    """Ape makes its settings anew from all of the environment, some times a transaction: a quarter
-    of a test's time. They stay the same."""
-    build = ProviderAPI.settings.fget
-    known: dict[tuple[type, str], PluginConfig] = {}
-
-    def settings(self: ProviderAPI) -> PluginConfig:
-        key = type(self), repr(self.provider_settings)
-        if key not in known:
-            known[key] = build(self)
-        return known[key]
-
-    ProviderAPI.settings = property(settings)
-
-
-def _ask_for_no_proxies() -> None:
-    """Requests would look through the environment before every call of a node on this machine."""
-    build = requests.Session.__init__
-
-    def init(self: requests.Session) -> None:
-        build(self)
-        self.trust_env = False
-
-    requests.Session.__init__ = init  # type: ignore[method-assign]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -81,14 +41,6 @@ def pytest_exception_interact(
     told = report.longrepr
     yield
     report.longrepr = told
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _no_call_trees() -> Iterator[None]:
-    """Ape draws the calls of every refused transaction, also of the expected: half a second."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trace, "show", lambda *_arguments, **_options: None)
-        yield
 
 
 @pytest.fixture(scope="session")
