@@ -433,17 +433,18 @@ class Stablecoin(Contract):
         )
 
     async def used_in(
-        self, payer: Address, nonce: bytes, *, from_block: int, to_block: At = "latest"
+        self, payer: Address, nonce: bytes, *, from_block: int, to_block: int
     ) -> Log | None:
-        """The event by which an authorisation was used; None if it was cancelled, or before."""
+        """The event by which an authorisation was used in these blocks, both included; None if it
+        was cancelled, or used before.
+        """
         topics = [self.abi.events["AuthorizationUsed"].topic, address_word(payer), nonce]
-        last = to_block if isinstance(to_block, int) else (await self.client.block()).number
-        for start in range(from_block, last + 1, WINDOW_BLOCKS):
+        for start in range(from_block, to_block + 1, WINDOW_BLOCKS):
             found = await self.client.logs(
                 addresses=[self.address],
                 topics=topics,
                 from_block=start,
-                to_block=min(start + WINDOW_BLOCKS - 1, last),
+                to_block=min(start + WINDOW_BLOCKS - 1, to_block),
             )
             if found:
                 return found[0]

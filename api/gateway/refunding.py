@@ -19,7 +19,7 @@ from typing import Final
 import structlog
 
 from api.chain.client import ChainClient
-from api.chain.contracts import WINDOW_BLOCKS, InferencePayments, Stablecoin
+from api.chain.contracts import InferencePayments, Stablecoin
 from api.clock import Clock
 from api.domain.codec import to_hex
 from api.domain.eip712 import Eip712Domain
@@ -186,13 +186,7 @@ class Refunding:
             if mined is not None and mined.succeeded:
                 return Digest(mined.tx_hash)
         nonce = refund_nonce(refund.payer, refund.receipt_hash)
-        for first in range(refund.from_block, deep + 1, WINDOW_BLOCKS):
-            used = await self._stablecoin.used_in(
-                self._signer.address,
-                nonce,
-                from_block=first,
-                to_block=min(first + WINDOW_BLOCKS - 1, deep),
-            )
-            if used is not None:
-                return Digest(used.tx_hash)
-        return None
+        used = await self._stablecoin.used_in(
+            self._signer.address, nonce, from_block=refund.from_block, to_block=deep
+        )
+        return None if used is None else Digest(used.tx_hash)

@@ -87,8 +87,12 @@ class Relation:
 
 
 def read_hours(record: Record, cluster_id: int, count: int = HOURS_SHOWN) -> list[Hour]:
-    """The newest `count` hours of a cluster, the running one first. Raises UnknownCluster."""
+    """The newest `count` hours of a cluster, the running one first.
+
+    Of those before its first epoch only such as something was paid in. Raises UnknownCluster.
+    """
     require_cluster(record.system(), cluster_id)
+    first = int(record.system().registry.epochRange(cluster_id).firstEpoch)
     newest = epoch_at(newest_time())
     oldest = max(newest - count + 1, 0)
     hours = {epoch: Hour(Epoch(epoch)) for epoch in range(newest, oldest - 1, -1)}
@@ -107,7 +111,8 @@ def read_hours(record: Record, cluster_id: int, count: int = HOURS_SHOWN) -> lis
             related_usd6=hour.related_usd6 + (amount if is_related else 0),
             unknown_usd6=hour.unknown_usd6 + (amount if payment.payer is None else 0),
         )
-    return list(hours.values())
+    begun = min(first or newest, newest)
+    return [one for one in hours.values() if one.epoch >= begun or one.paid_usd6]
 
 
 def read_relations(record: Record, cluster_id: int) -> list[Relation]:

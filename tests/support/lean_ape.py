@@ -1,8 +1,8 @@
 """Ape without what it asks anew at every transaction, and tests know: two thirds of their time.
 
-Ape serves any network and takes nothing for granted. Here a node of our own mines at once, at no
-price, what contracts that exist are sent. What runs in a process of its own (scripts, the demo)
-meets ape as it is.
+Ape serves any network and takes nothing for granted. Here a node of our own mines at once what
+contracts that exist are sent, at a price that is known. What runs in a process of its own (scripts,
+the demo) meets ape as it is.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from web3.eth import Eth
 
 BLOCK_GAS: Final = 30_000_000
 """The most that a transaction may use: all that Anvil lets into a block."""
+
+MAX_FEE: Final = 10**10
+"""In wei for a unit of gas. Anvil asks 10⁹ at first and then ever less, or nothing at all."""
 
 POLL_SECONDS: Final = 0.005
 """Between two looks for a receipt. Anvil answers a transaction a moment before it has mined it."""
@@ -74,7 +77,7 @@ def _ask_the_node_less() -> None:
     known: dict[type, dict[str, object]] = {
         FoundryProvider: {
             "max_gas": BLOCK_GAS,
-            "base_fee": 0,
+            "base_fee": MAX_FEE,
             "priority_fee": 0,
             "auto_mine": True,
         },

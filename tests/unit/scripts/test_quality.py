@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from scripts._lib.record import Record
 from tests.support.oracle import Figures
 from tests.support.payments import FOREVER
 from tests.support.revenue import Books
-from tests.support.scenario import EPOCH_SECONDS, USD, current_epoch
+from tests.support.scenario import EPOCH_SECONDS, USD, current_epoch, travel_to_epoch
 from tests.support.ways import Counter
 
 WHY = b"\x44" * 32
@@ -131,10 +132,24 @@ def test_table__of_the_hours__has_their_sums(record: Record, books: Books, charg
     assert "busy, not billed" in shown
 
 
-@pytest.mark.parametrize("hours", [1, 3])
-def test_read_hours__as_many_as_asked__the_newest_first(
-    record: Record, books: Books, hours: int
+@pytest.mark.parametrize(("asked", "told"), [(1, 1), (3, 3), (9, 4)])
+def test_read_hours__as_many_as_asked__the_newest_first_and_none_before_the_cluster(
+    record: Record, books: Books, asked: int, told: int
 ) -> None:
-    found = quality.read_hours(record, books.cluster_id, hours)
-    newest = int(chain.blocks.head.timestamp) // EPOCH_SECONDS
-    assert [hour.epoch for hour in found] == [newest - back for back in range(hours)]
+    travel_to_epoch(books.first_epoch + 3)
+    found = quality.read_hours(record, books.cluster_id, asked)
+    newest = books.first_epoch + 3
+    assert [hour.epoch for hour in found] == [newest - back for back in range(told)]
+
+
+def test_read_hours__paid_before_the_first_epoch__is_told(
+    record: Record, books: Books, holder: AccountAPI
+) -> None:
+    cluster_id, _ = books.scenario.live_cluster([holder], [10**6])
+    first = int(record.system().registry.epochRange(cluster_id).firstEpoch)
+    assert [hour.epoch for hour in quality.read_hours(record, cluster_id)] == [first - 1]
+    replace(books, cluster_id=cluster_id).receive(5 * USD)
+    travel_to_epoch(first + 1)
+    found = quality.read_hours(record, cluster_id)
+    assert [hour.epoch for hour in found] == [first + 1, first, first - 1]
+    assert [hour.paid_usd6 for hour in found] == [0, 0, 5 * USD]
