@@ -42,7 +42,7 @@ up: $(READY) ## Keep a chain, a database, reporters, agents and a gateway up (TR
 
 .PHONY: test
 test: $(READY) ## Run every test on a local chain (ARGS= for pytest); real processes by themselves
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(if $(ARGS),,--ignore tests/e2e) $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(if $(ARGS),,--ignore tests/e2e) $(ARGS)
 	@$(if $(ARGS),,$(BIN)/python -m pytest tests/e2e)
 	@forge test --summary
 
