@@ -6,13 +6,18 @@ metered as ever; nobody's payment is looked at, nothing is held, signed, charged
 
 from __future__ import annotations
 
+import secrets
 import sys
 from typing import Any
 
-from api.domain.receipts import Receipt
+from api.domain.receipts import RECEIPT_ID_BYTES, Receipt
+from api.domain.work import Work
+from api.domain.x402 import PaymentResponse, network_of
 from api.gateway import service
 from api.gateway.__main__ import main
-from api.types import Address
+from api.gateway.ledger import LockNeeded
+from api.gateway.purse import Purse
+from api.types import LOCAL_CHAIN_ID, Address, ClusterId
 
 NOBODY = Address("0x" + "00" * 20)
 
@@ -21,12 +26,22 @@ class FreePurse:
     """Pays whatever it is."""
 
     payer = key = NOBODY
+    cluster_id: ClusterId | None = None
     promised_usd6 = 0
+
+    def receipt_id(self) -> bytes:
+        return secrets.token_bytes(RECEIPT_ID_BYTES)
+
+    def response(self, charge_usd6: int | None) -> PaymentResponse:
+        return PaymentResponse(True, network_of(LOCAL_CHAIN_ID), amount=charge_usd6)
 
     def hold(self, most_usd6: int) -> None:
         pass
 
-    async def begin(self) -> None:
+    async def lock(self, needed: LockNeeded) -> bool:
+        return True
+
+    async def begin(self, work: Work) -> None:
         pass
 
     async def record(self, receipt: Receipt, *, is_open: bool) -> None:
@@ -42,7 +57,7 @@ class FreeDesk:
     def __init__(self, **_parts: Any) -> None:
         pass
 
-    async def purse(self, *_asked: Any) -> FreePurse:
+    async def purse(self, *_asked: Any) -> Purse:
         return FreePurse()
 
 
