@@ -64,10 +64,11 @@ bench: $(READY) ## Measure speed (AREA=domain; all areas without it)
 	@$(BIN)/python -m pytest -q -s tests/bench/bench_$(or $(AREA),*).py $(ARGS)
 
 .PHONY: verify
-verify: $(READY) ## Search deeper than the tests do (KIND=fuzz, mutate, prove or chaos; MUTANTS=n or all, SEED=n)
+verify: $(READY) ## Search deeper than the tests do (KIND=fuzz, mutate, prove or chaos; MINUTES=, MUTANTS=n or all, SEED=)
 	@case "$(KIND)" in \
 	fuzz) FOUNDRY_FUZZ_RUNS=5000 FOUNDRY_INVARIANT_RUNS=400 FOUNDRY_INVARIANT_DEPTH=500 forge test --summary && \
-		HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -m property $(ARGS);; \
+		HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -m property $(ARGS) && \
+		$(BIN)/python -m tests.fuzzing $(if $(MINUTES),--minutes $(MINUTES));; \
 	mutate) $(BIN)/python -m tests.mutation $(if $(MUTANTS),--mutants $(MUTANTS)) $(ARGS);; \
 	prove) $(BIN)/python -m tests.symbolic $(ARGS);; \
 	chaos) $(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(ARGS) && \

@@ -31,7 +31,7 @@ from api.domain.x402 import Offer, Payment, PaymentResponse, network_of
 from api.errors import BadSignature, ContractReverted, InvalidInput, OutOfRange, PaymentRefused
 from api.gateway.fronting import PENDING, Fronting
 from api.gateway.holding import INSUFFICIENT, Holding
-from api.gateway.settling import Settling
+from api.gateway.settling import CANCELLED, NOT_MOVED, Settling
 from api.store.exact_payments import (
     ExactPaymentStore,
     PaymentState,
@@ -47,6 +47,9 @@ LEAST_SECONDS: Final = 6
 
 MOST_SECONDS: Final = 3_600
 """How long one may be good: a batch that cannot be settled is given up when all of it is over."""
+
+FAILED_MS: Final = 3_600_000
+"""For how long nothing is taken from a payer who has let a payment fail: each costs gas."""
 
 SETTLE_SECONDS: Final = 20.0
 """How long a settlement is waited for; after that it is pending."""
@@ -259,15 +262,30 @@ class Exact:
     async def _hold(
         self, brought: ExactPayment, from_block: int, paid_in: Digest | None = None
     ) -> TakenPayment:
+        payer, now_ms = brought.authorization.payer, self._clock.now_ms()
         cluster_id = self._cluster_of.get(brought.authorization.to)
-        taken = TakenPayment(brought, cluster_id, from_block, self._clock.now_ms())
-        if paid_in is not None:
+        taken = TakenPayment(brought, cluster_id, from_block, now_ms)
+        if paid_in is None:
+            await self._require_reliable(payer, now_ms)
+        else:
             taken = replace(taken, state=PaymentState.FRONTED, tx_hash=paid_in)
         # In this order: what is paid has left the balance.
         paid = self._settling.paid()
-        balance = await self._stablecoin.balance_of(brought.authorization.payer)
+        balance = await self._stablecoin.balance_of(payer)
         await self._holding.take(taken, balance, paid)
         return taken
+
+    async def _require_reliable(self, payer: Address, now_ms: int) -> None:
+        """An account with code may say one thing when it is asked and another when it is to pay."""
+        for one in await self._store.failed(payer, now_ms - FAILED_MS):
+            if one.reason in (NOT_MOVED, CANCELLED):
+                again_at = (one.taken_at_ms + FAILED_MS) // 1_000 + 1
+                raise PaymentRefused(
+                    "invalid_transaction_state",
+                    f"a payment of {payer} failed on chain; others are taken from {again_at} on",
+                    value=now_ms // 1_000,
+                    limit=again_at,
+                )
 
     def let_go(self, one: Authorization, *, is_given: bool) -> None:
         """The request that it was taken for is over; whether anything was given for it."""

@@ -49,6 +49,10 @@ _log = structlog.get_logger(__name__)
 MAX_PAYMENTS: Final = 50
 """In one batch: about five million gas, and a limit that leaves each its own."""
 
+NOT_MOVED: Final = "transaction_failed"
+CANCELLED: Final = "authorization_cancelled"
+"""Why a payment failed that its payer has let fail, at the gateway's cost."""
+
 # Between two looks at a batch that is on its way.
 _LOOK_SECONDS: Final = 0.2
 
@@ -248,11 +252,16 @@ class Settling:
         return await self._client.block(max(newest.number - self._confirmations, 0))
 
     async def _mined(self, batch: Batch) -> Receipt | None:
+        """The transaction that did it: of several, the others found nothing left to do."""
+        idle = None
         for transaction in await self._transactions.of(batch.purpose):
             mined = await self._client.receipt(transaction.hash)
-            if mined is not None and mined.succeeded:
+            if mined is None or not mined.succeeded:
+                continue
+            if self._settler.settled_in(mined.logs, self._gateway):
                 return mined
-        return None
+            idle = idle or mined
+        return idle
 
     async def _is_over(self, batch: Batch, deep: Block) -> bool:
         """Whether a batch came to its end without a transaction of it; if so, that is noted."""
@@ -316,7 +325,7 @@ class Settling:
             else:
                 fates.append(
                     await self._fate(one, deep)
-                    or _Fate(PaymentState.FAILED, Digest(mined.tx_hash), "transaction_failed")
+                    or _Fate(PaymentState.FAILED, Digest(mined.tx_hash), NOT_MOVED)
                 )
         await self._note(batch, payments, fates)
         is_waiting = batch.kind is SettlementKind.AHEAD and entries
@@ -343,7 +352,7 @@ class Settling:
         mined = None if used is None else await self._client.receipt(used.tx_hash)
         if mined is not None and self._stablecoin.has_moved(mined.logs, known):
             return _Fate(PaymentState.FRONTED, Digest(mined.tx_hash))
-        return _Fate(PaymentState.FAILED, None, "authorization_cancelled")
+        return _Fate(PaymentState.FAILED, None, CANCELLED)
 
     async def _note(
         self, batch: Batch, payments: Sequence[TakenPayment], fates: Sequence[_Fate | None]

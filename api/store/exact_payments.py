@@ -139,29 +139,46 @@ class ExactPaymentStore:
         self._database = database
 
     async def take(self, taken: TakenPayment) -> bool:
-        """Keep a payment durably; whether its payer and nonce were not known before."""
+        """Keep a payment durably; whether its payer and nonce were not known before, or only as of
+        one that failed and that somebody else has brought since.
+        """
         one = taken.authorization
-        async with self._database.writing() as connection:
-            added = await connection.scalar(
-                insert_once(exact_payments)
-                .values(
-                    payer=address_bytes(one.payer),
-                    nonce=one.nonce,
-                    pay_to=address_bytes(one.to),
-                    value_usd6=one.value,
-                    valid_after=one.valid_after,
-                    valid_before=one.valid_before,
-                    signature=taken.payment.signature,
-                    cluster_id=taken.cluster_id,
-                    model_id=taken.model_id,
-                    from_block=taken.from_block,
-                    taken_at_ms=taken.taken_at_ms,
-                    state=taken.state,
-                    tx_hash=taken.tx_hash,
+        adding = insert_once(exact_payments).values(
+            payer=address_bytes(one.payer),
+            nonce=one.nonce,
+            pay_to=address_bytes(one.to),
+            value_usd6=one.value,
+            valid_after=one.valid_after,
+            valid_before=one.valid_before,
+            signature=taken.payment.signature,
+            cluster_id=taken.cluster_id,
+            model_id=taken.model_id,
+            from_block=taken.from_block,
+            taken_at_ms=taken.taken_at_ms,
+            state=taken.state,
+            tx_hash=taken.tx_hash,
+        )
+        if taken.state is PaymentState.FRONTED:
+            # While its batch is open, it has a place there.
+            is_closed = (
+                select(exact_batches.c.id)
+                .where(
+                    exact_batches.c.id == exact_payments.c.batch_id,
+                    exact_batches.c.state == BatchState.CLOSED,
                 )
-                .on_conflict_do_nothing()
-                .returning(exact_payments.c.from_block)
+                .exists()
             )
+            anew = ("model_id", "from_block", "taken_at_ms", "state", "tx_hash")
+            no_more = ("kind", "used_usd6", "receipt_hash", "batch_id", "place", "reason")
+            adding = adding.on_conflict_do_update(
+                index_elements=[exact_payments.c.payer, exact_payments.c.nonce],
+                set_={name: adding.excluded[name] for name in anew} | dict.fromkeys(no_more),
+                where=and_(exact_payments.c.state == PaymentState.FAILED, is_closed),
+            )
+        else:
+            adding = adding.on_conflict_do_nothing()
+        async with self._database.writing() as connection:
+            added = await connection.scalar(adding.returning(exact_payments.c.from_block))
         return added is not None
 
     async def forget(self, one: Authorization) -> None:
@@ -230,6 +247,14 @@ class ExactPaymentStore:
         return await self._payments(
             exact_payments.c.payer == address_bytes(payer),
             exact_payments.c.state.in_(_UNSETTLED),
+        )
+
+    async def failed(self, payer: Address, since_ms: int) -> list[TakenPayment]:
+        """A payer's payments that were taken since and failed."""
+        return await self._payments(
+            exact_payments.c.payer == address_bytes(payer),
+            exact_payments.c.state == PaymentState.FAILED,
+            exact_payments.c.taken_at_ms >= since_ms,
         )
 
     async def batch(self, batch_id: int) -> Batch | None:

@@ -20,6 +20,8 @@ from ape_ethereum.transactions import TransactionType
 from ape_foundry.provider import FoundryProvider
 from web3.eth import Eth
 
+from scripts._lib.processes import free_ports
+
 BLOCK_GAS: Final = 30_000_000
 """The most that a transaction may use: all that Anvil lets into a block."""
 
@@ -37,6 +39,7 @@ def make_lean(past_states: str) -> None:
     _ask_the_node_less()
     _tell_less()
     _keep_past_states_in(past_states)
+    _start_at_a_free_port()
 
 
 def _read_settings_once() -> None:
@@ -95,6 +98,18 @@ def _tell_less() -> None:
     """No trace of a transaction for what its contract logs to a console, nor of a refused one."""
     ape_provider._post_send_transaction = lambda *_: None
     Trace.show = lambda *_arguments, **_options: None  # type: ignore[method-assign]
+
+
+def _start_at_a_free_port() -> None:
+    """Ape draws one and does not look: if it is taken, Anvil ends and ape waits in vain."""
+    start = FoundryProvider._start
+
+    def start_there(self: FoundryProvider) -> None:
+        if self._host == "auto":
+            self._host = f"http://127.0.0.1:{free_ports(1)[0]}"
+        start(self)  # type: ignore[no-untyped-call]
+
+    FoundryProvider._start = start_there  # type: ignore[method-assign]
 
 
 def _keep_past_states_in(folder: str) -> None:

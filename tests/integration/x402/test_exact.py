@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from eth_account import Account
+from sqlalchemy import text
 
 from api.domain.codec import parse_address, to_hex
 from api.domain.eip712 import TypedMessage
@@ -258,6 +259,27 @@ async def test_settle__money_gone_meanwhile__fails_alone(
         failed, settled = await asyncio.gather(*futures)
     assert (failed.state, failed.reason) == (PaymentState.FAILED, "transaction_failed")
     assert settled.state is PaymentState.SETTLED
+
+
+async def test_take__payer_has_let_one_fail__is_refused_for_an_hour(
+    market: Market, cashier: Cashier, database: Database
+) -> None:
+    poor = Account.from_key(secrets.token_bytes(32))
+    market.fund(poor.address, MOST)
+    async with cashier.working():
+        payment = market.signed(cashier.offer, secrets.token_bytes(32), poor)
+        one = (await cashier.exact.take(payment, cashier.offer)).authorization
+        bring(market, cashier, market.signed(cashier.offer, secrets.token_bytes(32), poor))
+        failed = await cashier.exact.settle(one, MOST, RECEIPT)
+    assert failed.state is PaymentState.FAILED
+    market.fund(poor.address, MOST)
+    again = market.signed(cashier.offer, secrets.token_bytes(32), poor)
+    with pytest.raises(PaymentRefused, match="failed on chain") as refused:
+        await cashier.exact.take(again, cashier.offer)
+    assert refused.value.limit == failed.taken_at_ms // 1_000 + 3_601
+    async with database.writing() as connection:
+        await connection.execute(text("update exact_payments set taken_at_ms = 0"))
+    assert (await cashier.exact.take(again, cashier.offer)).state is PaymentState.TAKEN
 
 
 def cancel(market: Market, cashier: Cashier, nonce: bytes) -> None:

@@ -9,6 +9,7 @@ import secrets
 from dataclasses import replace
 
 import pytest
+from eth_account import Account
 from sqlalchemy import text
 
 from api.domain.codec import parse_address, to_hex
@@ -184,6 +185,32 @@ async def test_let_go__brought_by_somebody_else_and_not_served__can_be_brought_a
     assert await cashier.refunds.owed_usd6() == 0
     again = await cashier.exact.take(payment, cashier.offer)
     assert again.state is PaymentState.FRONTED
+
+
+async def test_take__failed_and_brought_by_somebody_else_since__is_served_and_refunded_once(
+    market: Market, cashier: Cashier
+) -> None:
+    """Its payer had nothing for a moment; whoever saw the authorisation can still use it."""
+    poor = Account.from_key(secrets.token_bytes(32))
+    market.fund(poor.address, MOST)
+    payment = market.signed(cashier.offer, secrets.token_bytes(32), poor)
+    async with cashier.working():
+        one = (await cashier.exact.take(payment, cashier.offer)).authorization
+        bring(market, cashier, market.signed(cashier.offer, secrets.token_bytes(32), poor))
+        assert (await cashier.exact.settle_ahead(one)).state is PaymentState.FAILED
+        cashier.exact.let_go(one, is_given=False)
+        await emptied(cashier)
+    market.fund(poor.address, MOST)
+    with pytest.raises(PaymentRefused, match="failed on chain"):
+        await cashier.exact.take(payment, cashier.offer)
+    bring(market, cashier, payment)
+    assert (await cashier.exact.take(payment, cashier.offer)).state is PaymentState.FRONTED
+    with pytest.raises(PaymentRefused, match="brought before"):
+        await cashier.exact.take(payment, cashier.offer)
+    await give(cashier, one, 150)
+    async with cashier.working():
+        await paid(cashier)
+    assert await cashier.credit(poor) == MOST - 150
 
 
 async def test_recover__brought_by_somebody_else_and_cut_off__is_refunded_as_noted(
