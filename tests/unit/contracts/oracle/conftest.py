@@ -59,7 +59,7 @@ def _start(
     """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def operators(
     system: System,
     scenario: Scenario,
@@ -78,7 +78,7 @@ def operators(
     return Operators(system, system.reporter_registry, system.oracle, accounts, oracle_admin)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def court(
     operators: Operators,
     scenario: Scenario,

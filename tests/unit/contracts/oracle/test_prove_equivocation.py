@@ -20,7 +20,7 @@ from tests.support.scenario import travel_to
 EPOCH = 480_000
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def seated(operators: Operators) -> Operators:
     operators.set_up()
     return operators
