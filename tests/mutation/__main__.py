@@ -46,6 +46,7 @@ MONEY = (
     "contracts/revenue/*.sol",
     "contracts/compliance/*.sol",
     "contracts/payments/*.sol",
+    "contracts/registry/ModelRegistry.sol",
     "contracts/libraries/OperatingCost.sol",
 )
 SAMPLE = 120
