@@ -232,6 +232,13 @@ def test_collect__clusters_not_ascending__is_refused_as_a_whole(
             replace(till, clusters=clusters).collect(till.voucher(customer, hot, USD))
 
 
+def test_collect__cluster_0_first__is_refused_as_earning_nothing(
+    till: Till, customer: AccountAPI, hot: LocalAccount
+) -> None:
+    with reverts(till.payments.InferencePayments_NotEarning, clusterId=0):
+        replace(till, clusters=(0,)).collect(till.voucher(customer, hot, USD))
+
+
 def test_collect__without_a_root__is_refused_as_a_whole(
     till: Till, customer: AccountAPI, hot: LocalAccount
 ) -> None:

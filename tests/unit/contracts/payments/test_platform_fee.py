@@ -25,6 +25,14 @@ def test_schedule_platform_fee__by_the_admin__acts_a_week_later(
     assert tuple(till.payments.platformFee()) == (250, 250, from_at)
 
 
+def test_schedule_platform_fee__in_the_22nd_century__acts_a_week_later(
+    till: Till, admin: AccountAPI
+) -> None:
+    chain.pending_timestamp = 2**32
+    from_at = till.payments.schedulePlatformFee(250, sender=admin).timestamp + FEE_NOTICE
+    assert tuple(till.payments.platformFee()) == (0, 250, from_at)
+
+
 def test_schedule_platform_fee__before_the_last_acts__replaces_it(
     till: Till, admin: AccountAPI
 ) -> None:
