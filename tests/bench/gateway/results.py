@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
 from statistics import median
 
@@ -51,7 +52,9 @@ class Results:
         return self.per_second(shape, PAID) / self.per_second(shape, FREE)
 
     def times_official(self) -> float:
-        return self.per_second(WHOLE.name, PAID) / self.per_second(WHOLE.name, OFFICIAL)
+        """How many requests are paid for here while one is there; a short round may have none."""
+        official = self.per_second(WHOLE.name, OFFICIAL)
+        return self.per_second(WHOLE.name, PAID) / official if official else inf
 
     def added(self) -> Iterator[tuple[Latency, Latency]]:
         """Paid and free, of each kind of request and number of connections."""
