@@ -58,8 +58,9 @@ def _feed(path: str, until: float, failed: Event) -> tuple[int, str]:
             text=True,
             check=False,
         )
-        examples += sum(map(int, _PASSED.findall(run.stdout)))
-        if run.returncode:
+        passed = sum(map(int, _PASSED.findall(run.stdout)))
+        examples += passed
+        if run.returncode or not passed:
             failed.set()
             return examples, run.stdout + run.stderr
     return examples, ""

@@ -1,4 +1,4 @@
-"""Ape without what it asks anew at every transaction, and tests know: two thirds of their time.
+"""Ape without what it asks anew at every transaction, and tests know: more than half of their time.
 
 Ape serves any network and takes nothing for granted. Here a node of our own mines at once what
 contracts that exist are sent, at a price that is known. What runs in a process of its own (scripts,

@@ -116,7 +116,6 @@ def test_allocate__with_a_failed_payment__passes_its_credit_over(
     assert till.balance(customer) == BALANCE + 1
 
 
-@pytest.mark.usefixtures("batch")
 def test_settle_ahead__model_that_nobody_registered__is_refused_before_anything_moves(
     counter: Counter, system: System
 ) -> None:
