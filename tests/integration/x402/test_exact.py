@@ -196,6 +196,37 @@ async def test_settle__killed_at_any_step__charges_once(
     await first.close()
 
 
+async def test_settle__sent_again_after_it_had_settled__is_still_what_this_gateway_settled(
+    market: Market, database: Database, payment: Payment
+) -> None:
+    """Of two transactions that were mined for one batch, the first to be known did nothing."""
+    careful = Cashier(market, database, confirmations=5)
+    taken = await careful.exact.take(payment, careful.offer)
+    async with careful.working():
+        paid = await careful.exact.settle(taken.authorization, MOST, RECEIPT)
+    (batch,) = await careful.store.open_batches()
+    again = {"from": GATEWAY.address, "to": batch.target, "data": to_hex(batch.calldata)}
+    market.node.rpc("anvil_impersonateAccount", GATEWAY.address)
+    hash_ = market.node.rpc("eth_sendTransaction", again | {"gas": hex(10**6)})
+    market.node.rpc("anvil_stopImpersonatingAccount", GATEWAY.address)
+    async with database.writing() as connection:
+        await connection.execute(
+            text(
+                "insert into transactions (id, purpose, sender, nonce, hash, raw, max_fee,"
+                " max_priority_fee, created_at_ms, state) overriding system value"
+                " select 0, purpose, sender, nonce + 1, decode(:hash, 'hex'), raw, max_fee,"
+                " max_priority_fee, created_at_ms, state from transactions"
+            ),
+            {"hash": str(hash_)[2:]},
+        )
+    market.node.rpc("anvil_mine", hex(6))
+    assert await careful.settling.work()
+    known = await careful.store.find(taken.authorization.payer, taken.authorization.nonce)
+    assert known is not None
+    assert (known.state, known.tx_hash) == (PaymentState.SETTLED, paid.tx_hash)
+    await careful.close()
+
+
 async def test_settle__chain_too_slow__is_pending_and_settles_later(
     market: Market, cashier: Cashier, payment: Payment
 ) -> None:
