@@ -10,8 +10,8 @@ asked, and one that is back is.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Final
 
 from api.chain.node import Node, Result, integer
 from api.chain.views import Block, Fees, Log, Receipt
@@ -35,6 +35,9 @@ MAX_BLOCKS_BEHIND = 10
 """A node further behind the best is not asked. Fewer than the confirmations that anything waits for
 off the local chain, so that a switch does not look like blocks taken back.
 """
+
+WINDOW_BLOCKS: Final = 10_000
+"""Whose events are read at once: public nodes accept so many."""
 
 # Why another node is asked.
 _FAILURES = (ChainUnavailable, ChainTimeout, WrongChain)
@@ -137,6 +140,22 @@ class ChainClient:
             ],
             _logs,
         )
+
+    async def past_logs(
+        self,
+        *,
+        addresses: Sequence[Address],
+        topics: Sequence[bytes | Sequence[bytes] | None],
+        from_block: int,
+        to_block: int,
+    ) -> AsyncIterator[Log]:
+        """The same of any number of blocks, both included, WINDOW_BLOCKS at a time."""
+        for first in range(from_block, to_block + 1, WINDOW_BLOCKS):
+            last = min(first + WINDOW_BLOCKS - 1, to_block)
+            for log in await self.logs(
+                addresses=addresses, topics=topics, from_block=first, to_block=last
+            ):
+                yield log
 
     async def fees(self) -> Fees:
         """What to offer now: the node's tip, and room for the base fee to double."""

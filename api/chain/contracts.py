@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from itertools import pairwise
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from api.chain.abi import ContractAbi, contract_abi
 from api.chain.client import ChainClient
@@ -39,9 +39,6 @@ from api.domain.refunds import VALID_BEFORE, RefundAuthorization
 from api.domain.vouchers import Lock
 from api.domain.work import Work
 from api.types import Address, ClusterId
-
-WINDOW_BLOCKS: Final = 10_000
-"""Events are read in pieces that public nodes accept."""
 
 At = int | str
 _OPERATOR = 65
@@ -438,17 +435,13 @@ class Stablecoin(Contract):
         """The event by which an authorisation was used in these blocks, both included; None if it
         was cancelled, or used before.
         """
-        topics = [self.abi.events["AuthorizationUsed"].topic, address_word(payer), nonce]
-        for start in range(from_block, to_block + 1, WINDOW_BLOCKS):
-            found = await self.client.logs(
-                addresses=[self.address],
-                topics=topics,
-                from_block=start,
-                to_block=min(start + WINDOW_BLOCKS - 1, to_block),
-            )
-            if found:
-                return found[0]
-        return None
+        found = self.client.past_logs(
+            addresses=[self.address],
+            topics=[self.abi.events["AuthorizationUsed"].topic, address_word(payer), nonce],
+            from_block=from_block,
+            to_block=to_block,
+        )
+        return await anext(found, None)
 
     def has_moved(self, logs: Sequence[Log], authorization: Authorization) -> bool:
         """Whether a successful transaction with these events used the authorisation and moved its

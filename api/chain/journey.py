@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from api.chain.client import ChainClient
-from api.chain.contracts import WINDOW_BLOCKS, Contract, DecodedEvent
+from api.chain.contracts import Contract, DecodedEvent
 from api.chain.views import Block
 from api.domain.way import Event, ExactTransfer, Part, ProvenReceipt, Step
 from api.types import Digest
@@ -48,16 +48,10 @@ class PastReader:
         """Events of a contract, oldest first; `indexed` narrows the first indexed fields."""
         first: bytes | Sequence[bytes] | None = [contract.abi.events[name].topic for name in names]
         topics = [first, *indexed]
-        found: list[DecodedEvent] = []
-        for window in range(start, to + 1, WINDOW_BLOCKS):
-            logs = await self._client.logs(
-                addresses=[contract.address],
-                topics=topics,
-                from_block=window,
-                to_block=min(window + WINDOW_BLOCKS - 1, to),
-            )
-            found += contract.decode_logs(logs)
-        return found
+        found = self._client.past_logs(
+            addresses=[contract.address], topics=topics, from_block=start, to_block=to
+        )
+        return contract.decode_logs([log async for log in found])
 
     async def _time(self, block: int) -> int:
         if block not in self._times:

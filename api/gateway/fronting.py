@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from api.chain.client import ChainClient
-from api.chain.contracts import WINDOW_BLOCKS, Stablecoin, X402Settler
+from api.chain.client import WINDOW_BLOCKS, ChainClient
+from api.chain.contracts import Stablecoin, X402Settler
 from api.chain.views import Log
 from api.domain.codec import to_hex
 from api.domain.eip3009 import Authorization

@@ -9,9 +9,8 @@ from typing import Any
 from ape import chain
 
 from api.chain.abi import Event, contract_abi
+from api.chain.client import WINDOW_BLOCKS
 from api.domain.codec import to_hex
-
-WINDOW_BLOCKS = 10_000
 
 
 @dataclass(frozen=True)
