@@ -62,6 +62,15 @@ def wallet_number(number: int) -> str:
     return str(to_checksum_address(f"0x{number:040x}"))
 
 
+SECOND_WALLET = wallet_number(0xA2)
+OTHER_SECOND_WALLET = wallet_number(0xB2)
+NEWCOMER = wallet_number(0xC1)
+THIRD_PARTY = wallet_number(0xD1)
+NO_ONE = wallet_number(0xDEAD)
+
+NETHERLANDS, USA = 528, 840
+
+
 def today() -> int:
     """The day of the next block, were it mined now: Unix time / 86,400."""
     return int(chain.pending_timestamp) // DAY_SECONDS
@@ -75,6 +84,12 @@ class LimitedShare:
     rules: ContractInstance
     cluster_id: int
     issuer: AccountAPI
+
+    def counted(self, receipt: ReceiptAPI) -> list[int]:
+        """The numbers of holders that a transaction announced."""
+        events = receipt.decode_logs(self.rules.HoldersChanged)
+        assert all(event.share == self.token.address for event in events)
+        return [event.holders for event in events]
 
     def set_limits(self, **changes: Any) -> None:
         """Put limits in force, whatever notice that takes: a chain that holds shares travels."""
