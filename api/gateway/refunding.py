@@ -137,11 +137,9 @@ class Refunding:
         )
         message = refund.message(domain, self._payments.address)
         calldata = self._payments.encode_refund(refund, self._signer.sign(message.digest))
-        brought = await self._client.receipt(debt.paid_in)
-        if brought is None:
-            # Another node knows it.
-            return None
-        await self._store.form(debt, calldata, brought.block_number, now)
+        # Another node, or other blocks, may have it earlier.
+        from_block = max(debt.from_block - self._confirmations, 0)
+        await self._store.form(debt, calldata, from_block, now)
         return await self._store.open()
 
     async def _is_payable(self, refund: Refund) -> bool:

@@ -34,15 +34,15 @@ _IS_OWED: Final = and_(
 
 @dataclass(frozen=True, slots=True)
 class Debt:
-    """What was not used of a payment, in 10⁻⁶ dollars, and the receipt that says so. `paid_in` is
-    the transaction that brought the payment.
+    """What was not used of a payment, in 10⁻⁶ dollars, and the receipt that says so. Nothing of it
+    was given back before `from_block`, at which the payment was taken.
     """
 
     payer: Address
     nonce: Digest
     receipt_hash: Digest
     amount_usd6: int
-    paid_in: Digest
+    from_block: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class RefundStore:
             Digest(row.nonce),
             Digest(row.receipt_hash),
             row.value_usd6 - row.used_usd6,
-            Digest(row.tx_hash),
+            row.from_block,
         )
 
     async def owed_usd6(self) -> int:

@@ -64,7 +64,7 @@ async def test_owed__what_was_not_used__the_smallest_first(
         await fronted(payments, number, used)
     smallest = await store.owed()
     assert smallest is not None
-    assert (smallest.amount_usd6, smallest.nonce[0], smallest.paid_in) == (10, 2, TX)
+    assert (smallest.amount_usd6, smallest.nonce[0], smallest.from_block) == (10, 2, 5)
     assert await store.owed_usd6() == 70
 
 
