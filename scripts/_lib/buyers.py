@@ -1,4 +1,5 @@
-"""The customers who pay by the inference: each request with a voucher of its own, to a gateway.
+"""The customers who pay a gateway by the inference: with a voucher for each request, and one of
+them with a payment of x402 for each.
 
 A request is sent again while a process that it needs is coming back. Then it can have been charged
 without an answer: such a request is counted in `repeats`, and what the gateway charged beyond the
@@ -28,13 +29,14 @@ from api.errors import Unavailable
 from api.files import corpus
 from scripts._lib import cast
 from scripts._lib.cast import Account
-from scripts._lib.opening import INFERENCE_FUNDS_USD6, MODEL, Opened
+from scripts._lib.exact_auth import ExactAuth
+from scripts._lib.opening import INFERENCE_FUNDS_USD6, MODEL, PRICE, Opened
 from scripts._lib.processes import ProcessFailure
 
 ROOT = Path(__file__).resolve().parents[2]
 
 # Of the requests, in tenths, by customer.
-_PARTS: Final = (5, 3, 2)
+_PARTS: Final = (5, 4, 1)
 
 # Of each customer at a time.
 _AT_ONCE: Final = 4
@@ -48,7 +50,9 @@ _TIMEOUT_SECONDS: Final = 30.0
 
 @dataclass(frozen=True)
 class Bill:
-    """An answer, and what its customer was told that it cost, in 10⁻⁶ dollars."""
+    """An answer, and what it cost as its customer could see, in 10⁻⁶ dollars: by voucher as it was
+    told, by x402 as the quoted price makes of the tokens that the answer names.
+    """
 
     customer: Account
     asked: LlmRequest
@@ -58,7 +62,7 @@ class Bill:
 
 @dataclass(frozen=True)
 class Charged:
-    """What the gateway has charged all customers, and what of it is collected, in 10⁻⁶ dollars."""
+    """What the gateway has charged by vouchers, and what of it is collected, in 10⁻⁶ dollars."""
 
     spent_usd6: int
     collected_usd6: int
@@ -66,16 +70,19 @@ class Charged:
 
 @dataclass
 class Buyers:
-    """Customers of the gateway at `url`; `check` raises if the processes cannot go on."""
+    """Customers of the gateway at `url`; `check` raises if the processes cannot go on, `now` tells
+    the chain's time in Unix seconds.
+    """
 
     opened: Opened
     url: str
     check: Callable[[], None]
+    now: Callable[[], Awaitable[int]]
     bills: list[Bill] = field(default_factory=list)
     repeats: int = 0
 
     def __post_init__(self) -> None:
-        self._sessions = cast.session_keys(len(cast.CUSTOMERS))
+        self._sessions = cast.session_keys(len(cast.DEPOSITORS))
         self._buying = [
             httpx.AsyncClient(
                 transport=AsyncPayingTransport(
@@ -91,8 +98,16 @@ class Buyers:
                 base_url=self.url,
                 timeout=_TIMEOUT_SECONDS,
             )
-            for customer, session in zip(cast.CUSTOMERS, self._sessions, strict=True)
+            for customer, session in zip(cast.DEPOSITORS, self._sessions, strict=True)
         ]
+        self._buying.append(
+            httpx.AsyncClient(
+                auth=ExactAuth(cast.PAYER_BY_REQUEST.signer, self.now),
+                base_url=self.url,
+                timeout=_TIMEOUT_SECONDS,
+            )
+        )
+        self._proven: dict[str, ProvenReceipt] = {}
         self._looking = httpx.AsyncClient(base_url=self.url, timeout=_TIMEOUT_SECONDS)
         self._turns = [asyncio.Semaphore(_AT_ONCE) for _ in cast.CUSTOMERS]
         self._asked = 0
@@ -137,11 +152,15 @@ class Buyers:
             answer = await self._answered(
                 lambda: client.post("/v1/completions", json=body), is_paid=True
             )
-        told = PaymentResponse.from_header(answer.headers[PAYMENT_RESPONSE_HEADER])
-        assert told.amount is not None, "a whole answer tells its price"
-        self.bills.append(
-            Bill(cast.CUSTOMERS[buyer], request, answer.headers[RECEIPT_HEADER], told.amount)
-        )
+        customer = cast.CUSTOMERS[buyer]
+        if customer is cast.PAYER_BY_REQUEST:
+            usage = answer.json()["usage"]
+            charge = PRICE.charge_up_usd6(usage["prompt_tokens"], usage["completion_tokens"])
+        else:
+            told = PaymentResponse.from_header(answer.headers[PAYMENT_RESPONSE_HEADER])
+            assert told.amount is not None, "a whole answer tells its price"
+            charge = told.amount
+        self.bills.append(Bill(customer, request, answer.headers[RECEIPT_HEADER], charge))
 
     async def _answered(
         self, send: Callable[[], Awaitable[httpx.Response]], *, is_paid: bool
@@ -153,7 +172,9 @@ class Buyers:
                 if answer.status_code == httpx.codes.OK:
                     return answer
                 why = f"{answer.status_code}: {answer.text[:200]}"
-                is_refused = answer.is_client_error
+                # A payment can be refused for what is on its way to the chain.
+                is_unpaid = answer.status_code == httpx.codes.PAYMENT_REQUIRED
+                is_refused = answer.is_client_error and not is_unpaid
                 is_unsent = False
             except (httpx.TransportError, Unavailable) as error:
                 why, is_refused = str(error) or type(error).__name__, False
@@ -167,7 +188,7 @@ class Buyers:
     async def charged(self) -> Charged:
         """What the gateway says of all channels. Raises ProcessFailure."""
         spent = collected = 0
-        for customer, session in zip(cast.CUSTOMERS, self._sessions, strict=True):
+        for customer, session in zip(cast.DEPOSITORS, self._sessions, strict=True):
             path = f"/v1/channels/{customer.address}/{session.address}"
             told = (await self._look(path)).json()
             spent += int(told["spentUsd6"])
@@ -179,9 +200,14 @@ class Buyers:
         turns = asyncio.Semaphore(_AT_ONCE)
 
         async def shown(bill: Bill) -> ProvenReceipt:
+            if bill.receipt_id in self._proven:
+                return self._proven[bill.receipt_id]
             async with turns:
                 answer = await self._look(f"/v1/receipts/{bill.receipt_id}")
-            return ProvenReceipt.from_json(answer.json())
+            told = ProvenReceipt.from_json(answer.json())
+            if told.root is not None:
+                self._proven[bill.receipt_id] = told
+            return told
 
         return await asyncio.gather(*(shown(bill) for bill in self.bills))
 

@@ -59,6 +59,8 @@ HOLDERS = _accounts(
     ),
 )
 CUSTOMERS = _accounts(_FIRST_CUSTOMER, ("Chat service", "Code assistant", "Image studio"))
+DEPOSITORS, PAYER_BY_REQUEST = CUSTOMERS[:2], CUSTOMERS[2]
+"""Who pays inference by vouchers, on a deposit; who by x402, each request from the wallet."""
 REPORTERS = _accounts(_FIRST_REPORTER, tuple(f"reporter-{n}" for n in range(1, 5)))
 TRANSMITTERS = _accounts(_FIRST_TRANSMITTER, tuple(f"transmitter-{n}" for n in range(1, 5)))
 """Of the reporters, in the same order: they pay for what a reporter sends."""

@@ -184,7 +184,8 @@ def _prices(axes: Any, telling: Telling) -> None:
     axes.annotate(
         _plain(
             f"median {median / 10_000:,.2f} ¢\nlargest {most / 10_000:,.2f} ¢"
-            f"\ngas to collect {sales.gas_per_request:,} a request"
+            f"\ngas a request: {sales.by_voucher.gas_per_request:,} by voucher"
+            f"\n{sales.by_x402.gas_per_request:,} by x402"
         ),
         (1, 1), xycoords="axes fraction", xytext=(-6, -6), textcoords="offset points", ha="right",
         va="top", color=MUTED, fontsize=9,

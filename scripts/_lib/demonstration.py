@@ -321,12 +321,13 @@ async def _perform(
     plan: RequestPlan,
 ) -> tuple[Story, Ending, Mapping[int, EpochFigures], Way]:
     client = ChainClient(anvil.url, chain_id=opened.chain_id)
-    buyers = Buyers(opened, till.url, supervisor.check)
+    chain = LocalChain(client, anvil, supervisor)
+    buyers = Buyers(opened, till.url, supervisor.check, chain.now)
     try:
         replaying = narrator.task("replaying, epoch by epoch", len(epochs))
         story = Story(
             opened=opened,
-            chain=LocalChain(client, anvil, supervisor),
+            chain=chain,
             buyers=buyers,
             plan=plan,
             price_usd6=price_usd6,
@@ -383,9 +384,10 @@ def _conclude(telling: Telling, output: Path, console: Console) -> None:
             f"{sales.plan.left_out:,} requests of more than {MAX_TOKENS:,} tokens were left out."
         )
     if sales.repeats:
+        cut_off = sales.by_voucher.cut_off_usd6 + sales.by_x402.cut_off_usd6
         console.print(
             f"Customers asked {sales.repeats}× again, as a process was away;"
-            f" {exact_dollars(sales.cut_off_usd6)} were charged for answers that were cut off."
+            f" {exact_dollars(cut_off)} were charged for answers that were cut off."
         )
     for name, count in telling.restarts.items():
         console.print(f"{name} died and was started again {count}×; nothing was lost.")

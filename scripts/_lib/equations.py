@@ -21,8 +21,9 @@ from scripts._lib import cast
 from scripts._lib.commerce import bill_usd6
 from scripts._lib.equation import Equation, equal
 from scripts._lib.expected import EpochFigures
+from scripts._lib.income import income_of
 from scripts._lib.opening import CUSTOMER_FUNDS_USD6, INFERENCE_FUNDS_USD6, Opened
-from scripts._lib.sales import Sales, equations_of_sales, income_of
+from scripts._lib.sales import Sales, equations_of_sales
 from scripts._lib.story import Story
 
 _COST_SCALE = 36 * 10**9
@@ -224,7 +225,7 @@ def _paying(story: Story, end: Ending, expected: Mapping[int, EpochFigures]) -> 
     billable = sum(one.billable for one in expected.values())
     income = end.sales.income
     spent = sum(CUSTOMER_FUNDS_USD6 - end.balances[one.address] for one in cast.CUSTOMERS)
-    deposited = INFERENCE_FUNDS_USD6 * len(cast.CUSTOMERS)
+    deposited = INFERENCE_FUNDS_USD6 * len(cast.DEPOSITORS)
     energy_wh = sum(one.energy_wh for one in expected.values())
     return [
         equal(
@@ -238,8 +239,8 @@ def _paying(story: Story, end: Ending, expected: Mapping[int, EpochFigures]) -> 
             state.received,
         ),
         equal(
-            "what left the customers' wallets = leases + deposits for inference",
-            income.leases_usd6 + deposited,
+            "what left the customers' wallets = leases + deposits for inference + paid by x402",
+            income.leases_usd6 + deposited + income.transferred_usd6,
             spent,
         ),
         equal(

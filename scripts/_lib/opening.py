@@ -39,7 +39,7 @@ ALLOCATIONS = (400_000 * SHARE, 250_000 * SHARE, 200_000 * SHARE, 100_000 * SHAR
 CUSTOMER_FUNDS_USD6 = 10**9 * USD
 
 INFERENCE_FUNDS_USD6 = 100_000 * USD
-"""Of each customer, to pay by the inference; as much its session key may spend."""
+"""Of each that pays by vouchers; as much its session key may spend."""
 
 MODEL = "rackstream-ngram"
 SLOTS = 64
@@ -68,6 +68,7 @@ class Opened:
     oracle: Address
     waterfall: Address
     payments: Address
+    settler: Address
     stablecoin: Address
     share: Address
     gpus: GpuSet
@@ -232,7 +233,7 @@ def open_cluster(
     on_step("opening the till for inference")
     _sell(record, cluster_id, fleet, upstream_url, operator)
     for customer, session in zip(
-        cast.CUSTOMERS, cast.session_keys(len(cast.CUSTOMERS)), strict=True
+        cast.DEPOSITORS, cast.session_keys(len(cast.DEPOSITORS)), strict=True
     ):
         payer = actors[customer.index]
         payments.deposit(system, INFERENCE_FUNDS_USD6, customer.address, payer)
@@ -248,6 +249,7 @@ def open_cluster(
         oracle=contracts.address_of("MetricsOracle"),
         waterfall=contracts.address_of("Waterfall"),
         payments=contracts.address_of("InferencePayments"),
+        settler=contracts.address_of("X402Settler"),
         stablecoin=Address(str(system.stablecoin.address)),
         share=Address(registered.share),
         gpus=gpus,

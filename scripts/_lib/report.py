@@ -144,6 +144,7 @@ def _epoch_table(telling: Telling) -> Table:
 def _inference_table(telling: Telling) -> Table:
     sales = telling.end.sales
     plan, receipts, income = sales.plan, sales.receipts, sales.income
+    by_voucher, by_x402 = sales.by_voucher, sales.by_x402
     median, most = sales.prices_usd6
     table = Table(
         title=f"Paid by the inference: {telling.requests_words}",
@@ -159,6 +160,7 @@ def _inference_table(telling: Telling) -> Table:
     table.add_column("is", justify="right")
     for what, value in (
         ("requests answered and paid", f"{len(sales.bills):,}"),
+        ("of them by vouchers, by x402", f"{by_voucher.requests:,}, {by_x402.requests:,}"),
         ("tokens in", f"{sum(one.receipt.input_tokens for one in receipts):,}"),
         ("tokens out", f"{sum(one.receipt.output_tokens for one in receipts):,}"),
         (
@@ -166,14 +168,16 @@ def _inference_table(telling: Telling) -> Table:
             f"{dollars(PRICE.input)}, {dollars(PRICE.output)}",
         ),
         ("billed", exact_dollars(sales.billed_usd6)),
+        ("paid by x402", exact_dollars(income.transferred_usd6)),
+        ("of that credited, not used", exact_dollars(income.transferred_usd6 - income.used_usd6)),
         ("income of the cluster", exact_dollars(income.inference_usd6)),
         ("the platform's fee", exact_dollars(income.fee_usd6)),
         (f"the royalty of {MODEL}'s owner", exact_dollars(income.royalty_usd6)),
         ("price of a request, median", exact_dollars(median)),
         ("price of a request, largest", exact_dollars(most)),
-        ("transactions that collected", f"{len(income.collections):,}"),
-        ("gas of all of them", f"{sales.gas:,}"),
-        ("gas a request", f"{sales.gas_per_request:,}"),
+        ("batches of vouchers, of x402", f"{by_voucher.batches:,}, {by_x402.batches:,}"),
+        ("gas a request by voucher", f"{by_voucher.gas_per_request:,}"),
+        ("gas a request by x402", f"{by_x402.gas_per_request:,}"),
     ):
         table.add_row(what, value)
     return table

@@ -1,8 +1,9 @@
 """What was sold by the inference, from the recorded request to the cluster's income, to the unit.
 
     recorded tokens × quoted price = billed to customers = charged in receipts
-        = collected on chain = income of the cluster + the platform's fee + the model's royalty
-        = deposited − balances left
+        = collected from vouchers + paid by x402 − credited
+        = income of the cluster + the platform's fee + the model's royalty
+        = deposited + paid by x402 − balances left
 
 Each comes from another place: the trace, the answers, the gateway's books, the events of two
 contracts, balances.
@@ -15,51 +16,52 @@ from dataclasses import dataclass
 from statistics import median_low
 from typing import Any
 
-from api.chain.client import ChainClient
-from api.chain.contracts import InferencePayments, Stablecoin, Waterfall
-from api.chain.views import IncomeKind
 from api.domain.codec import json_integer
 from api.domain.prices import gateway_domain
 from api.domain.way import ProvenReceipt
 from api.errors import BadSignature, Incoherent
-from api.types import BPS, Digest
+from api.types import BPS
 from scripts._lib import cast
 from scripts._lib.buyers import Bill, Charged
 from scripts._lib.equation import Equation, equal
+from scripts._lib.income import Collection, Income, Settlement
 from scripts._lib.opening import INFERENCE_FUNDS_USD6, PRICE, ROYALTY_BPS, Opened
 from scripts._lib.recorded_requests import RequestPlan
 
 
 @dataclass(frozen=True)
-class Collection:
-    """A transaction that collected, by the root of the receipts behind it; 10⁻⁶ dollars."""
-
-    root: Digest
-    amount_usd6: int
-    gas: int
-
-
-@dataclass(frozen=True)
-class Income:
-    """What the contracts say at the end, in 10⁻⁶ dollars.
+class Takings:
+    """What was paid in one of the ways, in 10⁻⁶ dollars.
 
     Attributes:
-        leases_usd6, inference_usd6: Received by the waterfall, by kind.
-        fee_usd6: What the platform kept of what was collected.
-        royalty_usd6: What the model's owner is owed of it.
-        collected_usd6: From the channels of the customers' session keys.
-        balances_usd6: What the customers have left for inference.
-        held_usd6: The stablecoin of InferencePayments.
+        cut_off_usd6: Charged for answers that a dying process cut off: such requests were sent
+            again. Without any, whatever else is charged is an error.
+        taken_usd6: Collected, or settled and used.
+        batches: In which that was done.
     """
 
-    leases_usd6: int
-    inference_usd6: int
-    fee_usd6: int
-    royalty_usd6: int
-    collected_usd6: int
-    balances_usd6: int
-    held_usd6: int
-    collections: tuple[Collection, ...]
+    requests: int
+    billed_usd6: int
+    cut_off_usd6: int
+    taken_usd6: int
+    batches: int
+    gas: int
+
+    @property
+    def gas_per_request(self) -> int:
+        """Rounded up; 0 without a request."""
+        return -(-self.gas // max(self.requests, 1))
+
+    def to_json(self) -> dict[str, int | str]:
+        return {
+            "requests": self.requests,
+            "billedUsd6": json_integer(self.billed_usd6),
+            "cutOffUsd6": json_integer(self.cut_off_usd6),
+            "takenUsd6": json_integer(self.taken_usd6),
+            "batches": self.batches,
+            "gas": self.gas,
+            "gasPerRequest": self.gas_per_request,
+        }
 
 
 @dataclass(frozen=True)
@@ -80,20 +82,30 @@ class Sales:
         return sum(bill.charge_usd6 for bill in self.bills)
 
     @property
-    def cut_off_usd6(self) -> int:
-        """What was charged for answers that a dying process cut off: such requests were sent
-        again. Without any, whatever else is charged is an error."""
-        return self.charged.spent_usd6 - self.billed_usd6 if self.repeats else 0
+    def by_voucher(self) -> Takings:
+        """What was paid so."""
+        return self._takings(self.income.collections, self.charged.spent_usd6, is_exact=False)
 
     @property
-    def gas(self) -> int:
-        """Of all collections."""
-        return sum(one.gas for one in self.income.collections)
+    def by_x402(self) -> Takings:
+        """What was paid so."""
+        return self._takings(self.income.settlements, self.income.used_usd6, is_exact=True)
 
-    @property
-    def gas_per_request(self) -> int:
-        """Rounded up."""
-        return -(-self.gas // len(self.bills))
+    def _takings(
+        self, taken: Sequence[Collection | Settlement], charged_usd6: int, *, is_exact: bool
+    ) -> Takings:
+        bills = [
+            bill for bill in self.bills if (bill.customer is cast.PAYER_BY_REQUEST) is is_exact
+        ]
+        billed = sum(bill.charge_usd6 for bill in bills)
+        return Takings(
+            requests=len(bills),
+            billed_usd6=billed,
+            cut_off_usd6=charged_usd6 - billed if self.repeats else 0,
+            taken_usd6=sum(one.amount_usd6 for one in taken),
+            batches=len(taken),
+            gas=sum(one.gas for one in taken),
+        )
 
     @property
     def prices_usd6(self) -> tuple[int, int]:
@@ -107,59 +119,12 @@ class Sales:
         return max(self.receipts, key=lambda one: one.receipt.charge_usd6)
 
 
-async def income_of(client: ChainClient, opened: Opened, *, from_block: int, block: int) -> Income:
-    """What the contracts say as of `block`. Raises Unavailable or ChainError."""
-    payments = InferencePayments(client, opened.payments)
-    waterfall = Waterfall(client, opened.waterfall)
-    cluster = [opened.cluster_id.to_bytes(32, "big")]
-    received = await waterfall.events(
-        ["IncomeReceived"], from_block=from_block, to_block=block, first_indexed=cluster
-    )
-    allocated = await payments.events(
-        ["IncomeAllocated"], from_block=from_block, to_block=block, first_indexed=cluster
-    )
-    collected = await payments.events(["VouchersCollected"], from_block=from_block, to_block=block)
-    collections = []
-    for event in collected:
-        mined = await client.receipt(event.log.tx_hash)
-        assert mined is not None, "a transaction whose event is on chain"
-        collections.append(
-            Collection(
-                Digest(event.fields["receiptsRoot"]),
-                event.fields["collectedUsd6"],
-                mined.gas_used,
-            )
-        )
-    sessions = cast.session_keys(len(cast.CUSTOMERS))
-    channels = [
-        await payments.channel(payer.address, key.address, cast.GATEWAY.address, block=block)
-        for payer, key in zip(cast.CUSTOMERS, sessions, strict=True)
-    ]
-    balances = [await payments.account(one.address, block=block) for one in cast.CUSTOMERS]
-
-    def of(kind: IncomeKind) -> int:
-        return sum(event.fields["amountUsd6"] for event in received if event.fields["kind"] == kind)
-
-    return Income(
-        leases_usd6=of(IncomeKind.LEASE),
-        inference_usd6=of(IncomeKind.INFERENCE),
-        fee_usd6=sum(event.fields["feeUsd6"] for event in allocated),
-        royalty_usd6=await payments.royalty_owed_usd6(cast.MODEL_OWNER.address, block=block),
-        collected_usd6=sum(channel.collected_usd6 for channel in channels),
-        balances_usd6=sum(account.balance_usd6 for account in balances),
-        held_usd6=await Stablecoin(client, opened.stablecoin).balance_of(
-            opened.payments, block=block
-        ),
-        collections=tuple(collections),
-    )
-
-
 def equations_of_sales(sales: Sales) -> list[Equation]:
     """Each with both sides."""
     asked, receipts, income = sales.plan.requests, sales.receipts, sales.income
     quoted = [PRICE.charge_up_usd6(one.context_tokens, one.generated_tokens) for one in asked]
-    collected = sum(one.amount_usd6 for one in income.collections)
-    deposited = INFERENCE_FUNDS_USD6 * len(cast.CUSTOMERS)
+    by_voucher, by_x402 = sales.by_voucher, sales.by_x402
+    deposited = INFERENCE_FUNDS_USD6 * len(cast.DEPOSITORS)
     charged = [one.receipt for one in receipts]
     return [
         equal("requests of the trace = answered and paid", len(asked), len(sales.bills)),
@@ -189,9 +154,14 @@ def equations_of_sales(sales: Sales) -> list[Equation]:
             sum(_is_proven(one, sales) for one in receipts),
         ),
         equal(
-            "collected from customers = billed to them",
-            sales.billed_usd6 + sales.cut_off_usd6,
-            collected,
+            "collected from vouchers = billed to who pays by them",
+            by_voucher.billed_usd6 + by_voucher.cut_off_usd6,
+            by_voucher.taken_usd6,
+        ),
+        equal(
+            "paid by x402 − credited = billed to who pays by it",
+            by_x402.billed_usd6 + by_x402.cut_off_usd6,
+            by_x402.taken_usd6,
         ),
         equal(
             "charged by the gateway and not collected",
@@ -199,20 +169,22 @@ def equations_of_sales(sales: Sales) -> list[Equation]:
             sales.charged.spent_usd6 - income.collected_usd6,
         ),
         equal(
-            "collected = the waterfall's income of inference + the platform's fee + the royalty",
-            collected,
+            "collected + used by x402"
+            " = the waterfall's income of inference + the platform's fee + the royalty",
+            by_voucher.taken_usd6 + by_x402.taken_usd6,
             income.inference_usd6 + income.fee_usd6 + income.royalty_usd6,
         ),
         equal(
-            "owed to the model's owner = royalty × each collection, each rounded down",
-            sum(one.amount_usd6 * ROYALTY_BPS // BPS for one in income.collections),
+            "owed to the model's owner = royalty × each batch, each rounded down",
+            sum(one.amount_usd6 * ROYALTY_BPS // BPS for one in income.batches),
             income.royalty_usd6,
         ),
         equal(
-            "customers' balances for inference = deposited − collected",
-            deposited - collected,
+            "customers' balances for inference = deposited − collected + credited",
+            deposited - by_voucher.taken_usd6 + income.transferred_usd6 - income.used_usd6,
             income.balances_usd6,
         ),
+        equal("paid by x402 and not passed on", 0, income.pending_usd6),
         equal(
             "stablecoin in InferencePayments = balances + the platform's fee + the royalty",
             income.balances_usd6 + income.fee_usd6 + income.royalty_usd6,
@@ -228,8 +200,10 @@ def _is_proven(one: ProvenReceipt, sales: Sales) -> bool:
         one.require_true(gateway_domain(opened.chain_id, opened.payments))
     except (BadSignature, Incoherent):
         return False
-    return one.receipt.gateway == cast.GATEWAY.address and any(
-        one.root == collection.root for collection in sales.income.collections
+    return (
+        one.receipt.gateway == cast.GATEWAY.address
+        and one.root is not None
+        and any(one.root == batch.root for batch in sales.income.batches)
     )
 
 
@@ -250,14 +224,14 @@ def summary_of_sales(sales: Sales) -> dict[str, Any]:
         },
         "priceUsd6PerMillionTokens": {"in": PRICE.input, "out": PRICE.output},
         "billedUsd6": json_integer(sales.billed_usd6),
-        "cutOffUsd6": json_integer(sales.cut_off_usd6),
-        "collectedUsd6": json_integer(sum(one.amount_usd6 for one in sales.income.collections)),
+        "byVoucher": sales.by_voucher.to_json(),
+        "byX402": {
+            **sales.by_x402.to_json(),
+            "transferredUsd6": json_integer(sales.income.transferred_usd6),
+        },
         "incomeUsd6": json_integer(sales.income.inference_usd6),
         "feeUsd6": json_integer(sales.income.fee_usd6),
         "royaltyUsd6": json_integer(sales.income.royalty_usd6),
         "medianRequestUsd6": median,
         "largestRequestUsd6": most,
-        "collections": len(sales.income.collections),
-        "gas": sales.gas,
-        "gasPerRequest": sales.gas_per_request,
     }

@@ -73,7 +73,7 @@ _BUY_SECONDS = 3
 REQUESTS = 1_000
 """Which are sent again and again."""
 
-_TRIAL = cast.session_keys(len(cast.CUSTOMERS) + 1)[-1]
+_TRIAL = cast.session_keys(len(cast.DEPOSITORS) + 1)[-1]
 """A session key of the first customer, for whoever wants to try."""
 _TRIAL_USD6 = 100 * USD
 
@@ -271,7 +271,7 @@ async def _live(
     chain = LocalChain(client, node, supervisor)
     commerce = Commerce(opened, chain, options.price_usd6)
     oracle, waterfall = MetricsOracle(client, opened.oracle), Waterfall(client, opened.waterfall)
-    buyers = Buyers(opened, till.url, supervisor.check)
+    buyers = Buyers(opened, till.url, supervisor.check, chain.now)
     buying: asyncio.Task[None] | None = None
     counted = opened.first_epoch - 1
 

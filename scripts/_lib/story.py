@@ -3,8 +3,8 @@ and holders earn it by the second.
 
 For each epoch of the trace:
 
-1. Customers send the gateway the requests of that hour, each with a voucher. It collects what they
-   come to by itself.
+1. Customers send the gateway the requests of that hour, each paid by itself. It collects and
+   settles what they come to.
 2. In its middle, whoever is due trades shares or claims.
 3. The chain's clock moves past its end. The agents send what they measured, the reporters agree,
    and one of them puts the report on chain. While that takes long the clock moves on, so that a
@@ -14,7 +14,7 @@ For each epoch of the trace:
 6. A checkpoint keeps all of it, and what can be seen is noted. Blocks on top of that make what is
    collected final for the gateway.
 
-The last epoch waits until everything is collected. Then the services end, and two days pass in
+The last epoch waits until all of it is on chain. Then the services end, and two days pass in
 which the stream runs out and everybody claims.
 """
 
@@ -231,18 +231,25 @@ class Story:
             )
 
     async def _until_collected(self) -> None:
-        """Wait until everything that was charged is collected, then fetch every receipt."""
+        """Wait until everything that was charged is collected, and of every payment of x402 what
+        was used is said; then every receipt has its proof.
+        """
         deadline = time.monotonic() + _COLLECT_PATIENCE_SECONDS
         while True:
             await self._keep()
             self.charged = await self.buyers.charged()
-            if self.charged.spent_usd6 == self.charged.collected_usd6:
+            waiting = await self.chain.patiently(
+                lambda: self.stablecoin.balance_of(self.opened.settler)
+            )
+            if self.charged.spent_usd6 == self.charged.collected_usd6 and not waiting:
                 self.receipts = await self.buyers.receipts()
-                return
+                if all(one.root is not None for one in self.receipts):
+                    return
             if time.monotonic() > deadline:
                 raise StoryFailure(
-                    f"the gateway has charged {self.charged.spent_usd6} and collected"
-                    f" {self.charged.collected_usd6}: its log says why"
+                    f"the gateway has charged {self.charged.spent_usd6} by vouchers and collected"
+                    f" {self.charged.collected_usd6}; {waiting} of x402 wait for their use, or"
+                    " receipts for a proof: its log says why"
                 )
             await asyncio.sleep(_POLL_SECONDS * 5)
 

@@ -79,13 +79,24 @@ def test_demo__odd_traces__agrees_with_a_count_second_by_second_and_token_by_tok
         "out": sum(made for _, made in served),
     }
     charges = [30 * read + 60 * made for read, made in served]
-    assert sold["billedUsd6"] == sold["collectedUsd6"] == sum(charges)
+    assert sold["billedUsd6"] == sum(charges)
     assert sold["incomeUsd6"] + sold["royaltyUsd6"] == sum(charges)
-    # 3 % of each collection, rounded down.
-    assert 0 <= sum(charges) * 3 // 100 - sold["royaltyUsd6"] < sold["collections"]
     assert sold["largestRequestUsd6"] == max(charges)
-    assert sold["repeats"] == sold["cutOffUsd6"] == sold["feeUsd6"] == 0
-    assert sold["gasPerRequest"] == -(-sold["gas"] // 40) > 0
+    assert sold["repeats"] == sold["feeUsd6"] == 0
+    # Every tenth is paid by x402: for the most that it could come to, the rest is given back.
+    by_voucher, by_x402 = sold["byVoucher"], sold["byX402"]
+    for one, served_so, billed in (
+        (by_voucher, 36, sum(charges) - sum(charges[9::10])),
+        (by_x402, 4, sum(charges[9::10])),
+    ):
+        assert one["requests"] == served_so
+        assert one["billedUsd6"] == one["takenUsd6"] == billed
+        assert one["cutOffUsd6"] == 0
+        assert one["gasPerRequest"] == -(-one["gas"] // served_so) > 0
+    assert by_x402["transferredUsd6"] > by_x402["takenUsd6"]
+    # 3 % of each batch, rounded down.
+    batches = by_voucher["batches"] + by_x402["batches"]
+    assert 0 <= sum(charges) * 3 // 100 - sold["royaltyUsd6"] < batches
     assert sum(one["requests"] for one in said["epochs"]) == 40
     # One request's dollars are followed to whoever earned them, the parts are the whole.
     way = sold["way"]

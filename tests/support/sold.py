@@ -1,4 +1,4 @@
-"""What was sold by the inference when nothing went wrong: three requests, two collections."""
+"""What was sold by the inference when nothing went wrong: two requests by voucher, one by x402."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from api.domain.way import ProvenReceipt
 from api.types import BPS, LOCAL_CHAIN_ID, Address, ClusterId, Digest
 from scripts._lib import cast as actors
 from scripts._lib.buyers import Bill, Charged
+from scripts._lib.income import Collection, Income, Settlement
 from scripts._lib.opening import INFERENCE_FUNDS_USD6, MODEL, PRICE, ROYALTY_BPS, Opened
 from scripts._lib.recorded_requests import RequestPlan
-from scripts._lib.sales import Collection, Income, Sales
+from scripts._lib.sales import Sales
 
 PAYMENTS = Address("0x" + "5" * 40)
 DOMAIN = gateway_domain(LOCAL_CHAIN_ID, PAYMENTS)
@@ -25,11 +26,17 @@ FEE_USD6 = 5
 """The platform's, of all of it."""
 
 
+_PAYERS = (*actors.DEPOSITORS, actors.PAYER_BY_REQUEST)
+
+
 def _charge(request: LlmRequest) -> int:
     return PRICE.charge_up_usd6(request.context_tokens, request.generated_tokens)
 
 
-# Two hours, two requests and one, are a collection each.
+TRANSFERRED_USD6 = 150_000
+"""Paid by x402 for the third request, which came to less."""
+
+# Two hours, two requests and one, are a batch each.
 ROYALTY_USD6 = sum(sum(map(_charge, hour)) * ROYALTY_BPS // BPS for hour in HOURS)
 
 INFERENCE_USD6 = (
@@ -54,7 +61,7 @@ def proven(receipts: list[Receipt]) -> list[ProvenReceipt]:
 
 
 def _receipt(number: int, request: LlmRequest) -> Receipt:
-    customer = actors.CUSTOMERS[number % len(actors.CUSTOMERS)]
+    customer = _PAYERS[number]
     return Receipt(
         id=number.to_bytes(16),
         gateway=actors.GATEWAY.address,
@@ -78,32 +85,32 @@ def sold(leases_usd6: int) -> Sales:
     plan = RequestPlan("a.csv", HOURS, recorded=3, left_out=0)
     receipts = [_receipt(number, request) for number, request in enumerate(plan.requests)]
     shown = [*proven(receipts[:2]), *proven(receipts[2:])]
-    charged = sum(one.charge_usd6 for one in receipts)
-    collections = []
-    for some in (shown[:2], shown[2:]):
-        root = some[0].root
-        assert root is not None
-        amount = sum(one.receipt.charge_usd6 for one in some)
-        collections.append(Collection(root, amount, 100_000))
-    left = INFERENCE_FUNDS_USD6 * len(actors.CUSTOMERS) - charged
+    charges = [one.charge_usd6 for one in receipts]
+    charged, collected = sum(charges), sum(charges[:2])
+    credited = TRANSFERRED_USD6 - charges[2]
+    root = shown[0].root
+    assert root is not None
+    left = INFERENCE_FUNDS_USD6 * len(actors.DEPOSITORS) - collected + credited
     return Sales(
         opened=cast(Opened, SimpleNamespace(chain_id=LOCAL_CHAIN_ID, payments=PAYMENTS)),
         plan=plan,
         bills=[
-            Bill(actors.CUSTOMERS[0], request, receipt.id.hex(), receipt.charge_usd6)
-            for request, receipt in zip(plan.requests, receipts, strict=True)
+            Bill(payer, request, receipt.id.hex(), receipt.charge_usd6)
+            for payer, request, receipt in zip(_PAYERS, plan.requests, receipts, strict=True)
         ],
         repeats=0,
         receipts=shown,
-        charged=Charged(charged, charged),
+        charged=Charged(collected, collected),
         income=Income(
             leases_usd6=leases_usd6,
             inference_usd6=charged - FEE_USD6 - ROYALTY_USD6,
             fee_usd6=FEE_USD6,
             royalty_usd6=ROYALTY_USD6,
-            collected_usd6=charged,
+            collected_usd6=collected,
             balances_usd6=left,
             held_usd6=left + FEE_USD6 + ROYALTY_USD6,
-            collections=tuple(collections),
+            pending_usd6=0,
+            collections=(Collection(root, collected, 100_000),),
+            settlements=(Settlement(shown[2].root, TRANSFERRED_USD6, credited, 250_001),),
         ),
     )

@@ -11,7 +11,7 @@ import pytest
 from api.domain.prices import Price
 from scripts._lib.buyers import Charged
 from scripts._lib.sales import Sales, equations_of_sales, summary_of_sales
-from tests.support.sold import INFERENCE_USD6, proven, sold
+from tests.support.sold import INFERENCE_USD6, TRANSFERRED_USD6, proven, sold
 
 
 def failing(sales: Sales) -> set[str]:
@@ -63,9 +63,19 @@ def _short(sales: Sales) -> Sales:
     return replace(sales, income=replace(sales.income, collections=short))
 
 
+def _settled(**changes: Any) -> Callable[[Sales], Sales]:
+    """The payment of x402 went otherwise."""
+
+    def tamper(sales: Sales) -> Sales:
+        settlements = (replace(sales.income.settlements[0], **changes),)
+        return replace(sales, income=replace(sales.income, settlements=settlements))
+
+    return tamper
+
+
 def test_equations_of_sales__sound__all_hold() -> None:
     assert failing(sold(0)) == set()
-    assert len(equations_of_sales(sold(0))) == 12
+    assert len(equations_of_sales(sold(0))) == 14
 
 
 @pytest.mark.parametrize(
@@ -79,7 +89,12 @@ def test_equations_of_sales__sound__all_hold() -> None:
         (_receipt(price=Price(1, 1)), "proven by a root"),
         (_proof, "proven by a root"),
         (_signature, "proven by a root"),
-        (_short, "collected from customers"),
+        (_settled(root=None), "proven by a root"),
+        (_short, "collected from vouchers"),
+        (_settled(paid_usd6=TRANSFERRED_USD6 + 1), "paid by x402 − credited"),
+        (_settled(credited_usd6=0), "paid by x402 − credited"),
+        (_settled(credited_usd6=0), "customers' balances"),
+        (_income(pending_usd6=1), "not passed on"),
         (_income(collected_usd6=-1), "not collected"),
         (lambda sales: replace(sales, charged=Charged(1 << 40, 1 << 40)), "not collected"),
         (_income(inference_usd6=-1), "the waterfall's income of inference"),
@@ -99,16 +114,16 @@ def test_equations_of_sales__an_answer_was_cut_off__its_charge_is_named() -> Non
     sales = sold(0)
     more = replace(
         _income(collected_usd6=9, inference_usd6=9, balances_usd6=-9, held_usd6=-9)(sales),
-        charged=Charged(sales.billed_usd6 + 9, sales.billed_usd6 + 9),
+        charged=Charged(sales.charged.spent_usd6 + 9, sales.charged.collected_usd6 + 9),
     )
     first, *rest = more.income.collections
     collections = (replace(first, amount_usd6=first.amount_usd6 + 9), *rest)
     more = replace(more, income=replace(more.income, collections=collections))
     # Charged for nothing that anybody asked for again.
-    assert any("billed to them" in text for text in failing(more))
+    assert any("billed to who pays by them" in text for text in failing(more))
     again = replace(more, repeats=1)
     assert failing(again) == set()
-    assert again.cut_off_usd6 == 9
+    assert (again.by_voucher.cut_off_usd6, again.by_x402.cut_off_usd6) == (9, 0)
 
 
 def test_summary_of_sales__sound__is_in_units_and_whole_numbers() -> None:
@@ -117,9 +132,12 @@ def test_summary_of_sales__sound__is_in_units_and_whole_numbers() -> None:
     assert said["tokens"] == {"in": 3_434, "out": 19}
     kept = said["feeUsd6"] + said["royaltyUsd6"]
     assert said["incomeUsd6"] == INFERENCE_USD6 == said["billedUsd6"] - kept
-    assert said["gas"] == 200_000
-    # A third of that, rounded up.
-    assert said["gasPerRequest"] == 66_667
+    assert (said["byVoucher"]["requests"], said["byX402"]["requests"]) == (2, 1)
+    assert said["byVoucher"]["billedUsd6"] + said["byX402"]["billedUsd6"] == said["billedUsd6"]
+    assert said["byVoucher"]["gas"] == 100_000
+    assert said["byVoucher"]["gasPerRequest"] == 50_000
+    assert said["byX402"]["gasPerRequest"] == 250_001
+    assert said["byX402"]["transferredUsd6"] == TRANSFERRED_USD6
     # $30 and $60 for a million tokens: 100 and 7; 3,333 and 11.
     assert said["medianRequestUsd6"] == 3_420
     assert said["largestRequestUsd6"] == 100_650
