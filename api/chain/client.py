@@ -148,13 +148,18 @@ class ChainClient:
         topics: Sequence[bytes | Sequence[bytes] | None],
         from_block: int,
         to_block: int,
+        is_newest_first: bool = False,
     ) -> AsyncIterator[Log]:
-        """The same of any number of blocks, both included, WINDOW_BLOCKS at a time."""
-        for first in range(from_block, to_block + 1, WINDOW_BLOCKS):
+        """The same of any number of blocks, both included, WINDOW_BLOCKS at a time: oldest first
+        unless it is told otherwise.
+        """
+        step = -1 if is_newest_first else 1
+        for first in range(from_block, to_block + 1, WINDOW_BLOCKS)[::step]:
             last = min(first + WINDOW_BLOCKS - 1, to_block)
-            for log in await self.logs(
+            found = await self.logs(
                 addresses=addresses, topics=topics, from_block=first, to_block=last
-            ):
+            )
+            for log in found[::step]:
                 yield log
 
     async def fees(self) -> Fees:
@@ -182,9 +187,13 @@ class ChainClient:
         """The receipt of a mined transaction; None while it is not mined."""
         return await self._read("eth_getTransactionReceipt", [to_hex(tx_hash)], _receipt)
 
-    async def calldata(self, tx_hash: bytes) -> bytes | None:
-        """What a transaction called its target with; None if the node does not hold it."""
-        return await self._read("eth_getTransactionByHash", [to_hex(tx_hash)], _calldata)
+    async def calldata(self, tx_hash: bytes, to: Address) -> bytes | None:
+        """What a transaction called `to` with; None if it called somebody else, who may take bytes
+        that look the same for something else, or if the node does not hold it.
+        """
+        return await self._read(
+            "eth_getTransactionByHash", [to_hex(tx_hash)], lambda answer: _calldata(answer, to)
+        )
 
     async def is_known(self, tx_hash: bytes) -> bool:
         """Whether the node holds the transaction, mined or waiting."""
@@ -309,8 +318,11 @@ def _receipt(answer: Any) -> Receipt | None:
     )
 
 
-def _calldata(answer: Any) -> bytes | None:
-    return None if answer is None else _bytes(answer["input"])
+def _calldata(answer: Any, to: Address) -> bytes | None:
+    # One that creates a contract has no target.
+    if answer is None or (answer.get("to") or "").lower() != to.lower():
+        return None
+    return _bytes(answer["input"])
 
 
 def _topic(topic: bytes | Sequence[bytes] | None) -> str | list[str] | None:

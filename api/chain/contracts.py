@@ -221,7 +221,7 @@ class MetricsOracle(Contract):
         """What `postReport` was called with in a transaction; None if that called something else,
         such as a contract that posts reports.
         """
-        calldata = await self.client.calldata(tx_hash)
+        calldata = await self.client.calldata(tx_hash, self.address)
         arguments = calldata and self.abi.functions["postReport"].decode_arguments(calldata)
         if not arguments:
             return None

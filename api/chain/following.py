@@ -32,7 +32,8 @@ from api.chain.contracts import (
 )
 from api.chain.deployments import Deployment
 from api.chain.following_exact import ExactFollower
-from api.chain.journey import Journey, PastReader, Spot, spot_of
+from api.chain.journey import Journey, JourneyReader
+from api.chain.past import Spot, spot_of
 from api.chain.views import Receipt
 from api.domain.attribution import NOTHING, Split, WaterfallBooks
 from api.domain.batches import Brought, breakdown_of, unpack_vouchers
@@ -57,7 +58,7 @@ _IN_WATERFALL: Final = (
 _IN_SHARE: Final = ("StreamFunded", "Transfer", "IncomeAssigned", "HolderRecovered", "PayeeChanged")
 
 
-class Follower(PastReader):
+class Follower(JourneyReader):
     """Follows payments on one deployment."""
 
     def __init__(self, client: ChainClient, deployment: Deployment) -> None:
@@ -113,8 +114,7 @@ class Follower(PastReader):
         due = Fraction(receipt.charge_usd6)
         if root is not None and due:
             for event in await self._collections(journey, root):
-                mined = await self._client.receipt(event.log.tx_hash)
-                assert mined is not None
+                mined = await self._mined(event)
                 brought = await self._brought(event, mined)
                 work = await self._work(receipt, {one.work for one in brought})
                 paid = _paid(due, receipt.payer, receipt.key, brought, work)
@@ -152,7 +152,7 @@ class Follower(PastReader):
         ]
 
     async def _brought(self, event: DecodedEvent, mined: Receipt) -> list[Brought]:
-        calldata = await self._client.calldata(event.log.tx_hash)
+        calldata = await self._client.calldata(event.log.tx_hash, self._payments.address)
         arguments = calldata and self._payments.abi.functions["collect"].decode_arguments(calldata)
         if not arguments:
             raise NotFound(
@@ -243,9 +243,7 @@ class Follower(PastReader):
             if not later:
                 journey.leave(Part(Place.DEFERRED, income))
                 return
-            found = await self._client.receipt(later[0].log.tx_hash)
-            assert found is not None
-            came = self._received(found, cluster_id, root)
+            came = self._received(await self._mined(later[0]), cluster_id, root)
             outcome = next(one for one in came if spot_of(one) > spot_of(later[0]))
             sent = later[0].fields["amountUsd6"]
         arrived = income * Fraction(outcome.fields["amountUsd6"], sent)

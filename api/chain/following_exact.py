@@ -19,7 +19,8 @@ from typing import NamedTuple
 from api.chain.client import ChainClient
 from api.chain.contracts import DecodedEvent, InferencePayments, Stablecoin, X402Settler
 from api.chain.deployments import Deployment
-from api.chain.journey import Journey, PastReader, spot_of
+from api.chain.journey import Journey, JourneyReader
+from api.chain.past import spot_of
 from api.chain.views import Receipt
 from api.domain.codec import to_hex
 from api.domain.eip712 import Eip712Domain, address_word, word
@@ -48,7 +49,7 @@ class _Settled(NamedTuple):
     place: int
 
 
-class ExactFollower(PastReader):
+class ExactFollower(JourneyReader):
     """Follows payments on one deployment."""
 
     def __init__(
@@ -177,7 +178,7 @@ class ExactFollower(PastReader):
         return Spent(told, root, mined, value - credit)
 
     async def _credit_called(self, settled: _Settled, mined: Receipt) -> int:
-        calldata = await self._client.calldata(mined.tx_hash)
+        calldata = await self._client.calldata(mined.tx_hash, self._settler.address)
         credits = None if calldata is None else self._settler.credits_in(calldata)
         if credits is None:
             raise NotFound(
@@ -212,8 +213,3 @@ class ExactFollower(PastReader):
         await self._note(journey, Event.SWEPT, later[0], value, later[0].fields["amountUsd6"])
         reference = Digest(address_word(pay_to))
         return Spent(later[0], reference, await self._mined(later[0]), value)
-
-    async def _mined(self, event: DecodedEvent) -> Receipt:
-        mined = await self._client.receipt(event.log.tx_hash)
-        assert mined is not None
-        return mined

@@ -166,7 +166,8 @@ async def test_send_raw__signed_transaction__is_mined_under_its_hash(client: Cha
     assert receipt.block_hash == (await client.block(1)).hash
     assert await client.nonce_of(PAYER.address) == before + 1
     assert await client.is_known(tx_hash)
-    assert await client.calldata(tx_hash) == b"xyz"
+    assert await client.calldata(tx_hash, ECHO) == b"xyz"
+    assert await client.calldata(tx_hash, REFUSE) is None
 
 
 async def test_send_raw__waiting_transaction_again__returns_the_same_hash(
@@ -205,7 +206,7 @@ async def test_receipt__reverted_transaction__says_so(node: Node, client: ChainC
 async def test_receipt__unknown_transaction__is_none(client: ChainClient) -> None:
     assert await client.receipt(bytes(32)) is None
     assert not await client.is_known(bytes(32))
-    assert await client.calldata(bytes(32)) is None
+    assert await client.calldata(bytes(32), ECHO) is None
 
 
 async def test_logs__matching_topic__come_with_their_place(node: Node, client: ChainClient) -> None:
@@ -223,6 +224,34 @@ async def test_logs__matching_topic__come_with_their_place(node: Node, client: C
     assert not log.removed
     assert await client.logs(addresses=[ECHO], topics=[bytes(32)], from_block=0) == []
     assert await client.logs(addresses=[ECHO], topics=[None], from_block=0) == [log]
+
+
+@pytest.mark.parametrize(
+    ("is_newest_first", "blocks"), [(False, [2, 3, 4, 5]), (True, [5, 4, 3, 2])]
+)
+async def test_past_logs__of_several_windows__in_either_order_and_no_others(
+    node: Node,
+    client: ChainClient,
+    monkeypatch: pytest.MonkeyPatch,
+    is_newest_first: bool,
+    blocks: list[int],
+) -> None:
+    monkeypatch.setattr("api.chain.client.WINDOW_BLOCKS", 3)
+    node.rpc("anvil_setCode", ECHO, "0x5f355f5fa1")
+    for _ in range(6):
+        raw, tx_hash = await _signed(client, bytes(32))
+        await client.send_raw(raw)
+        await _mined(client, tx_hash)
+
+    found = client.past_logs(
+        addresses=[ECHO],
+        topics=[None],
+        from_block=2,
+        to_block=5,
+        is_newest_first=is_newest_first,
+    )
+
+    assert [log.block_number async for log in found] == blocks
 
 
 async def test_fees__base_fee__leaves_room_to_double(client: ChainClient) -> None:
