@@ -455,6 +455,12 @@ class Stablecoin(Contract):
         return any(pair == (used, moved) for pair in pairwise(told))
 
 
+class RelatedParties(Contract):
+    """contracts/registry/interfaces/IRelatedParties.sol: read by its events."""
+
+    ABI = "RelatedParties"
+
+
 class X402Settler(Contract):
     """contracts/payments/interfaces/IX402Settler.sol."""
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
+from api.abreast import abreast
 from api.domain.epochs import epoch_window_ms
 from api.domain.figures import epoch_figures
 from api.domain.gpu_set import GpuSet
 from api.domain.reports import ClusterReport
 from api.domain.samples import SampleBatch, SampleSet
 from api.errors import NotFound
-from api.oracle.abreast import abreast
 from api.oracle.chain_watch import ChainWatch
 from api.oracle.ingest import Ingest
 from api.oracle.manifests import Manifests

@@ -24,13 +24,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from api.abreast import abreast
 from api.clock import Clock
 from api.domain.codec import to_hex
 from api.domain.eip712 import Eip712Domain
 from api.domain.epochs import epoch_end
 from api.domain.figures import ClusterFigures
 from api.errors import GpuSetUnknown, ProposalRefused
-from api.oracle.abreast import abreast
 from api.oracle.chain_watch import ChainSnapshot, ChainWatch
 from api.oracle.collecting import Collecting
 from api.oracle.manifests import Manifests

@@ -43,30 +43,22 @@ def newest_first(
 
     `first_indexed` narrows the first indexed field, given as an integer or an address.
     """
-    indexed = [] if first_indexed is None else [first_indexed]
+    abi = contract_abi(contract)
+    by_topic = {to_hex(abi.events[name].topic): abi.events[name] for name in names}
+    topics: list[object] = [list(by_topic)]
+    if first_indexed is not None:
+        word = int(first_indexed, 16) if isinstance(first_indexed, str) else first_indexed
+        topics.append(f"0x{word:064x}")
     last = int(chain.blocks.height)
     while last >= from_block:
         first = max(from_block, last - WINDOW_BLOCKS + 1)
-        yield from reversed(_read(contract, address, names, indexed, first, last))
+        found = chain.provider.make_request(
+            "eth_getLogs",
+            [{"address": address, "topics": topics, "fromBlock": hex(first), "toBlock": hex(last)}],
+        )
+        for log in reversed(found):
+            yield _event(by_topic[log["topics"][0]], log)
         last = first - 1
-
-
-def oldest_first(
-    contract: str,
-    address: str,
-    names: Sequence[str],
-    *indexed: int | str | None,
-    from_block: int,
-    to_block: int,
-) -> list[PastEvent]:
-    """Events of a contract in these blocks; `indexed` narrows the first indexed fields, each given
-    as an integer, an address or hex digits of 32 bytes, None for any.
-    """
-    found: list[PastEvent] = []
-    for first in range(from_block, to_block + 1, WINDOW_BLOCKS):
-        last = min(first + WINDOW_BLOCKS - 1, to_block)
-        found += _read(contract, address, names, indexed, first, last)
-    return found
 
 
 def in_transaction(contract: str, address: str, tx_hash: str) -> list[PastEvent]:
@@ -79,27 +71,6 @@ def in_transaction(contract: str, address: str, tx_hash: str) -> list[PastEvent]
         for log in mined["logs"]
         if log["address"].lower() == address.lower() and log["topics"][0] in by_topic
     ]
-
-
-def _read(
-    contract: str,
-    address: str,
-    names: Sequence[str],
-    indexed: Sequence[int | str | None],
-    first: int,
-    last: int,
-) -> list[PastEvent]:
-    abi = contract_abi(contract)
-    by_topic = {to_hex(abi.events[name].topic): abi.events[name] for name in names}
-    topics: list[object] = [list(by_topic)]
-    for one in indexed:
-        word = int(one, 16) if isinstance(one, str) else one
-        topics.append(None if word is None else f"0x{word:064x}")
-    found = chain.provider.make_request(
-        "eth_getLogs",
-        [{"address": address, "topics": topics, "fromBlock": hex(first), "toBlock": hex(last)}],
-    )
-    return [_event(by_topic[log["topics"][0]], log) for log in found]
 
 
 def _event(kind: Event, log: Mapping[str, Any]) -> PastEvent:

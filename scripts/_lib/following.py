@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
 from fractions import Fraction
@@ -10,17 +9,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-from ape import chain
 from rich.markup import escape
 from rich.table import Table
 
-from api.chain.client import ChainClient
 from api.chain.following import Follower
 from api.domain.codec import to_hex
 from api.domain.receipts import parse_receipt_id
 from api.domain.way import Event, Part, Place, ProvenReceipt, Way
 from api.errors import Incoherent, InvalidInput, NotFound
 from scripts._lib.money import fine_dollars, units
+from scripts._lib.network import answer_of
 from scripts._lib.record import Record
 from scripts._lib.tables import numbers, table_of
 from scripts._lib.times import utc
@@ -94,15 +92,9 @@ def read(path: Path) -> ProvenReceipt:
 
 def follow(record: Record, proven: ProvenReceipt) -> Way:
     """The way of a receipt's payment up to the newest block. Raises as `Follower.follow`."""
-
-    async def walk() -> Way:
-        client = ChainClient(str(chain.provider.http_uri), chain_id=record.chain_id)
-        try:
-            return await Follower(client, record.deployment).follow(proven)
-        finally:
-            await client.close()
-
-    return asyncio.run(walk())
+    return answer_of(
+        record.chain_id, lambda client: Follower(client, record.deployment).follow(proven)
+    )
 
 
 def tables(way: Way) -> list[Table]:

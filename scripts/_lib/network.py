@@ -1,10 +1,17 @@
-"""Which chain is connected, as the node itself says."""
+"""Which chain is connected, as the node itself says; the services' own client of it."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from ape import chain
 
+from api.chain.client import ChainClient
 from api.errors import WrongChain
+
+Answer = TypeVar("Answer")
 
 
 def connected_chain_id() -> int:
@@ -18,3 +25,16 @@ def connected_chain_id() -> int:
     if actual != configured:
         raise WrongChain(actual, configured)
     return actual
+
+
+def answer_of(chain_id: int, question: Callable[[ChainClient], Awaitable[Answer]]) -> Answer:
+    """What is found out as services do it, on the node that ape is connected to."""
+
+    async def ask() -> Answer:
+        client = ChainClient(str(chain.provider.http_uri), chain_id=chain_id)
+        try:
+            return await question(client)
+        finally:
+            await client.close()
+
+    return asyncio.run(ask())

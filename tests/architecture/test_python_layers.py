@@ -19,10 +19,11 @@ MAY_IMPORT = {
     "api.clock": (),
     "api.files": ("api.errors",),
     "api.streams": (),
+    "api.abreast": (),
     "api.domain": BASE,
     "api.keys": ("api.types", "api.errors", "api.domain"),
     "api.settings": ("api.types", "api.errors", "api.keys", "api.domain"),
-    "api.chain": (*BASE, "api.domain"),
+    "api.chain": (*BASE, "api.abreast", "api.domain"),
     "api.store": (*BASE, "api.domain"),
     "api.serving": (*BASE, "api.streams", "api.domain", "api.store"),
     "api.sending": (*BASE, "api.domain", "api.chain", "api.store"),
@@ -30,7 +31,15 @@ MAY_IMPORT = {
     "api.client": (*BASE, "api.domain", "api.chain"),
     "api.ngram": (*BASE, "api.domain", "api.files", "api.serving"),
     "api.gateway": (*BASE, *SHARED, "api.domain", "api.chain", "api.store"),
-    "api.oracle": (*BASE, *SHARED, "api.keys", "api.domain", "api.chain", "api.store"),
+    "api.oracle": (
+        *BASE,
+        *SHARED,
+        "api.abreast",
+        "api.keys",
+        "api.domain",
+        "api.chain",
+        "api.store",
+    ),
 }
 """What each part of `api` may import of `api`, apart from itself."""
 

@@ -149,7 +149,7 @@ def test_scripts__pledge_claims_and_recovery__leave_all_with_the_new_wallet(
     holder, replacement, payee, agent, trustee, taker = (f"TEST::{n}" for n in range(1, 7))
     investor = "--reference a --salt s --country 528 --class institution"
 
-    *_, deposited, authorised, registered, raised, limits, assigned, _, _ = terminal.walk(
+    *_, deposited, authorised, registered, raised, limits, assigned, _, _, hours = terminal.walk(
         "deploy",
         f"admit_investor --wallet {holder} {investor}",
         f"admit_investor --wallet {replacement} {investor}",
@@ -171,6 +171,7 @@ def test_scripts__pledge_claims_and_recovery__leave_all_with_the_new_wallet(
         f"encumber --cluster 1 --taker {taker} --shares 100 --assign 40 --payee {payee}"
         f" --account {holder}",
         *(f"distribute --cluster {n}" for n in (1, 2)),
+        "quality --cluster 1 --json",
     )
     assert re.match(r"\$5\.000000 deposited\n0x\w+ has \$5\.000000\n\Z", deposited)
     assert "spent $0.000000 of $2.000000, until 2099-01-01" in authorised
@@ -184,6 +185,7 @@ def test_scripts__pledge_claims_and_recovery__leave_all_with_the_new_wallet(
     pledged, income = assigned.splitlines()
     assert pledged.startswith("100 shares of 0x")
     assert income.startswith("the income of 40 of them goes to 0x")
+    assert sum(int(hour["paidUsd6"]) for hour in json.loads(hours)) == 1_000 * 10**6
     node.rpc("evm_increaseTime", 7 * DAY)
     node.rpc("evm_mine")
 

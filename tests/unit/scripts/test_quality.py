@@ -1,20 +1,27 @@
-"""What `ape run quality` finds on a chain: GPU time that nobody was billed for, related payers."""
+"""What is read from a chain: GPU time that nobody was billed for, related payers; its table."""
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from ape import chain
+from ape import chain, project
 from ape.api import AccountAPI
 from eth_account.signers.local import LocalAccount
 from rich.console import Console
 
+from api.chain.client import ChainClient
+from api.chain.quality import QualityReader
+from api.domain.quality import Hour, Relation
+from api.errors import Oversized, UnknownCluster
+from api.types import Address, ClusterId, Epoch
 from scripts._lib import quality
+from scripts._lib.network import answer_of
 from scripts._lib.record import Record
 from tests.support.oracle import Figures
-from tests.support.payments import FOREVER
+from tests.support.payments import FOREVER, ROOT
 from tests.support.revenue import Books
 from tests.support.scenario import EPOCH_SECONDS, USD, current_epoch, travel_to_epoch
 from tests.support.ways import Counter
@@ -22,7 +29,7 @@ from tests.support.ways import Counter
 WHY = b"\x44" * 32
 
 
-def hour_of(record: Record, books: Books, epoch: int) -> quality.Hour:
+def hour_of(record: Record, books: Books, epoch: int) -> Hour:
     (hour,) = [one for one in quality.read_hours(record, books.cluster_id) if one.epoch == epoch]
     return hour
 
@@ -36,8 +43,10 @@ def test_read_hours__measured__tell_what_was_busy_and_not_billed(
 
     running, measured, *_ = quality.read_hours(record, books.cluster_id)
 
-    assert (measured.epoch, measured.busy, measured.leaked) == (books.first_epoch, 2_500, 700)
-    assert (running.epoch, running.busy, running.leaked) == (books.first_epoch + 1, None, None)
+    assert measured.epoch == books.first_epoch
+    assert (measured.busy_gpu_seconds, measured.leaked_gpu_seconds) == (2_500, 700)
+    assert running.epoch == books.first_epoch + 1
+    assert (running.busy_gpu_seconds, running.leaked_gpu_seconds) == (None, None)
 
 
 def test_read_hours__several_payers_in_a_batch__the_related_ones_part_of_it(
@@ -81,7 +90,7 @@ def test_read_hours__a_direct_payer_declared_later__counts_backwards(
     assert related == [4 * USD, 2 * USD, 0]
 
 
-def test_read_relations__dated_back_ended_and_declared_again__are_two(
+def test_relations__dated_back_ended_and_declared_again__are_two(
     record: Record, books: Books, customer: AccountAPI, issuer: AccountAPI, registrar: AccountAPI
 ) -> None:
     related, epoch = record.system().related, current_epoch()
@@ -91,9 +100,15 @@ def test_read_relations__dated_back_ended_and_declared_again__are_two(
     chain.pending_timestamp = (epoch + 2) * EPOCH_SECONDS
     related.declare(books.cluster_id, customer, epoch + 2, WHY, sender=customer)
 
-    assert quality.read_relations(record, books.cluster_id) == [
-        quality.Relation(customer.address, epoch - 9, epoch),
-        quality.Relation(customer.address, epoch + 2, None),
+    async def read(client: ChainClient) -> list[Relation]:
+        to = (await client.block()).number
+        reader = QualityReader(client, record.deployment, ClusterId(books.cluster_id))
+        return await reader.relations(to)
+
+    account = Address(str(customer.address))
+    assert answer_of(record.chain_id, read) == [
+        Relation(account, Epoch(epoch - 9), Epoch(epoch)),
+        Relation(account, Epoch(epoch + 2), None),
     ]
 
 
@@ -153,3 +168,50 @@ def test_read_hours__paid_before_the_first_epoch__is_told(
     found = quality.read_hours(record, cluster_id)
     assert [hour.epoch for hour in found] == [first + 1, first, first - 1]
     assert [hour.paid_usd6 for hour in found] == [0, 0, 5 * USD]
+
+
+def test_read_hours__a_contract_in_between__its_payers_are_unknown(
+    record: Record,
+    books: Books,
+    counter: Counter,
+    customer: AccountAPI,
+    deployer: AccountAPI,
+    hot: LocalAccount,
+) -> None:
+    payments, gateway = record.system().payments, deployer.deploy(project.HostileWallet)
+    payments.authorise(hot.address, gateway, 10 * USD, FOREVER, sender=customer)
+    till = counter.till.at(gateway)
+    voucher = till.voucher(customer, hot, 3 * USD)
+    call = payments.collect.encode_input(voucher, till.works, ROOT)
+    gateway.execute(payments, call, sender=customer)
+    books.receive(1 * USD)
+
+    hour = hour_of(record, books, current_epoch())
+
+    assert (hour.paid_usd6, hour.related_usd6, hour.unknown_usd6) == (4 * USD, 0, 3 * USD)
+
+
+@pytest.mark.parametrize("cluster_id", [0, 99, 2**32])
+def test_read_hours__no_such_cluster__says_so(
+    record: Record, books: Books, cluster_id: int
+) -> None:
+    with pytest.raises(UnknownCluster, match=f"cluster {cluster_id} is not known"):
+        quality.read_hours(record, cluster_id)
+
+
+def test_hours__more_payments_than_are_read__refused_with_both_numbers(
+    record: Record, books: Books, charged: Any
+) -> None:
+    def read(most: int) -> list[Hour]:
+        def hours(client: ChainClient) -> Coroutine[Any, Any, list[Hour]]:
+            reader = QualityReader(client, record.deployment, ClusterId(books.cluster_id))
+            return reader.hours(1, most_payments=most)
+
+        return answer_of(record.chain_id, hours)
+
+    charged(2 * USD)
+    books.receive(3 * USD)
+
+    assert read(2)[0].paid_usd6 == 5 * USD
+    with pytest.raises(Oversized, match="2 payments in these hours, at most 1"):
+        read(1)

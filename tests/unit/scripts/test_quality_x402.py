@@ -1,4 +1,4 @@
-"""Who paid by x402, as `ape run quality` tells it: to the unit, whichever way it came."""
+"""Who paid by x402, as it is read from a chain: to the unit, whichever way it came."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from api.oracle.abreast import abreast
+from api.abreast import abreast
 
 
 async def test_abreast__slower_first__results_in_order_and_no_more_at_a_time() -> None:
