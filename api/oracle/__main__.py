@@ -18,10 +18,12 @@ import argparse
 import asyncio
 import sys
 from contextlib import closing
+from typing import Final
 
 import structlog
 
 from api.chain import deployments
+from api.chain.deployments import Deployment
 from api.domain.codec import parse_address, to_hex
 from api.domain.eip712 import reporter_registry_domain
 from api.domain.reports import possession_message
@@ -40,6 +42,15 @@ from api.settings import ClockKind, OracleSettings, load
 from api.store.embedded import database_of
 
 _log = structlog.get_logger("api.oracle")
+
+_CONTRACTS: Final = (
+    "MetricsOracle",
+    "ClusterRegistry",
+    "RelatedParties",
+    "Waterfall",
+    "InferencePayments",
+    "X402Settler",
+)
 
 
 def main() -> int:
@@ -73,9 +84,7 @@ def _check() -> int:
     logs.configure("error")
     try:
         settings = load(OracleSettings)
-        deployment = deployments.load(settings.deployments_dir, settings.chain_id)
-        for name in ("MetricsOracle", "ClusterRegistry"):
-            deployment.address_of(name)
+        deployment = _deployment(settings)
         signer, transmitter = _accounts(settings)
         plan = check.Plan(
             signer=signer,
@@ -106,6 +115,15 @@ def _prove_possession(settings: OracleSettings, operator: str) -> int:
     return 0
 
 
+def _deployment(settings: OracleSettings) -> Deployment:
+    """What is deployed, with all that a reporter reads. Raises ConfigurationError."""
+    deployment = deployments.load(settings.deployments_dir, settings.chain_id)
+    for name in _CONTRACTS:
+        deployment.address_of(name)
+    deployment.stablecoin_address()
+    return deployment
+
+
 def _accounts(settings: OracleSettings) -> tuple[SigningAccount, SigningAccount]:
     """Who signs reports and who transmits. Raises KeyRefused."""
     signer = _account(settings.signing_key(), settings)
@@ -122,11 +140,7 @@ def _account(key: Signer | RemoteKey, settings: OracleSettings) -> SigningAccoun
 def _serve(settings: OracleSettings) -> int:
     signer, transmitter = _accounts(settings)
     logs.configure(settings.log_level, reporter=signer.address)
-    deployment = deployments.load(settings.deployments_dir, settings.chain_id)
-    oracle, registry = (
-        deployment.address_of("MetricsOracle"),
-        deployment.address_of("ClusterRegistry"),
-    )
+    deployment = _deployment(settings)
     name = f"reporter_{signer.address[2:].lower()}"
     with (
         closing(listen(settings.host, settings.port)) as listening,
@@ -137,9 +151,7 @@ def _serve(settings: OracleSettings) -> int:
             transmitter=transmitter,
             rpc_urls=settings.rpc_urls,
             chain_id=settings.chain_id,
-            oracle=oracle,
-            registry=registry,
-            first_block=deployment.contracts["MetricsOracle"].block,
+            deployment=deployment,
             database_url=url,
             peers=settings.peers,
             uses_chain_clock=settings.clock is ClockKind.CHAIN,

@@ -13,6 +13,7 @@ from api.errors import Malformed, RackstreamError
 from api.oracle import schemas, shapes
 from api.oracle.manifests import MAX_MANIFEST_BYTES
 from api.oracle.metrics import CONTENT_TYPE
+from api.oracle.quality import MAX_HOURS
 from api.oracle.service import Reporter
 from api.serving.documented import documents, problems, read_body
 from api.types import JSON_SAFE_INTEGER, MAX_BATCH_BYTES, UINT32_MAX, ClusterId, Epoch
@@ -204,6 +205,30 @@ async def get_metrics(
     that are silent count as down."""
     points = await reporter_of(request).series.points(ClusterId(cluster_id), from_, to, step)
     return shapes.series(ClusterId(cluster_id), from_, to, step, points)
+
+
+@clusters.get(
+    "/v1/clusters/{id}/quality",
+    summary="Busy time that was not billed, and income from related parties",
+    responses=problems(404, 413, 422, 502, 503),
+)
+async def get_quality(
+    request: Request,
+    cluster_id: ClusterIdPath,
+    hours: Annotated[
+        int, Query(ge=1, le=MAX_HOURS, description="How many, the running one included.")
+    ] = 24,
+) -> schemas.Quality:
+    """By the hour, the newest first, read from the chain as of its newest block: the figures of
+    reports that became Final, and what customers paid, by who is declared to be related to the
+    cluster's issuer or operator. Of the hours before the cluster's first only such as something was
+    paid in.
+
+    At most 31 days and 5,000 payments. One at a time. `ape run quality` does the same without
+    believing this reporter anything.
+    """
+    found = await reporter_of(request).quality.hours(ClusterId(cluster_id), hours)
+    return shapes.quality(ClusterId(cluster_id), found)
 
 
 @clusters.get(

@@ -84,6 +84,35 @@ class MetricSeries(Model):
     points: list[Point]
 
 
+class QualityHour(Model):
+    """One epoch of a cluster."""
+
+    epoch: int = Field(description="The hour of Unix time, counted from 1970.")
+    from_: int = Field(alias="from", description="Start of the epoch, Unix seconds.")
+    to: int = Field(description="End of the epoch, Unix seconds.")
+    busy_gpu_seconds: int | None = Field(
+        description="Technical utilisation × seconds; null until the epoch's figures are final."
+    )
+    billable_gpu_seconds: int | None = Field(
+        description="Of those, worked for paying customers; null likewise."
+    )
+    leaked_gpu_seconds: int | None = Field(description="Busy and not billed; null likewise.")
+    paid_usd6: BigInteger = Field(
+        description="By customers, with the platform's fee and royalties, in 10⁻⁶ dollars."
+    )
+    related_usd6: BigInteger = Field(description="Of that, by related parties.")
+    unknown_usd6: BigInteger = Field(
+        description="Of that, by payers that the payment does not tell: a contract stood between."
+    )
+
+
+class Quality(Model):
+    """What of a cluster's time and income is not what it seems, by the hour."""
+
+    cluster_id: int
+    hours: list[QualityHour] = Field(description="The newest first.")
+
+
 class CountedFigures(Figures):
     """An epoch's figures as the contract counts them."""
 

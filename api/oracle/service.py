@@ -12,6 +12,7 @@ import structlog
 
 from api.chain.client import ChainClient
 from api.chain.contracts import ClusterRegistry, MetricsOracle
+from api.chain.deployments import Deployment
 from api.chain.node import Node
 from api.clock import Clock, SystemClock
 from api.domain.eip712 import agent_domain, oracle_domain
@@ -36,6 +37,7 @@ from api.oracle.measuring import Measuring
 from api.oracle.metrics import Metrics
 from api.oracle.peers import among, connect
 from api.oracle.promises import Promises
+from api.oracle.quality import Quality
 from api.oracle.reading import Reading
 from api.oracle.series import Series
 from api.oracle.transmit import Transmitter
@@ -74,9 +76,7 @@ class ReporterConfig:
     transmitter: SigningAccount
     rpc_urls: tuple[str, ...]
     chain_id: int
-    oracle: Address
-    registry: Address
-    first_block: int
+    deployment: Deployment
     database_url: str
     peers: Mapping[Address, str]
     uses_chain_clock: bool
@@ -91,7 +91,8 @@ class Reporter:
 
     def __init__(self, config: ReporterConfig) -> None:
         self._config = config
-        signer, chain_id, oracle_at = config.signer, config.chain_id, config.oracle
+        signer, chain_id, deployment = config.signer, config.chain_id, config.deployment
+        oracle_at = deployment.address_of("MetricsOracle")
         self.address = signer.address
         self.transmitter = config.transmitter.address
         self.metrics = Metrics()
@@ -99,7 +100,7 @@ class Reporter:
         self._watch = watch = ChainWatch(
             self._client,
             MetricsOracle(self._client, oracle_at),
-            ClusterRegistry(self._client, config.registry),
+            ClusterRegistry(self._client, deployment.address_of("ClusterRegistry")),
         )
         self._clock: Clock = NewestBlockClock(watch) if config.uses_chain_clock else SystemClock()
         clock = self._clock
@@ -193,7 +194,7 @@ class Reporter:
             peers=lambda: among(self._peers, watch.snapshot.reporters),
             metrics=self.metrics,
             confirmations=config.confirmations,
-            first_block=config.first_block,
+            first_block=deployment.contracts["MetricsOracle"].block,
         )
         self.series = Series(
             watch=watch,
@@ -212,6 +213,7 @@ class Reporter:
             reports=reports,
             report_domain=report_domain,
         )
+        self.quality = Quality(self._client, deployment)
         self._gauges = Gauges(
             account=config.transmitter.address,
             watch=watch,
@@ -306,9 +308,10 @@ class Reporter:
         await self._client.connect()
         await self._lease.hold()
         await self._database.migrate()
-        origin = await self._client.block(config.first_block)
+        oracle = config.deployment.contracts["MetricsOracle"]
+        origin = await self._client.block(oracle.block)
         await self._database.bind(
-            DatabaseIdentity(self.address, config.chain_id, config.oracle, Digest(origin.hash))
+            DatabaseIdentity(self.address, config.chain_id, oracle.address, Digest(origin.hash))
         )
         snapshot = await self._watch.refresh()
         await self.promises.restore_closed(snapshot.reporter_set_id, dict(snapshot.next_epochs))

@@ -8,6 +8,7 @@ from api.domain.codec import json_integer, to_hex
 from api.domain.epochs import epoch_end, epoch_start
 from api.domain.equivocation import Equivocation, SignedReport
 from api.domain.figures import ClusterFigures
+from api.domain.quality import Hour
 from api.domain.samples import sample_json, sample_leaf
 from api.oracle import schemas
 from api.oracle.reading import (
@@ -68,6 +69,12 @@ def series(
                 {"from": point.start, "to": point.end, **figures(point.figures)} for point in points
             ],
         }
+    )
+
+
+def quality(cluster_id: ClusterId, hours: Sequence[Hour]) -> schemas.Quality:
+    return schemas.Quality.model_validate(
+        {"cluster_id": cluster_id, "hours": [hour.to_json() for hour in hours]}
     )
 
 

@@ -39,6 +39,7 @@ def signposts(
             for endpoint in stack.reporters
         ),
         ("first hours' metrics", f"{first}/v1/clusters/{opened.cluster_id}/metrics?{query}"),
+        ("leakage, wash revenue", f"{first}/v1/clusters/{opened.cluster_id}/quality"),
         ("Prometheus", f"{first}/metrics"),
         ("gateway, REST docs", f"{till.url}/docs"),
         ("gateway, Prometheus", f"{till.url}/metrics"),

@@ -109,6 +109,11 @@ def test_up__until_interrupted__serves_recovers_and_leaves_nothing(
     assert _get(f"{gateway}/v1/receipts/{receipt_id}")["receipt"]["outputTokens"] == 5
     # Collected on chain: the customers' own requests run by themselves.
     up.wait_until("a collection", lambda: _collected(gateway, receipt_id), 120)
+    hours = _get(_printed(up.text(), "leakage, wash revenue"))["hours"]
+    assert any(int(hour["paidUsd6"]) for hour in hours)
+    assert any(hour["busyGpuSeconds"] for hour in hours)
+    # The gateway calls the contracts itself, so that every payer is known; none is declared.
+    assert {(hour["relatedUsd6"], hour["unknownUsd6"]) for hour in hours} == {("0", "0")}
 
     os.kill(up.pids("api.oracle")[0], signal.SIGKILL)
     up.wait_until("the reporter again", lambda: "reporter-1 is up again" in up.text())

@@ -6,11 +6,14 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from api.chain import deployments
 from api.store.embedded import EmbeddedPostgres
+from api.types import LOCAL_CHAIN_ID
 from scripts._lib import cast
 from scripts._lib.processes import free_ports
 from tests.support.relay import Forward, Message, Relay, honest
@@ -131,6 +134,20 @@ async def test_main__setting_missing_or_wrong__ends_and_says_which(
     reporter.start()
     assert await ended(reporter) == 2
     assert words in reporter.log()
+
+
+@pytest.mark.parametrize("name", ["RelatedParties", "X402Settler", "the stablecoin"])
+async def test_main__record_without_what_it_reads__ends_and_says_what(
+    world: World, reporter: ReporterProcess, tmp_path: Path, name: str
+) -> None:
+    known = deployments.load(world.stage.deployments, LOCAL_CHAIN_ID)
+    left = {other: record for other, record in known.contracts.items() if other != name}
+    stablecoin = None if name == "the stablecoin" else known.stablecoin
+    deployments.save(tmp_path / "record", replace(known, contracts=left, stablecoin=stablecoin))
+    reporter.set(RACKSTREAM_ORACLE_DEPLOYMENTS_DIR=str(tmp_path / "record"))
+    reporter.start()
+    assert await ended(reporter) == 2
+    assert f"nothing is deployed on chain 31337: {name}" in reporter.log()
 
 
 async def test_main__database_of_another_reporter__ends_and_says_whose(

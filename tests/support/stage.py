@@ -71,6 +71,7 @@ def make_stage(
                 "ReporterRegistry": Address(str(system.reporter_registry.address)),
                 "Disputes": Address(str(system.disputes.address)),
                 "Authority": Address(str(system.authority.address)),
+                "RelatedParties": Address(str(system.related.address)),
                 "Waterfall": Address(str(system.waterfall.address)),
                 "ModelRegistry": Address(str(system.models.address)),
                 "InferencePayments": Address(str(system.payments.address)),
