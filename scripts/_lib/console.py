@@ -21,15 +21,16 @@ from rich.console import Console
 
 from api.chain.views import ClusterStatus
 from api.errors import NotFound, UnknownCluster
-from scripts._lib import following, quality, views
-from scripts._lib.commands import open_record
+from api.types import LOCAL_CHAIN_ID
+from scripts._lib import following, quality, sweeping, views
+from scripts._lib.commands import open_record, signer
 from scripts._lib.failures import in_words
 from scripts._lib.money import dollars, percent, shares, units
 from scripts._lib.operations import claim_many
 from scripts._lib.orders import WHOLE
 from scripts._lib.share_acts import ShareActs
 from scripts._lib.tables import gpu_hours, money, numbers, plain, table_of
-from scripts._lib.wallets import address_of, sender_for
+from scripts._lib.wallets import account_of, address_of, sender_for
 
 DEPLOYMENTS_VARIABLE = "RACKSTREAM_DEPLOYMENTS_DIR"
 EPOCHS_SHOWN = 12
@@ -62,6 +63,7 @@ class InvestorConsole:
             "cluster": self._verb(self.cluster),
             "portfolio": self._verb(self.portfolio),
             "claim": self._verb(self.claim),
+            "sweep": self._verb(self.sweep),
             "uptime": self._verb(self.uptime),
             "quality": self._verb(self.quality),
             "inference": self._verb(self.inference),
@@ -183,6 +185,21 @@ class InvestorConsole:
             raise NothingToClaim(f"{owner} has nothing to claim now", value=owner)
         self._output.print(table)
 
+    def sweep(self, cluster_id: int, who: object = None) -> None:
+        """Push on what lies on a cluster's way and anybody may push on.
+
+        `who` sends it and pays the gas (on the local chain TEST::0).
+        """
+        record = open_record(self._directory)
+        is_local = who is None and record.chain_id == LOCAL_CHAIN_ID
+        sender = signer(None) if is_local else account_of(who)
+        found = sweeping.find(record, cluster_id)
+        for outcome in sweeping.push(record, found, sender):
+            style = "red" if outcome.has_failed else None
+            self._output.print(outcome.text, style=style, markup=False, highlight=False)
+        if not found:
+            self._output.print("Nothing waits.")
+
     def uptime(self, cluster_id: int, epochs: int = EPOCHS_SHOWN) -> None:
         """How available and how busy a cluster was, in all and in its last hours."""
         record = open_record(self._directory)
@@ -261,6 +278,7 @@ class InvestorConsole:
             ("cluster(1)", self.cluster),
             ("portfolio('0x…')", self.portfolio),
             ("claim('0x…')", self.claim),
+            ("sweep(1, who='alias')", self.sweep),
             ("uptime(1)", self.uptime),
             ("quality(1)", self.quality),
             ("inference(1)", self.inference),
