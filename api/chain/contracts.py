@@ -275,6 +275,10 @@ class Waterfall(Contract):
     async def state(self, cluster_id: int, *, block: At = "latest") -> WaterfallState:
         return WaterfallState(*await self.read("state", cluster_id, block=block))
 
+    async def inflow_paused_until(self, *, block: At = "latest") -> int:
+        """The Unix second until which no income is taken; past if it is."""
+        return int(await self.read("inflowPausedUntil", block=block))
+
     async def tranches(self, cluster_id: int, *, block: At = "latest") -> tuple[TrancheState, ...]:
         columns = await self.read_all("tranches", cluster_id, block=block)
         return tuple(TrancheState(*row) for row in zip(*columns, strict=True))
@@ -347,6 +351,10 @@ class InferencePayments(Contract):
         """Most that vouchers of this channel could bring now beyond what was collected."""
         return int(await self.read("collectableUsd6", payer, key, gateway, block=block))
 
+    async def inflow_paused_until(self, *, block: At = "latest") -> int:
+        """The Unix second until which nothing comes in but by vouchers; past if all does."""
+        return int(await self.read("inflowPausedUntil", block=block))
+
     async def royalty_owed_usd6(self, pay_to: Address, *, block: At = "latest") -> int:
         """What waits for `payRoyalty`."""
         return int(await self.read("royaltyOwedUsd6", pay_to, block=block))
@@ -410,6 +418,16 @@ class Stablecoin(Contract):
     async def version(self, *, block: At = "latest") -> str:
         """Of its EIP-712 domain."""
         return str(await self.read("version", block=block))
+
+    async def is_paused(self, *, block: At = "latest") -> bool:
+        """Whether its issuer has stopped all transfers. Raises ContractReverted or
+        UndecodableAnswer if it knows no such thing.
+        """
+        return bool(await self.read("paused", block=block))
+
+    async def is_blacklisted(self, account: Address, *, block: At = "latest") -> bool:
+        """Whether its issuer has stopped an account. Raises as `is_paused`."""
+        return bool(await self.read("isBlacklisted", account, block=block))
 
     async def is_used(self, payer: Address, nonce: bytes, *, block: At = "latest") -> bool:
         """Whether an authorisation of EIP-3009 was used or cancelled."""

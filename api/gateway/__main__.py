@@ -6,20 +6,28 @@
 4. On SIGTERM or SIGINT finish what is being answered and stop.
 
 Exit status: 0 stopped as told, 1 a fault, 2 the settings do not allow a start.
+
+`python -m api.gateway check` tells instead what stands in the way of a start (see `check`); exit
+status 0 if nothing does, else 1.
 """
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import sys
 from contextlib import closing
+from typing import Final
 
 import structlog
 
 from api.chain import deployments
 from api.chain.clock import ChainClock
+from api.checking import findings
 from api.clock import Clock, SystemClock
 from api.domain.prices import gateway_domain
 from api.errors import ConfigurationError, InvalidInput, Unavailable
+from api.gateway import check
 from api.gateway.app import create_app
 from api.gateway.fleet import load_fleet
 from api.gateway.service import Gateway, GatewayConfig
@@ -31,8 +39,28 @@ from api.store.embedded import database_of
 
 _log = structlog.get_logger("api.gateway")
 
+_CONTRACTS: Final = (
+    "Authority",
+    "ClusterRegistry",
+    "InferencePayments",
+    "MetricsOracle",
+    "ModelRegistry",
+    "Waterfall",
+    "X402Settler",
+)
+"""Those that a gateway works with."""
+
 
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m api.gateway", description="A gateway.")
+    parser.add_argument(
+        "command",
+        nargs="?",
+        choices=["check"],
+        help="tell what stands in the way of a start; change nothing",
+    )
+    if parser.parse_args().command == "check":
+        return _check()
     logs.configure("info")
     try:
         return _serve(load(GatewaySettings))
@@ -42,6 +70,35 @@ def main() -> int:
     except Unavailable as error:
         _log.error("ended", code=error.code, error=error.message)
         return 1
+
+
+def _check() -> int:
+    logs.configure("error")
+    try:
+        settings = load(GatewaySettings)
+        signer = settings.signer(settings.chain_id)
+        deployment = deployments.load(settings.deployments_dir, settings.chain_id)
+        for name in _CONTRACTS:
+            deployment.address_of(name)
+        deployment.stablecoin_address()
+    except ConfigurationError as error:
+        return findings.refuse(error)
+    plan = check.Plan(
+        account=signer.address,
+        rpc_urls=settings.rpc_urls,
+        chain_id=settings.chain_id,
+        deployment=deployment,
+        fleet=settings.fleet,
+        database_url=settings.database_url,
+        data_dir=settings.data_dir,
+        host=settings.host,
+        port=settings.port,
+        connect_seconds=settings.connect_s,
+        uses_chain_clock=settings.clock is ClockKind.CHAIN,
+        max_fee_per_gas=settings.max_fee_per_gas,
+        refund_day_usd6=settings.refund_day_usd6,
+    )
+    return asyncio.run(findings.report(check.examine(plan)))
 
 
 def _serve(settings: GatewaySettings) -> int:

@@ -36,7 +36,7 @@ from api.errors import (
 )
 from api.gateway.metering import CountTokens, Usage
 from api.gateway.upstream import Upstream
-from api.types import UINT32_MAX, ClusterId
+from api.types import UINT32_MAX, Address, ClusterId
 
 MAX_SLOTS: Final = 100_000
 
@@ -97,6 +97,16 @@ class Fleet:
     @property
     def models(self) -> Mapping[str, Sequence[Seat]]:
         return self._by_model
+
+    @property
+    def quotes(self) -> list[SignedQuote]:
+        """Each once."""
+        seats = (seat for of_model in self._by_model.values() for seat in of_model)
+        return list(dict.fromkeys(seat.signed for seat in seats))
+
+    def operators(self, cluster_id: ClusterId) -> set[Address]:
+        """Whoever has signed the cluster's quotes."""
+        return {one.operator for one in self.quotes if one.quote.cluster_id == cluster_id}
 
     def load_bps(self, cluster_id: ClusterId) -> int:
         """The share of a cluster's slots that is taken, in 1/10,000."""

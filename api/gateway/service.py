@@ -22,16 +22,13 @@ from api.chain.contracts import (
 from api.chain.deployments import Deployment
 from api.chain.following import Follower
 from api.clock import Clock
-from api.domain.codec import to_hex
 from api.domain.eip712 import Eip712Domain
 from api.domain.prices import gateway_domain
 from api.domain.signing import Signer
 from api.domain.vouchers import MAX_USD6, payments_domain
 from api.domain.way import ProvenReceipt, Way
-from api.domain.work import NO_MODEL
 from api.errors import (
     Busy,
-    ConfigurationError,
     ContractReverted,
     NotFound,
     NotStarted,
@@ -54,7 +51,7 @@ from api.gateway.refunding import Refunding
 from api.gateway.serving import Serving
 from api.gateway.settling import Settling
 from api.gateway.shapes import Behind, Fronted
-from api.gateway.standings import Standings
+from api.gateway.standings import Standings, require_registered
 from api.gateway.upstream import Upstreams
 from api.sending.sender import Sender
 from api.sending.signers import LocalSigner
@@ -345,7 +342,8 @@ class Gateway:
         await self._client.connect()
         await self._lease.hold()
         await self._database.migrate()
-        await self._require_models()
+        for signed in self.fleet.quotes:
+            await require_registered(self._models, signed.quote)
         origin = await self._client.block(deployment.contracts["InferencePayments"].block)
         await self._database.bind(
             DatabaseIdentity(
@@ -360,23 +358,6 @@ class Gateway:
         await self.accounts.follow()
         self._is_started = True
         _log.info("started", chain=deployment.chain_id)
-
-    async def _require_models(self) -> None:
-        """Raises ConfigurationError if a quote names an owner who has not registered the model: no
-        batch with it could be collected.
-        """
-        for model, seats in self.fleet.models.items():
-            for sold in {seat.quote.work for seat in seats}:
-                if sold.model_id == NO_MODEL:
-                    continue
-                try:
-                    await self._models.owner_of(sold.model_id)
-                except ContractReverted as refusal:
-                    raise ConfigurationError(
-                        f"the quote of cluster {sold.cluster_id} for {model!r} names an owner who"
-                        f" has not registered it: {refusal.message}",
-                        value=to_hex(sold.model_id),
-                    ) from None
 
     async def _take_exact_payments(self) -> None:
         """Close what was cut off, and offer the scheme `exact` if the stablecoin can be paid so."""

@@ -1,4 +1,4 @@
-"""What the chain says of the clusters that are served, for the routing."""
+"""What the chain says of the clusters and models that are served."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Final
 
 import structlog
 
-from api.chain.contracts import Authority, ClusterRegistry, MetricsOracle
+from api.chain.contracts import Authority, ClusterRegistry, MetricsOracle, ModelRegistry
 from api.chain.views import ClusterStatus
-from api.domain.prices import BPS
-from api.errors import ContractReverted, Unavailable
+from api.domain.codec import to_hex
+from api.domain.prices import BPS, Quote
+from api.domain.work import NO_MODEL
+from api.errors import ConfigurationError, ContractReverted, Unavailable
 from api.gateway.fleet import Fleet, Standing
 from api.types import ClusterId
 
@@ -21,6 +23,22 @@ RELIABLE_BPS: Final = 9_500
 """Available time of contracted time, in 1/10,000, from which on a cluster is among the first."""
 
 _PAUSE_SECONDS: Final = 15.0
+
+
+async def require_registered(models: ModelRegistry, quote: Quote) -> None:
+    """Raises ConfigurationError if a quote names an owner who has not registered the model: no
+    batch with it could be collected.
+    """
+    if quote.work.model_id == NO_MODEL:
+        return
+    try:
+        await models.owner_of(quote.work.model_id)
+    except ContractReverted as refusal:
+        raise ConfigurationError(
+            f"the quote of cluster {quote.cluster_id} for {quote.model!r} names an owner who"
+            f" has not registered it: {refusal.message}",
+            value=to_hex(quote.work.model_id),
+        ) from None
 
 
 class Standings:
@@ -65,13 +83,7 @@ class Standings:
 
     async def _read(self, cluster_id: ClusterId) -> Standing:
         cluster = await self._registry.cluster(cluster_id)
-        operators = {
-            seat.signed.operator
-            for seats in self._fleet.models.values()
-            for seat in seats
-            if seat.cluster_id == cluster_id
-        }
-        for operator in operators:
+        for operator in self._fleet.operators(cluster_id):
             if not await self._authority.is_operator(operator, cluster_id):
                 # Whoever quoted for it does not run it, or no longer.
                 return Standing(is_live=False, is_reliable=False)

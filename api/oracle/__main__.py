@@ -24,6 +24,7 @@ import structlog
 
 from api.chain import deployments
 from api.chain.deployments import Deployment
+from api.checking import findings
 from api.domain.codec import parse_address, to_hex
 from api.domain.eip712 import reporter_registry_domain
 from api.domain.reports import possession_message
@@ -102,8 +103,8 @@ def _check() -> int:
             max_fee_per_gas=settings.max_fee_per_gas,
         )
     except ConfigurationError as error:
-        return check.refuse(error)
-    return asyncio.run(check.report(check.examine(plan)))
+        return findings.refuse(error)
+    return asyncio.run(findings.report(check.examine(plan)))
 
 
 def _prove_possession(settings: OracleSettings, operator: str) -> int:

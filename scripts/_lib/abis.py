@@ -44,6 +44,8 @@ STABLECOIN_ENTRIES = frozenset(
         "Transfer",
         "Approval",
         "version",
+        "paused",
+        "isBlacklisted",
         "authorizationState",
         "transferWithAuthorization",
         "AuthorizationUsed",

@@ -11,7 +11,7 @@ from tests.architecture.tree import files, is_within, python_imports, python_tre
 
 BASE = ("api.types", "api.errors", "api.clock")
 SERVICES = ("api.agent", "api.client", "api.gateway", "api.ngram", "api.oracle")
-SHARED = ("api.serving", "api.sending")
+SHARED = ("api.serving", "api.sending", "api.checking")
 
 MAY_IMPORT = {
     "api.types": (),
@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "api.store": (*BASE, "api.domain"),
     "api.serving": (*BASE, "api.streams", "api.domain", "api.store"),
     "api.sending": (*BASE, "api.domain", "api.chain", "api.store"),
+    "api.checking": (*BASE, "api.serving", "api.domain", "api.chain", "api.store"),
     "api.agent": (*BASE, "api.files", "api.streams", "api.domain", "api.chain", "api.store"),
     "api.client": (*BASE, "api.domain", "api.chain"),
     "api.ngram": (*BASE, "api.domain", "api.files", "api.serving"),

@@ -18,12 +18,12 @@ from sqlalchemy import text
 
 from api.chain import deployments
 from api.chain.deployments import Deployment, PendingRecord
+from api.checking.findings import Finding, Verdict
 from api.domain.codec import to_hex
 from api.domain.eip712 import oracle_domain
 from api.domain.hashing import keccak256
 from api.domain.signing import Signer
 from api.oracle.check import Plan, examine
-from api.oracle.findings import Finding, Verdict
 from api.sending.remote_signer import RemoteSigner
 from api.sending.signers import LocalSigner
 from api.store.database import Database, DatabaseIdentity, migrate
@@ -181,7 +181,7 @@ async def test_signing__another_version__bad_with_both(
     def newer(chain_id: int, oracle: Address) -> object:
         return replace(own(chain_id, oracle), version="2")
 
-    monkeypatch.setattr("api.oracle.check_chain.oracle_domain", newer)
+    monkeypatch.setattr("api.oracle.check.oracle_domain", newer)
     words = await told(plan, BAD, "signing")
     assert "MetricsOracle 1" in words
     assert "MetricsOracle 2" in words

@@ -379,9 +379,20 @@ class Shop:
         """As the stablecoin's issuer does."""
         self._issue("blacklist(address)", account)
 
-    def _issue(self, signature: str, account: Address, *amounts: int) -> None:
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """No dollar moves meanwhile: the stablecoin's issuer has paused it."""
+        self._issue("pause()")
+        try:
+            yield
+        finally:
+            self._issue("unpause()")
+
+    def _issue(self, signature: str, account: Address | None = None, *amounts: int) -> None:
         """A local chain's own way, in no deployed interface."""
-        data = keccak256(signature.encode())[:4] + address_bytes(account).rjust(32, b"\0")
+        data = keccak256(signature.encode())[:4]
+        if account is not None:
+            data += address_bytes(account).rjust(32, b"\0")
         data += b"".join(amount.to_bytes(32) for amount in amounts)
         self._send(Account(cast.DEPLOYER, "deployer").address, self.stablecoin, to_hex(data))
 
