@@ -19,11 +19,12 @@ from scripts._lib.commands import (
 
 
 @command
-@account_option("the customer")
+@account_option("the customer; to release, anybody")
 @click.option("--deposit", type=SixDecimals(), help="Dollars.")
 @click.option("--for", "payer", type=Wallet(), help="Whose balance, if not the account's own.")
 @click.option("--request", type=SixDecimals(), help="Dollars to be withdrawn; 0 takes it back.")
 @click.option("--withdraw", is_flag=True, help="Take out what was requested one to two days ago.")
+@click.option("--release", is_flag=True, help="Free what is left of locks that are over.")
 @click.option("--authorise", type=Wallet(), help="A key that may sign vouchers for the account.")
 @click.option("--revoke", type=Wallet(), help="A key that may no longer.")
 @click.option("--gateway", type=Wallet(), help="Where the key may, or may no longer.")
@@ -35,6 +36,7 @@ def cli(
     payer: str | None,
     request: int | None,
     withdraw: bool,
+    release: bool,
     authorise: str | None,
     revoke: str | None,
     gateway: str | None,
@@ -42,15 +44,18 @@ def cli(
     until: int | None,
     deployments: Path | None,
 ) -> None:
-    """Deposit for inference, withdraw, let a key sign or stop it; without an option, show."""
+    """Deposit for inference, withdraw, free what was locked, let a key sign or stop it; without an
+    option, show."""
     from scripts._lib import payments
     from scripts._lib.money import exact_dollars
     from scripts._lib.times import utc
 
-    acts = (deposit is not None, request is not None, withdraw, bool(authorise), bool(revoke))
+    acts = (
+        deposit is not None, request is not None, withdraw, release, bool(authorise), bool(revoke)
+    )  # fmt: skip
     if sum(acts) > 1:
         raise click.UsageError(
-            "one of --deposit, --request, --withdraw, --authorise and --revoke at a time"
+            "one of --deposit, --request, --withdraw, --release, --authorise and --revoke at a time"
         )
     if (authorise or revoke) and gateway is None:
         raise click.UsageError("name the --gateway at which the key may sign")
@@ -67,6 +72,10 @@ def cli(
         say(f"may be withdrawn from {utc(due_at)}" if due_at else "taken back")
     elif withdraw:
         say(f"{exact_dollars(payments.withdraw(system, customer))} withdrawn")
+    elif release:
+        whose = payer or str(customer.address)
+        freed = payments.release(record, system, whose, customer)
+        say(f"{exact_dollars(freed)} is free balance again" if freed else "no lock is over")
     elif authorise:
         system.payments.authorise(authorise, gateway, limit, until, sender=customer)
     elif revoke:

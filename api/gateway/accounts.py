@@ -10,7 +10,7 @@ and no money is not remembered.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Final
 from weakref import WeakValueDictionary
@@ -20,7 +20,7 @@ import structlog
 from api.chain.client import ChainClient
 from api.chain.contracts import InferencePayments
 from api.errors import Busy, ChainError, ChainUnavailable, Unavailable
-from api.gateway.ledger import Channel, Payer
+from api.gateway.ledger import Channel, LockState, Payer
 from api.store.journal import JournalStore
 from api.types import Address
 
@@ -221,6 +221,14 @@ class Accounts:
         channel = self._channels.get((payer, key))
         if channel is not None:
             channel.forget_used()
+
+    def locks(self, now: int) -> tuple[int, Mapping[LockState, int]]:
+        """How many of the known channels have something locked, and what all of it stands for, in
+        10⁻⁶ dollars.
+        """
+        locked = [one for one in self._channels.values() if one.locked_usd6]
+        states = [one.locked_by_state(now) for one in locked]
+        return len(locked), {kind: sum(one[kind] for one in states) for kind in LockState}
 
     def owed_usd6(self, now: int, but: Collection[tuple[Address, Address]]) -> int:
         """The most that any payer owes beyond what is locked, in 10⁻⁶ dollars, but for these

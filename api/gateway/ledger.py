@@ -17,7 +17,9 @@ as balance, which it becomes when it is over, or was if its block is taken back.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
 from api.chain import views
@@ -80,6 +82,18 @@ class LockNeeded(PaymentRefused):
         one that was asked for a moment ago.
         """
         return cover_usd6 >= self.least_usd6 and until >= self.until - _LOCK_STEP_SECONDS
+
+
+class LockState(StrEnum):
+    """What a part of a lock stands for. OWED: what was served and is not collected; HELD: what
+    requests in work may come to; UNUSED: nothing yet; UNCOUNTED: nothing, as it is not deep in the
+    chain, about to end, or over.
+    """
+
+    OWED = "owed"
+    HELD = "held"
+    UNUSED = "unused"
+    UNCOUNTED = "uncounted"
 
 
 @dataclass(slots=True)
@@ -228,6 +242,18 @@ class Channel:
     def is_secured(self, cover_usd6: int, until: int) -> bool:
         """The same, deep in the chain."""
         return self.collected_usd6 + self.secured_usd6 >= cover_usd6 and self.secured_until >= until
+
+    def locked_by_state(self, now: int) -> Mapping[LockState, int]:
+        """All that is locked, in 10⁻⁶ dollars, by what it stands for."""
+        lock = self._lock(now)
+        owed = min(lock, max(0, self.spent_usd6 - self.collected_usd6))
+        held = min(lock - owed, self.held_usd6)
+        return {
+            LockState.OWED: owed,
+            LockState.HELD: held,
+            LockState.UNUSED: lock - owed - held,
+            LockState.UNCOUNTED: self.loose_usd6(now),
+        }
 
     def loose_usd6(self, now: int) -> int:
         """What is locked and does not count as such."""

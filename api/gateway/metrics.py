@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary, generate_latest
 
 from api.domain.receipts import Receipt
+from api.gateway.ledger import LockState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -71,6 +74,18 @@ class Metrics:
             "What vouchers did not bring when they were collected, in 10⁻⁶ dollars.",
             registry=registry,
         )
+        self._locks = Gauge(
+            "rackstream_gateway_locks",
+            "Channels with something locked, of those that were used since the start.",
+            registry=registry,
+        )
+        self._locked = Gauge(
+            "rackstream_gateway_locked_usd6",
+            "What is locked for them, in 10⁻⁶ dollars: owed, held by requests in work, unused, or"
+            " uncounted (not deep in the chain yet, about to end, or over).",
+            ["state"],
+            registry=registry,
+        )
         self._refunds_owed = Gauge(
             "rackstream_gateway_refunds_owed_usd6",
             "What is to be given back from the gateway's own dollars, in 10⁻⁶ dollars.",
@@ -131,6 +146,12 @@ class Metrics:
     def collected(self, amount_usd6: int, short_usd6: int) -> None:
         self._collected.inc(amount_usd6)
         self._short.inc(short_usd6)
+
+    def locked(self, number: int, usd6_by_state: Mapping[LockState, int]) -> None:
+        """So many locks, and what their dollars stand for."""
+        self._locks.set(number)
+        for state, amount_usd6 in usd6_by_state.items():
+            self._locked.labels(state).set(amount_usd6)
 
     def refunds_owed(self, amount_usd6: int) -> None:
         self._refunds_owed.set(amount_usd6)

@@ -280,4 +280,4 @@ async def get_readyz(request: Request) -> Response:
 )
 async def get_metrics(request: Request) -> Response:
     gateway: Gateway = request.app.state.gateway
-    return Response(gateway.metrics.text(), media_type=CONTENT_TYPE)
+    return Response(gateway.figures(), media_type=CONTENT_TYPE)

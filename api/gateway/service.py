@@ -34,6 +34,7 @@ from api.errors import (
     NotStarted,
     RackstreamError,
     StoreUnavailable,
+    Unavailable,
 )
 from api.gateway.accounts import Accounts
 from api.gateway.collecting import Collector
@@ -264,6 +265,12 @@ class Gateway:
     def now(self) -> int:
         """Unix seconds by the clock that expiries are held against."""
         return self._config.clock.now()
+
+    def figures(self) -> bytes:
+        """Everything that Prometheus reads."""
+        with suppress(Unavailable):
+            self.metrics.locked(*self.accounts.locks(self.now()))
+        return self.metrics.text()
 
     def require_started(self) -> None:
         """Raise NotStarted until the start is done."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ape import chain
 from ape.api import AccountAPI
 
 from scripts._lib.deployment import System
@@ -48,6 +49,20 @@ def withdraw(system: System, payer: AccountAPI) -> int:
     """Pay the payer what it has announced; how much."""
     receipt = system.payments.withdraw(sender=payer)
     return int(events_of(system.payments, receipt, "Withdrawn")[-1].amountUsd6)
+
+
+def release(record: Record, system: System, payer: str, sender: AccountAPI) -> int:
+    """Free what is left of a payer's locks that are over, one after the other; how much in all.
+    Anybody may.
+    """
+    # By the pending block: the newest one can be long ago on a chain where little happens.
+    now = int(chain.pending_timestamp)
+    freed = 0
+    for session in sessions(record, system, payer):
+        if session.locked_usd6 and session.locked_until <= now:
+            receipt = system.payments.release(payer, session.key, session.gateway, sender=sender)
+            freed += int(events_of(system.payments, receipt, "Released")[-1].amountUsd6)
+    return freed
 
 
 def sessions(record: Record, system: System, payer: str) -> list[Session]:

@@ -178,7 +178,7 @@ class GatewayProcess:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def figure(self, name: str) -> float:
-        """One of its metrics without labels, by its name after `rackstream_gateway_`."""
+        """One of its metrics, by its name after `rackstream_gateway_` and its labels."""
         text = httpx.get(f"{self.url}/metrics", timeout=10).text
         (line,) = [
             line for line in text.splitlines() if line.startswith(f"rackstream_gateway_{name} ")

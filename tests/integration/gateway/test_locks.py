@@ -172,6 +172,28 @@ def consenting(customer: Customer, cover_usd6: int, seconds: int = 7 * 3_600) ->
     return {"PAYMENT-SIGNATURE": Payment(payment.accepted, payload).to_header()}
 
 
+def figures(shop: Shop) -> dict[str, int]:
+    """What its gateway says of locks: how many, and what the dollars stand for."""
+    states = ("owed", "held", "unused", "uncounted")
+    by_state = {one: shop.gateway.figure(f'locked_usd6{{state="{one}"}}') for one in states}
+    told = by_state | {"locks": shop.gateway.figure("locks")}
+    return {name: int(value) for name, value in told.items()}
+
+
+def test_metrics__a_lock_and_what_was_served_on_it__are_told(first: Shop) -> None:
+    customer, cover = first.customer(18, USD), 5_000
+    before = figures(first)
+
+    assert ask(customer, consenting(customer, cover)).status_code == 200
+
+    more = {name: value - before[name] for name, value in figures(first).items()}
+    charged = spent(customer)
+    assert 0 < charged < cover
+    assert more == {
+        "locks": 1, "owed": charged, "held": 0, "unused": cover - charged, "uncounted": 0,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(("number", "how"), [(16, "api key"), (17, "client")])
 def test_serve__many_at_once_need_a_lock__few_transactions_are_sent_and_all_are_served(
     first: Shop, number: int, how: str

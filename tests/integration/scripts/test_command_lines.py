@@ -216,16 +216,18 @@ def test_scripts__pledge_claims_and_recovery__leave_all_with_the_new_wallet(
     assert "in force: at most 9 investors; countries excluded: 408\n" in limits
     node.rpc("evm_increaseTime", 14 * DAY)
     node.rpc("evm_mine")
-    done, listed, paid, swept = terminal.walk(
+    done, listed, paid, swept, freed = terminal.walk(
         "order --execute 1",
         "order",
         f"claim --cluster 1 --owner {replacement}",
         "sweep --cluster 1 --treasury",
+        "payments --release --account TEST::8",
     )
     assert done == "order 1: execute done\n"
     assert re.match(r"order 1, cluster 1: everything of 0x\w+ to 0x\w+; executed\n", listed)
     assert "nothing to claim for" in paid
     assert swept == "nothing waits\n"
+    assert freed.startswith("no lock is over\n0x")
 
 
 def test_deploy__well_known_key_off_the_local_chain__is_refused(node: Node, tmp_path: Path) -> None:

@@ -51,6 +51,26 @@ def test_withdraw__announced_a_day_before__is_paid(
     assert payments.request_withdrawal(system, 0, customer) == 0
 
 
+def test_release__of_two_locks_one_is_over__frees_that_one(
+    till: Till,
+    record: Record,
+    system: System,
+    customer: AccountAPI,
+    keeper: AccountAPI,
+    relayer: AccountAPI,
+) -> None:
+    payer = str(customer.address)
+    payments.deposit(system, 8 * USD, payer, customer)
+    now = int(chain.pending_timestamp)
+    till.lock(customer, customer, 3 * USD, now + DAY - 60)
+    till.at(relayer).lock(customer, customer, 2 * USD, now + 3_600)
+    assert payments.release(record, system, payer, keeper) == 0
+    chain.mine(timestamp=now + 3_600)
+    assert payments.release(record, system, payer, keeper) == 2 * USD
+    assert till.balance(customer) == 5 * USD
+    assert payments.release(record, system, payer, keeper) == 0
+
+
 def test_in_words__keys_locks_and_a_withdrawal__are_told_newest_first(
     till: Till, record: Record, system: System, customer: AccountAPI, key: LocalAccount
 ) -> None:

@@ -16,6 +16,7 @@ from api.gateway.ledger import (
     Channel,
     Hold,
     LockNeeded,
+    LockState,
     Payer,
     PromiseTooLow,
 )
@@ -275,6 +276,23 @@ def test_take__collected_since_it_was_deep__leaves_so_much_of_the_lock() -> None
         views.Channel(10**9, LATER, 200, 300, LATER), views.Channel(10**9, LATER, 50, 250, LATER)
     )
     assert channel.secured_usd6 == 100
+
+
+def test_locked_by_state__served_in_work_and_not_deep__all_of_it_is_told() -> None:
+    channel = channel_of(Payer(PAYER, 1_000), promised=1_000)
+    deep = views.Channel(10**9, LATER, 100, 500, LATER)
+    channel.take(views.Channel(10**9, LATER, 100, 700, LATER), deep)
+    channel.spent_usd6 = 100
+    assert list(channel.locked_by_state(NOW).values()) == [0, 0, 500, 200]
+    hold(channel, 300).charge(80)
+    states = channel.locked_by_state(NOW)
+    assert states[LockState.OWED] == 80
+    assert states[LockState.HELD] == 220
+    assert states[LockState.UNUSED] == 200
+    # More in work than the lock covers is no part of it.
+    hold(channel, 600)
+    assert list(channel.locked_by_state(NOW).values()) == [80, 420, 0, 200]
+    assert list(channel.locked_by_state(LATER).values()) == [0, 0, 0, 700]
 
 
 def test_room__lock_about_to_end__is_the_payers_balance_again() -> None:
