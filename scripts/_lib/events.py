@@ -38,17 +38,19 @@ def newest_first(
     *,
     from_block: int,
     first_indexed: int | str | None = None,
+    second_indexed: int | str | None = None,
 ) -> Iterator[PastEvent]:
     """Events of a contract from the newest back to `from_block`, read as far as the caller goes.
 
-    `first_indexed` narrows the first indexed field, given as an integer or an address.
+    `first_indexed` and `second_indexed` narrow these fields, given as integers or addresses.
     """
     abi = contract_abi(contract)
     by_topic = {to_hex(abi.events[name].topic): abi.events[name] for name in names}
     topics: list[object] = [list(by_topic)]
-    if first_indexed is not None:
-        word = int(first_indexed, 16) if isinstance(first_indexed, str) else first_indexed
-        topics.append(f"0x{word:064x}")
+    topics += [_topic(first_indexed), _topic(second_indexed)]
+    while topics[-1] is None:
+        # Nodes pass over events with fewer topics than are asked for, be it for any.
+        topics.pop()
     last = int(chain.blocks.height)
     while last >= from_block:
         first = max(from_block, last - WINDOW_BLOCKS + 1)
@@ -59,6 +61,12 @@ def newest_first(
         for log in reversed(found):
             yield _event(by_topic[log["topics"][0]], log)
         last = first - 1
+
+
+def _topic(value: int | str | None) -> str | None:
+    if value is None:
+        return None
+    return f"0x{int(value, 16) if isinstance(value, str) else value:064x}"
 
 
 def in_transaction(contract: str, address: str, tx_hash: str) -> list[PastEvent]:

@@ -11,7 +11,6 @@ Each goes on in a transaction of its own. What was pushed on before is not found
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,9 +24,10 @@ from api.chain.client import ChainClient
 from api.domain.codec import to_hex
 from api.errors import ContractReverted
 from scripts._lib.deployment import System
-from scripts._lib.events import PastEvent, in_transaction, oldest_first
+from scripts._lib.events import PastEvent, in_transaction, newest_first
 from scripts._lib.failures import in_words
 from scripts._lib.money import exact_dollars
+from scripts._lib.network import answer_of
 from scripts._lib.operations import require_cluster
 from scripts._lib.record import Record
 from scripts._lib.times import utc
@@ -113,9 +113,9 @@ def _gateways(record: Record, cluster_id: int) -> list[str]:
     """Whoever has settled or collected for the cluster, or was swept."""
     settler = str(record.system().settler.address)
     told = (
-        *_of_settler(record, ["Settled", "SettledAhead"], None, cluster_id),
-        *_of_settler(record, ["Swept"], cluster_id),
-        *_of_payments(record, ["IncomeAllocated"], cluster_id),
+        *_past(record, "X402Settler", ["Settled", "SettledAhead"], second_indexed=cluster_id),
+        *_past(record, "X402Settler", ["Swept"], cluster_id),
+        *_past(record, "InferencePayments", ["IncomeAllocated"], cluster_id),
     )
     named = dict.fromkeys(str(event.fields["gateway"]) for event in told)
     return [gateway for gateway in named if gateway != settler]
@@ -126,12 +126,12 @@ def _settled_ahead(record: Record, cluster_id: int) -> Iterator[Waiting]:
     closed = {
         event.fields["batchId"]
         for event in (
-            *_of_settler(record, ["Allocated"]),
-            *_of_settler(record, ["PassedOn"], None, cluster_id),
+            *_past(record, "X402Settler", ["Allocated"]),
+            *_past(record, "X402Settler", ["PassedOn"], second_indexed=cluster_id),
         )
     }
     patience = int(settler.PENDING_SECONDS())
-    for event in _of_settler(record, ["SettledAhead"], None, cluster_id):
+    for event in _past(record, "X402Settler", ["SettledAhead"], second_indexed=cluster_id):
         fields = event.fields
         if fields["batchId"] in closed:
             continue
@@ -150,12 +150,15 @@ def _settled_ahead(record: Record, cluster_id: int) -> Iterator[Waiting]:
 def _deferred(record: Record, cluster_id: int) -> Iterator[Waiting]:
     payments = record.system().payments
     roots: dict[bytes, None] = {}
-    for event in _of_payments(record, ["IncomeDeferred", "IncomeForwarded"], cluster_id):
+    told = _past(record, "InferencePayments", ["IncomeDeferred", "IncomeForwarded"], cluster_id)
+    for event in told:
         if event.name == "IncomeDeferred":
             roots[event.fields["receiptsRoot"]] = None
         else:
             roots.pop(event.fields["receiptsRoot"], None)
-    refusals = asyncio.run(_refusals(record, cluster_id, list(roots)))
+    refusals = answer_of(
+        record.chain_id, lambda client: _refusals(client, record, cluster_id, list(roots))
+    )
     for root, refusal in zip(roots, refusals, strict=True):
         yield Waiting(
             int(payments.owedUsd6(cluster_id, root)),
@@ -166,42 +169,41 @@ def _deferred(record: Record, cluster_id: int) -> Iterator[Waiting]:
 
 
 async def _refusals(
-    record: Record, cluster_id: int, roots: Sequence[bytes]
+    client: ChainClient, record: Record, cluster_id: int, roots: Sequence[bytes]
 ) -> list[ContractReverted | None]:
     """Why each cannot be forwarded now; None if it can."""
-    client = ChainClient(str(chain.provider.http_uri), chain_id=record.chain_id)
     payments = record.deployment.address_of("InferencePayments")
     forward = contract_abi("InferencePayments").functions["forward"]
     found: list[ContractReverted | None] = []
-    try:
-        for root in roots:
-            try:
-                # The newest block can be long ago on a chain where little happens.
-                await client.call(payments, forward.encode((cluster_id, root)), block="pending")
-                found.append(None)
-            except ContractReverted as refusal:
-                found.append(refusal)
-    finally:
-        await client.close()
+    for root in roots:
+        try:
+            # The newest block can be long ago on a chain where little happens.
+            await client.call(payments, forward.encode((cluster_id, root)), block="pending")
+            found.append(None)
+        except ContractReverted as refusal:
+            found.append(refusal)
     return found
 
 
-def _of_settler(record: Record, names: Sequence[str], *indexed: int | None) -> list[PastEvent]:
-    return _past(record, "X402Settler", names, *indexed)
-
-
-def _of_payments(record: Record, names: Sequence[str], *indexed: int | None) -> list[PastEvent]:
-    return _past(record, "InferencePayments", names, *indexed)
-
-
 def _past(
-    record: Record, contract: str, names: Sequence[str], *indexed: int | None
+    record: Record,
+    contract: str,
+    names: Sequence[str],
+    first_indexed: int | None = None,
+    *,
+    second_indexed: int | None = None,
 ) -> list[PastEvent]:
+    """Events since a contract was deployed, oldest first."""
     known = record.deployment.contracts[contract]
-    return oldest_first(
-        contract, known.address, names, *indexed,
-        from_block=known.block, to_block=int(chain.blocks.height),
-    )  # fmt: skip
+    newest = newest_first(
+        contract,
+        known.address,
+        names,
+        from_block=known.block,
+        first_indexed=first_indexed,
+        second_indexed=second_indexed,
+    )
+    return list(newest)[::-1]
 
 
 # -- where it went ---------------------------------------------------------------------------------
