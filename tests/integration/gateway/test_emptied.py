@@ -78,10 +78,8 @@ def test_serve__balance_collected_elsewhere_meanwhile__loses_what_it_served_sinc
     assert balance_of(customer) == 0
     assert 0 < lost <= held
     assert bad.collected(customer) >= before
-    until(
-        lambda: bad.gateway.figure("uncollected_usd6") == sum(map(debt, bad.customers)),
-        "a debt told",
-    )
+    # Others of this gateway may owe too.
+    until(lambda: bad.gateway.figure("uncollected_usd6") >= lost, "a debt told")
     assert debt(customer) == lost
     until(
         lambda: any(
