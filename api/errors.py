@@ -459,6 +459,18 @@ class Busy(Unavailable):
     code = "busy"
 
 
+class RateLimited(RackstreamError):
+    """For so many seconds."""
+
+    code = "rate-limited"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"too many requests from this address were not paid for; come again in {seconds:.1f} s"
+        )
+        self.seconds = seconds
+
+
 class UpstreamUnavailable(Unavailable):
     code = "upstream-unavailable"
 

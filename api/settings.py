@@ -426,6 +426,8 @@ class GatewaySettings(ServiceSettings):
         connect_s, first_byte_s, idle_s: How long a server may take to be reached, to begin an
             answer, and between two of its pieces.
         patience_s: How long a customer may take to send a request, or to read what waits for it.
+        unpaid_per_second: How many requests that are refused, or otherwise nobody pays for, an
+            address may send a second, ten times as many at once; 0: any number.
     """
 
     model_config = SettingsConfigDict(
@@ -456,6 +458,7 @@ class GatewaySettings(ServiceSettings):
     first_byte_s: float = Field(120.0, gt=0, le=3_600)
     idle_s: float = Field(60.0, gt=0, le=3_600)
     patience_s: float = Field(30.0, gt=0, le=600)
+    unpaid_per_second: int = Field(50, ge=0, le=1_000_000)
 
     @model_validator(mode="after")
     def _lock_before_credit_ends(self) -> Self:

@@ -136,7 +136,11 @@ def _serve(settings: GatewaySettings) -> int:
                 refund_day_usd6=settings.refund_day_usd6,
             )
         )
-        return serve(lambda failed: create_app(gateway, failed), listening, settings.patience_s)
+        return serve(
+            lambda failed: create_app(gateway, failed, settings.unpaid_per_second),
+            listening,
+            settings.patience_s,
+        )
 
 
 def _clock(settings: GatewaySettings) -> Clock:

@@ -8,6 +8,7 @@ from typing import Final
 from fastapi import FastAPI, Request, Response
 
 from api.domain.x402 import PAYMENT_REQUIRED_HEADER, PAYMENT_RESPONSE_HEADER
+from api.errors import RateLimited
 from api.gateway.desk import PaymentNeeded
 from api.gateway.exact_purse import PaymentUnsettled
 from api.gateway.facilitator import facilitator_routes
@@ -16,6 +17,7 @@ from api.gateway.service import Gateway
 from api.gateway.upstream import UpstreamAnswered
 from api.serving.application import make_app
 from api.serving.problems import problem, status_of
+from api.serving.rationing import Allowance, Rationing
 
 _DESCRIPTION: Final = """
 Inference by OpenAI's protocol, on clusters whose owners are paid for it.
@@ -25,7 +27,8 @@ A request is paid for by a **voucher** or an **API key** that is a session key: 
 it came to is charged, by the tokens. The answer names its **receipt** (`Receipt-Id`), which the
 gateway has signed, and whose hash is under the root on chain once it is collected.
 
-Errors are problem documents (RFC 9457) with a stable `code`, and hold OpenAI's `error` as well.
+Errors are problem documents (RFC 9457) with a stable `code`, and hold OpenAI's `error` as well. Who
+has too many requests refused is answered by `429` for a while, wherever he asks.
 Amounts are in 10⁻⁶ dollars.
 """
 
@@ -37,10 +40,13 @@ _TAGS: Final[list[Mapping[str, str]]] = [
 ]
 
 
-def create_app(gateway: Gateway, on_failure: Callable[[BaseException], None]) -> FastAPI:
+def create_app(
+    gateway: Gateway, on_failure: Callable[[BaseException], None], unpaid_per_second: int
+) -> FastAPI:
     """The application; it runs `gateway` while it is up.
 
     `on_failure` is told if the gateway ends with an error: then the process should end as well.
+    Each address may have so many requests refused a second, any number if that is 0.
     """
     app = make_app(
         run=gateway.run,
@@ -56,6 +62,12 @@ def create_app(gateway: Gateway, on_failure: Callable[[BaseException], None]) ->
     app.add_exception_handler(PaymentNeeded, _payment_needed)
     app.add_exception_handler(PaymentUnsettled, _payment_unsettled)
     app.add_exception_handler(UpstreamAnswered, _upstream_answered)
+    if unpaid_per_second:
+        app.add_middleware(
+            Rationing,
+            allowance=Allowance(unpaid_per_second),
+            on_refused=lambda: gateway.metrics.refused(RateLimited.code),
+        )
     return app
 
 

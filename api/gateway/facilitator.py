@@ -17,7 +17,8 @@ from api.domain.codec import parse_json
 from api.domain.x402 import X402_VERSION, Offer, Payment, PaymentResponse, parse_object
 from api.errors import InvalidInput, PaymentRefused
 from api.gateway.exact import EXACT_SCHEME, SETTLE_SECONDS, Exact
-from api.serving.documented import read_body
+from api.serving.documented import problems, read_body
+from api.serving.rationing import mark_unpaid
 from api.types import Address
 
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -96,7 +97,7 @@ class Facilitator:
 
 def facilitator_routes(facilitator: Callable[[], Facilitator]) -> APIRouter:
     """The three endpoints, answered by whoever `facilitator` gives."""
-    routes = APIRouter(tags=["facilitator"])
+    routes = APIRouter(tags=["facilitator"], responses=problems(429))
 
     @routes.get("/supported", summary="What is verified and settled here")
     async def supported() -> dict[str, Any]:
@@ -104,13 +105,19 @@ def facilitator_routes(facilitator: Callable[[], Facilitator]) -> APIRouter:
 
     @routes.post("/verify", summary="Whether a payment could be settled now")
     async def verify(request: Request) -> JSONResponse:
-        return JSONResponse(await facilitator().verify(await _body(request)))
+        return _told(request, await facilitator().verify(await _body(request)), "isValid")
 
     @routes.post("/settle", summary="Settle a payment, once")
     async def settle(request: Request) -> JSONResponse:
-        return JSONResponse(await facilitator().settle(await _body(request)))
+        return _told(request, await facilitator().settle(await _body(request)), "success")
 
     return routes
+
+
+def _told(request: Request, answer: dict[str, Any], good: str) -> JSONResponse:
+    if not answer[good]:
+        mark_unpaid(request)
+    return JSONResponse(answer)
 
 
 async def _body(request: Request) -> bytes:

@@ -24,6 +24,7 @@ from api.gateway.service import Gateway
 from api.gateway.serving import MAX_ANSWER_SECONDS, Served, Stream
 from api.gateway.shapes import receipt_shape
 from api.serving.documented import documents, problems, read_body
+from api.serving.rationing import mark_unpaid
 
 _log = structlog.get_logger(__name__)
 
@@ -33,8 +34,8 @@ _ADDRESS: Final = "^0x[0-9a-fA-F]{40}$"
 
 RECEIPT_HEADER: Final = "Receipt-Id"
 
-inference = APIRouter(tags=["inference"])
-payment = APIRouter(tags=["payment"])
+inference = APIRouter(tags=["inference"], responses=problems(429))
+payment = APIRouter(tags=["payment"], responses=problems(429))
 operations = APIRouter(tags=["operations"])
 
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
@@ -250,6 +251,7 @@ async def get_trace(
 
     `ape run trace` does the same without believing this gateway anything. One at a time.
     """
+    mark_unpaid(request)
     gateway = gateway_of(request)
     stored = await gateway.journal_store.receipt(parse_receipt_id(receipt_id))
     if stored is None:

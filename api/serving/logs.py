@@ -19,7 +19,7 @@ _log = structlog.get_logger("api.serving.http")
 REQUEST_ID_HEADER: Final = "x-request-id"
 _MAX_REQUEST_ID_CHARS: Final = 64
 
-_QUIET: Final = frozenset({"/livez", "/readyz", "/metrics"})
+PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
 
 
 def configure(level: str, **always: object) -> None:
@@ -70,7 +70,7 @@ class RequestLog:
             try:
                 await self._app(scope, receive, send_with_id)
             finally:
-                log = _log.debug if status < 400 or scope["path"] in _QUIET else _log.info
+                log = _log.debug if status < 400 or scope["path"] in PROBES else _log.info
                 log(
                     "request",
                     method=scope["method"],

@@ -8,8 +8,8 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -60,6 +60,9 @@ MOST: Final = 1_000
 """What a request comes to at most, in 10⁻⁶ dollars."""
 
 
+_DEPLOYER, _ADMIN = 0, 1
+
+
 @dataclass(frozen=True)
 class Market:
     """What stands on the chain."""
@@ -106,25 +109,33 @@ class Market:
         name = "blacklist" if is_listed else "unBlacklist"
         self.transact(USDC, f"{name}(address)", account)
 
-    def transact(self, to: str, signature: str, *values: str | int) -> None:
-        """A transaction of the deployer, who issues the stablecoin; mined when this returns."""
+    @contextmanager
+    def inflow_paused(self) -> Iterator[None]:
+        """No deposits meanwhile: the guardian has paused them."""
+        self.transact(self.payments, "pauseInflow(uint256)", 86_400, sender=_ADMIN)
+        try:
+            yield
+        finally:
+            self.transact(self.payments, "resumeInflow()", sender=_ADMIN)
+
+    def transact(
+        self, to: str, signature: str, *values: str | int, sender: int = _DEPLOYER
+    ) -> None:
+        """A transaction, mined when this returns: of the deployer, who issues the stablecoin, or
+        another of the node's accounts.
+        """
         words = [value if isinstance(value, int) else int(value, 16) for value in values]
         selector = keccak256(signature.encode())[:4]
-        self.send(to, selector + b"".join(word.to_bytes(32) for word in words))
+        self.send(to, selector + b"".join(word.to_bytes(32) for word in words), sender=sender)
 
-    def send(self, to: str, data: bytes) -> None:
+    def send(self, to: str, data: bytes, *, sender: int = _DEPLOYER) -> None:
         """The same with calldata."""
-        call = {"from": self._deployer, "to": to, "data": to_hex(data)}
-        tx_hash = self.node.rpc("eth_sendTransaction", call)
-        receipt = self.node.rpc("eth_getTransactionReceipt", tx_hash)
-        assert isinstance(receipt, dict)
-        assert receipt["status"] == "0x1", receipt
-
-    @property
-    def _deployer(self) -> str:
         accounts = self.node.rpc("eth_accounts")
         assert isinstance(accounts, list)
-        return str(accounts[0])
+        call = {"from": accounts[sender], "to": to, "data": to_hex(data)}
+        receipt = self.node.rpc("eth_sendTransactionSync", call)
+        assert isinstance(receipt, dict)
+        assert receipt["status"] == "0x1", receipt
 
 
 def open_market(node: Node) -> Market:
@@ -161,7 +172,7 @@ def _open(url: str) -> dict[str, Any]:
         from ape import accounts, chain, project
 
         actors = accounts.test_accounts
-        deployer, admin, issuer = actors[0], actors[1], actors[7]
+        deployer, admin, issuer = actors[_DEPLOYER], actors[_ADMIN], actors[7]
         code = chain.provider.get_code(deployer.deploy(project.TestUsd).address)
         _rpc(url, "anvil_setCode", USDC, "0x" + bytes(code).hex())
         usd = project.TestUsd.at(USDC)

@@ -190,7 +190,7 @@ def spend(market: Market, account: Address, amount_usd6: int) -> None:
     elsewhere = market.node.rpc("eth_accounts")[5]  # type: ignore[index]
     data = "0xa9059cbb" + elsewhere[2:].rjust(64, "0") + f"{amount_usd6:064x}"
     market.node.rpc("anvil_impersonateAccount", account)
-    market.node.rpc("eth_sendTransaction", {"from": account, "to": USDC, "data": data})
+    market.node.rpc("eth_sendTransactionSync", {"from": account, "to": USDC, "data": data})
     market.node.rpc("anvil_stopImpersonatingAccount", account)
 
 

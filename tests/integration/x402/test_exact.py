@@ -36,10 +36,8 @@ def payment(market: Market, cashier: Cashier) -> Payment:
 def bring(market: Market, cashier: Cashier, payment: Payment) -> None:
     """Somebody brings it to the stablecoin."""
     brought = ExactPayment.from_payload(payment.payload)
-    data = to_hex(cashier.stablecoin.encode_transfer_with_authorization(brought))
-    sender = market.node.rpc("eth_accounts")[3]  # type: ignore[index]
-    call = {"from": sender, "to": cashier.stablecoin.address, "data": data}
-    market.node.rpc("eth_sendTransaction", call)
+    data = cashier.stablecoin.encode_transfer_with_authorization(brought)
+    market.send(cashier.stablecoin.address, data, sender=3)
 
 
 async def test_settle__part_of_it_used__pays_the_cluster_and_credits_the_rest(
@@ -90,6 +88,31 @@ async def test_settle_ahead__then_used__credits_the_rest(
             if not await cashier.balance(cashier.settler.address):
                 break
     assert await cashier.credit() == before + MOST - 150
+
+
+async def test_settle_ahead__deposits_paused__goes_on_and_the_use_is_said_afterwards(
+    market: Market, cashier: Cashier, payment: Payment
+) -> None:
+    before, held = await cashier.credit(), await cashier.balance(cashier.settler.address)
+    other = market.signed(cashier.offer, secrets.token_bytes(32))
+    async with cashier.working():
+        taken = await cashier.exact.take(payment, cashier.offer)
+        assert (await cashier.exact.settle_ahead(taken.authorization)).state.is_paid
+        with market.inflow_paused():
+            # What was not used of the first cannot be given back now: nobody else waits for that.
+            await note(cashier, taken.authorization, 150)
+            cashier.exact.let_go(taken.authorization, is_given=True)
+            await asyncio.sleep(1)
+            later = await cashier.exact.take(other, cashier.offer)
+            assert (await cashier.exact.settle_ahead(later.authorization, 10)).state.is_paid
+            assert await cashier.balance(cashier.settler.address) == held + 2 * MOST
+            await note(cashier, later.authorization, 200)
+            cashier.exact.let_go(later.authorization, is_given=True)
+        for _ in range(400):
+            await asyncio.sleep(0.05)
+            if not await cashier.balance(cashier.settler.address):
+                break
+    assert await cashier.credit() == before + 2 * MOST - 350
 
 
 async def note(cashier: Cashier, one: Authorization, charge: int) -> None:
@@ -331,9 +354,7 @@ def cancel(market: Market, cashier: Cashier, nonce: bytes) -> None:
             signed.s.to_bytes(32, "big"),
         ]
     )
-    sender = market.node.rpc("eth_accounts")[3]  # type: ignore[index]
-    call = {"from": sender, "to": cashier.stablecoin.address, "data": to_hex(data)}
-    market.node.rpc("eth_sendTransaction", call)
+    market.send(cashier.stablecoin.address, data, sender=3)
 
 
 @pytest.mark.parametrize(

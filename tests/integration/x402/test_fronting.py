@@ -12,7 +12,7 @@ import pytest
 from eth_account import Account
 from sqlalchemy import text
 
-from api.domain.codec import parse_address, to_hex
+from api.domain.codec import parse_address
 from api.domain.eip712 import address_word
 from api.domain.eip3009 import Authorization, ExactPayment
 from api.domain.hashing import keccak256
@@ -359,9 +359,7 @@ async def test_refund__brought_by_the_payer_itself__is_paid_and_not_sent(
         market.node.rpc("anvil_dropAllTransactions")
     finally:
         market.node.rpc("evm_setAutomine", True)
-    sender = market.node.rpc("eth_accounts")[3]  # type: ignore[index]
-    data = to_hex(refund.calldata)
-    market.node.rpc("eth_sendTransaction", {"from": sender, "to": market.payments, "data": data})
+    market.send(market.payments, refund.calldata, sender=3)
     async with cashier.working():
         await paid(cashier)
     closed = await cashier.refunds.of(taken.authorization.payer, taken.authorization.nonce)
