@@ -464,9 +464,9 @@ class RateLimited(RackstreamError):
 
     code = "rate-limited"
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: int) -> None:
         super().__init__(
-            f"too many requests from this address were not paid for; come again in {seconds:.1f} s"
+            f"too many requests from this address were not paid for; come again in {seconds} s"
         )
         self.seconds = seconds
 

@@ -81,7 +81,7 @@ class Rationing:
         wait = self._allowance.wait_seconds(address)
         if wait:
             self._on_refused()
-            await _refusal(scope, RateLimited(wait))(scope, receive, send)
+            await _refusal(scope, RateLimited(math.ceil(wait)))(scope, receive, send)
             return
         status = 0
 
@@ -99,13 +99,12 @@ class Rationing:
 
 
 def _refusal(scope: Scope, error: RateLimited) -> ASGIApp:
-    seconds = str(math.ceil(error.seconds))
     return problem(
         Request(scope),
         HTTPStatus.TOO_MANY_REQUESTS,
         error.code,
         error.message,
-        headers={"Retry-After": seconds},
+        headers={"Retry-After": str(error.seconds)},
         error={"message": error.message, "type": error.code, "code": error.code},
     )
 
