@@ -18,7 +18,7 @@ from tests.support.selling import GatewayProcess
 __all__ = ["database", "migrated", "postgres", "url"]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def market() -> Iterator[Market]:
     node = Node()
     node.start(CHAIN_ID)
