@@ -25,7 +25,7 @@ async def who(http: httpx.AsyncClient, url: str, service: str) -> Address | None
     """Which of these services answers at a URL, as it says; None if none does."""
     try:
         answer = parse_json((await http.get(f"{url}/readyz")).content, "answer")
-    except (httpx.HTTPError, Malformed):
+    except (httpx.HTTPError, httpx.InvalidURL, Malformed):
         return None
     told = answer.get(service) if isinstance(answer, Mapping) else None
     return Address(told) if isinstance(told, str) else None
@@ -37,7 +37,7 @@ async def port(
     """Whether this very service, that of the account, runs already, and what that means for its
     port.
     """
-    place = f"{host}:{number}"
+    place = f"[{host}]:{number}" if ":" in host else f"{host}:{number}"
     try:
         listen(host, number).close()
     except PortTaken as error:

@@ -66,6 +66,7 @@ def create_app(
         app.add_middleware(
             Rationing,
             allowance=Allowance(unpaid_per_second),
+            paid_header=PAYMENT_RESPONSE_HEADER,
             on_refused=lambda: gateway.metrics.refused(RateLimited.code),
         )
     return app

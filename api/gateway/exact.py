@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import Final
 
 from api.chain.client import ChainClient
-from api.chain.contracts import Stablecoin, X402Settler
+from api.chain.contracts import InferencePayments, Stablecoin, X402Settler
 from api.clock import Clock
 from api.domain.codec import to_hex
 from api.domain.eip712 import Eip712Domain
@@ -74,6 +74,7 @@ class Exact:
         client: ChainClient,
         stablecoin: Stablecoin,
         settler: X402Settler,
+        payments: InferencePayments,
         domain: Eip712Domain,
         gateway: Address,
         pay_to: Mapping[ClusterId, Address],
@@ -87,6 +88,7 @@ class Exact:
         self._client = client
         self._stablecoin = stablecoin
         self._settler = settler
+        self._payments = payments
         self._domain = domain
         self._gateway = gateway
         self._pay_to = dict(pay_to)
@@ -145,6 +147,7 @@ class Exact:
     async def _require_good(self, brought: ExactPayment) -> None:
         """That it could be settled now."""
         self._require_timely(brought.authorization)
+        await self._require_creditable(brought.authorization)
         await self._require_signed(brought)
         await self._require_settleable(brought, brought.packed())
 
@@ -202,6 +205,18 @@ class Exact:
                 f"{prefix}_authorization_valid_after", "it is not good yet",
                 value=one.valid_after, limit=now,
             )  # fmt: skip
+
+    async def _require_creditable(self, one: Authorization) -> None:
+        """While deposits are paused nothing can be given back of what is paid for a cluster."""
+        paused_until = await self._payments.inflow_paused_until()
+        if self._clock.now() < paused_until and one.to in self._cluster_of:
+            raise PaymentRefused(
+                "invalid_transaction_state",
+                f"deposits are paused until {paused_until}, so that what is not used of a payment"
+                " could not be given back: pay by voucher",
+                value=self._clock.now(),
+                limit=paused_until,
+            )
 
     async def _require_signed(self, brought: ExactPayment) -> None:
         """By the payer's key. What an account with code signs, the stablecoin asks of it itself."""

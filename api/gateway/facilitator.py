@@ -105,19 +105,18 @@ def facilitator_routes(facilitator: Callable[[], Facilitator]) -> APIRouter:
 
     @routes.post("/verify", summary="Whether a payment could be settled now")
     async def verify(request: Request) -> JSONResponse:
-        return _told(request, await facilitator().verify(await _body(request)), "isValid")
+        # A payment that is looked at need not be settled.
+        mark_unpaid(request)
+        return JSONResponse(await facilitator().verify(await _body(request)))
 
     @routes.post("/settle", summary="Settle a payment, once")
     async def settle(request: Request) -> JSONResponse:
-        return _told(request, await facilitator().settle(await _body(request)), "success")
+        answer = await facilitator().settle(await _body(request))
+        if not answer["success"]:
+            mark_unpaid(request)
+        return JSONResponse(answer)
 
     return routes
-
-
-def _told(request: Request, answer: dict[str, Any], good: str) -> JSONResponse:
-    if not answer[good]:
-        mark_unpaid(request)
-    return JSONResponse(answer)
 
 
 async def _body(request: Request) -> bytes:

@@ -196,6 +196,9 @@ async def get_channel(
     """
     gateway = gateway_of(request)
     channel = await gateway.accounts.look(parse_address(payer, "payer"), parse_address(key, "key"))
+    if not channel.spent_usd6:
+        # It was asked of the chain for this question.
+        mark_unpaid(request)
     return {
         "payer": channel.payer.address,
         "key": channel.key,

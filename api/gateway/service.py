@@ -110,7 +110,9 @@ class Gateway:
         self.fleet = config.fleet
         self.default_max_tokens = config.default_max_tokens
         self._client = client = ChainClient(*config.rpc_urls, chain_id=chain_id)
-        payments = InferencePayments(client, deployment.address_of("InferencePayments"))
+        self._payments = payments = InferencePayments(
+            client, deployment.address_of("InferencePayments")
+        )
         self._database = database = Database(config.database_url)
         self.journal_store = JournalStore(database)
         self.collections = CollectionStore(database)
@@ -384,6 +386,7 @@ class Gateway:
             client=self._client,
             stablecoin=coin,
             settler=self._settler,
+            payments=self._payments,
             domain=domain,
             gateway=self.address,
             pay_to=pay_to,

@@ -9,8 +9,6 @@
    events into the books. Only then is said what was used of it.
 4. A payment that the settler could not take was brought by somebody else, which is as good; or was
    cancelled, or failed otherwise, which is none. One whose time is over fails by itself.
-5. A batch that the contract refuses now, as it takes no use of anything while deposits are paused,
-   is asked again later, and holds up no other.
 
 A process that is killed at any moment comes back to the stored batch. Bringing one twice takes
 nothing twice: an authorisation is used once.
@@ -32,7 +30,7 @@ from api.clock import Clock
 from api.domain.codec import to_hex
 from api.domain.eip3009 import Authorization, batch_id, credit_words
 from api.domain.merkle import merkle_root
-from api.errors import ChainError, ContractReverted, PaymentRefused, Unavailable
+from api.errors import ChainError, PaymentRefused, Unavailable
 from api.gateway.holding import Holding
 from api.sending.sender import PAUSE_SECONDS, Call, Sender
 from api.store.exact_payments import (
@@ -43,7 +41,7 @@ from api.store.exact_payments import (
     SettlementKind,
     TakenPayment,
 )
-from api.store.transactions import TransactionState, TransactionStore
+from api.store.transactions import TransactionStore
 from api.types import Address, Digest
 
 _log = structlog.get_logger(__name__)
@@ -103,9 +101,6 @@ class Settling:
         # Of batches that are mined and not deep: the block of that, and the payments that it has.
         self._mined_in: dict[int, bytes] = {}
         self._included: dict[int, dict[Authorization, _Fate]] = {}
-        # When a batch that is refused is asked again, by the loop's time.
-        self._asked_again_at: dict[int, float] = {}
-        self._can_allocate = True
 
     def wake(self) -> None:
         """There may be something to do."""
@@ -186,7 +181,6 @@ class Settling:
 
     async def _follow(self) -> bool:
         """Whether a batch is not mined yet, which is sent then."""
-        self._can_allocate = True
         newest = await self._client.block()
         deep = await self._deep_block(newest)
         for batch in await self._store.open_batches():
@@ -194,9 +188,6 @@ class Settling:
             if mined is None:
                 if not await self._is_over(batch, deep):
                     self._forget(batch)
-                    if await self._is_refused(batch):
-                        self._can_allocate &= batch.state is not BatchState.ALLOCATING
-                        continue
                     await self._sender.advance(Call(batch.purpose, batch.target, batch.calldata))
                     return True
             elif mined.block_number <= deep.number:
@@ -207,7 +198,6 @@ class Settling:
             else:
                 continue
             self._forget(batch)
-            self._asked_again_at.pop(batch.id, None)
         return False
 
     def _forget(self, batch: Batch) -> None:
@@ -218,7 +208,7 @@ class Settling:
 
     async def _form(self) -> None:
         used = await self._store.used_batches()
-        if used and self._can_allocate:
+        if used:
             await self._allocate(used[0])
             return
         payments = await self._store.due(MAX_PAYMENTS)
@@ -272,24 +262,6 @@ class Settling:
                 return mined
             idle = idle or mined
         return idle
-
-    async def _is_refused(self, batch: Batch) -> bool:
-        """Whether the contract refuses it now, and nothing that was signed can bring it."""
-        now = asyncio.get_running_loop().time()
-        if now < self._asked_again_at.get(batch.id, now):
-            return True
-        for transaction in await self._transactions.of(batch.purpose):
-            if transaction.state in (TransactionState.PENDING, TransactionState.MINED):
-                return False
-        try:
-            await self._client.call(batch.target, batch.calldata, sender=self._gateway)
-        except ContractReverted as refusal:
-            if batch.id not in self._asked_again_at:
-                _log.warning("batch waits", batch=batch.id, why=refusal.message)
-            self._asked_again_at[batch.id] = now + PAUSE_SECONDS
-            return True
-        self._asked_again_at.pop(batch.id, None)
-        return False
 
     async def _is_over(self, batch: Batch, deep: Block) -> bool:
         """Whether a batch came to its end without a transaction of it; if so, that is noted."""

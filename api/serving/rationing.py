@@ -2,7 +2,8 @@
 
 Work that is paid for needs no limit: whoever wants more of it pays more. A request that is refused
 costs a service something, and whoever sends it nothing. So each address has an allowance of these,
-that fills up again with time; while it is used up, whatever comes from there is answered by 429.
+that fills up again with time, and by one with each request that is paid for: many begin with one
+that asks for the price. While it is used up, whatever comes from there is answered by 429.
 
 Behind a proxy an address is what the proxy says (`X-Forwarded-For`), if uvicorn trusts it
 (FORWARDED_ALLOW_IPS; one on this machine without).
@@ -18,6 +19,7 @@ from http import HTTPStatus
 from typing import Final
 
 from fastapi import Request
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import RateLimited
@@ -59,18 +61,34 @@ class Allowance:
     def use(self, address: str) -> None:
         """Use one up."""
         now = self._now()
-        self._full_at[address] = max(now, self._full_at.get(address, now)) + self._step
+        full_at = max(now, self._full_at.get(address, now)) + self._step
+        # Many can be looked at at once; they use up no more than there is.
+        self._full_at[address] = min(full_at, now + BURST_SECONDS)
         if len(self._full_at) > _PRUNED_ABOVE:
             self._full_at = {one: at for one, at in self._full_at.items() if at > now}
+
+    def give_back(self, address: str) -> None:
+        """One more is left."""
+        if address in self._full_at:
+            self._full_at[address] -= self._step
 
 
 class Rationing:
     """Middleware: each answer of an error of the asker's uses up one, and what is marked so."""
 
-    def __init__(self, app: ASGIApp, allowance: Allowance, on_refused: Callable[[], None]) -> None:
-        """`on_refused` is told of each request that is not looked at."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        allowance: Allowance,
+        paid_header: str,
+        on_refused: Callable[[], None],
+    ) -> None:
+        """An answer without an error that has `paid_header` was paid for; `on_refused` is told of
+        each request that is not looked at.
+        """
         self._app = app
         self._allowance = allowance
+        self._paid_header = paid_header
         self._on_refused = on_refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,18 +101,21 @@ class Rationing:
             self._on_refused()
             await _refusal(scope, RateLimited(math.ceil(wait)))(scope, receive, send)
             return
-        status = 0
+        status, is_paid = 0, False
 
         async def send_and_see(message: Message) -> None:
-            nonlocal status
+            nonlocal status, is_paid
             if message["type"] == "http.response.start":
                 status = message["status"]
+                is_paid = status < 400 and self._paid_header in Headers(raw=message["headers"])
             await send(message)
 
         try:
             await self._app(scope, receive, send_and_see)
         finally:
-            if 400 <= status < 500 or scope.get(_UNPAID):
+            if is_paid:
+                self._allowance.give_back(address)
+            elif 400 <= status < 500 or scope.get(_UNPAID):
                 self._allowance.use(address)
 
 
@@ -117,5 +138,8 @@ def _address(scope: Scope) -> str:
     except ValueError:
         return str(host)
     if address.version == 6:
+        if address.ipv4_mapped is not None:
+            # As a socket that listens to both has it.
+            return str(address.ipv4_mapped)
         return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False))
     return str(address)

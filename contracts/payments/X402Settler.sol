@@ -6,6 +6,7 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {Create2} from "@openzeppelin/contracts/utils/Create2.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {InflowPausable} from "../access/InflowPausable.sol";
 import {ClusterId} from "../types/ClusterId.sol";
 import {NO_MODEL} from "../types/ModelId.sol";
 import {Work} from "../types/Work.sol";
@@ -92,7 +93,9 @@ contract X402Settler is IX402Settler, ReentrancyGuardTransient {
     function passOn(address gateway, Work calldata work, uint256[] calldata entries) external nonReentrant {
         bytes32 batchId = _batchId(gateway, work, entries);
         PendingBatch memory batch = _close(batchId);
-        uint256 openAt = batch.settledAt + PENDING_SECONDS;
+        // While deposits are paused its gateway cannot say what was used: it has all of the time after that.
+        uint256 pausedUntil = InflowPausable(address(PAYMENTS)).inflowPausedUntil();
+        uint256 openAt = Math.max(batch.settledAt, pausedUntil) + PENDING_SECONDS;
         if (block.timestamp < openAt) revert X402Settler_TooEarly(batchId, openAt);
         emit PassedOn(batchId, work.clusterId, batch.amountUsd6);
         _pay(work, batch.amountUsd6, new uint256[](0), batchId);

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -43,6 +44,9 @@ _AT_ONCE: Final = 4
 
 _STEP_USD6: Final = 5_000_000
 """Promised ahead: some dozens of requests."""
+
+# A payment can be refused for what is on its way to the chain; and who asks too often has to wait.
+_COME_AGAIN: Final = (httpx.codes.PAYMENT_REQUIRED, httpx.codes.TOO_MANY_REQUESTS)
 
 _PATIENCE_SECONDS: Final = 90.0
 _TIMEOUT_SECONDS: Final = 30.0
@@ -79,7 +83,7 @@ class Buyers:
     check: Callable[[], None]
     now: Callable[[], Awaitable[int]]
     bills: list[Bill] = field(default_factory=list)
-    repeats: int = 0
+    repeats: Counter[Account] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._sessions = cast.session_keys(len(cast.DEPOSITORS))
@@ -149,10 +153,10 @@ class Buyers:
                 "ignore_eos": True,
             }
             client = self._buying[buyer]
+            customer = cast.CUSTOMERS[buyer]
             answer = await self._answered(
-                lambda: client.post("/v1/completions", json=body), is_paid=True
+                lambda: client.post("/v1/completions", json=body), customer
             )
-        customer = cast.CUSTOMERS[buyer]
         if customer is cast.PAYER_BY_REQUEST:
             usage = answer.json()["usage"]
             charge = PRICE.charge_up_usd6(usage["prompt_tokens"], usage["completion_tokens"])
@@ -163,7 +167,7 @@ class Buyers:
         self.bills.append(Bill(customer, request, answer.headers[RECEIPT_HEADER], charge))
 
     async def _answered(
-        self, send: Callable[[], Awaitable[httpx.Response]], *, is_paid: bool
+        self, send: Callable[[], Awaitable[httpx.Response]], payer: Account | None = None
     ) -> httpx.Response:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
@@ -172,9 +176,7 @@ class Buyers:
                 if answer.status_code == httpx.codes.OK:
                     return answer
                 why = f"{answer.status_code}: {answer.text[:200]}"
-                # A payment can be refused for what is on its way to the chain.
-                is_unpaid = answer.status_code == httpx.codes.PAYMENT_REQUIRED
-                is_refused = answer.is_client_error and not is_unpaid
+                is_refused = answer.is_client_error and answer.status_code not in _COME_AGAIN
                 is_unsent = False
             except (httpx.TransportError, Unavailable) as error:
                 why, is_refused = str(error) or type(error).__name__, False
@@ -182,7 +184,8 @@ class Buyers:
             self.check()
             if is_refused or time.monotonic() > deadline:
                 raise ProcessFailure(f"the gateway does not answer a customer: {why}")
-            self.repeats += is_paid and not is_unsent
+            if payer is not None and not is_unsent:
+                self.repeats[payer] += 1
             await asyncio.sleep(0.2)
 
     async def charged(self) -> Charged:
@@ -212,7 +215,7 @@ class Buyers:
         return await asyncio.gather(*(shown(bill) for bill in self.bills))
 
     async def _look(self, path: str) -> httpx.Response:
-        return await self._answered(lambda: self._looking.get(path), is_paid=False)
+        return await self._answered(lambda: self._looking.get(path))
 
     async def close(self) -> None:
         """Close the connections."""

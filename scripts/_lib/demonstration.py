@@ -383,10 +383,11 @@ def _conclude(telling: Telling, output: Path, console: Console) -> None:
         console.print(
             f"{sales.plan.left_out:,} requests of more than {MAX_TOKENS:,} tokens were left out."
         )
-    if sales.repeats:
+    repeats = sales.by_voucher.repeats + sales.by_x402.repeats
+    if repeats:
         cut_off = sales.by_voucher.cut_off_usd6 + sales.by_x402.cut_off_usd6
         console.print(
-            f"Customers asked {sales.repeats}× again, as a process was away;"
+            f"Customers asked {repeats}× again, as a process was away;"
             f" {exact_dollars(cut_off)} were charged for answers that were cut off."
         )
     for name, count in telling.restarts.items():

@@ -11,7 +11,7 @@ contracts, balances.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median_low
 from typing import Any
@@ -23,6 +23,7 @@ from api.errors import BadSignature, Incoherent
 from api.types import BPS
 from scripts._lib import cast
 from scripts._lib.buyers import Bill, Charged
+from scripts._lib.cast import Account
 from scripts._lib.equation import Equation, equal
 from scripts._lib.income import Collection, Income, Settlement
 from scripts._lib.opening import INFERENCE_FUNDS_USD6, PRICE, ROYALTY_BPS, Opened
@@ -34,6 +35,7 @@ class Takings:
     """What was paid in one of the ways, in 10⁻⁶ dollars.
 
     Attributes:
+        repeats: How often a request was sent again.
         cut_off_usd6: Charged for answers that a dying process cut off: such requests were sent
             again. Without any, whatever else is charged is an error.
         taken_usd6: Collected, or settled and used.
@@ -42,6 +44,7 @@ class Takings:
 
     requests: int
     billed_usd6: int
+    repeats: int
     cut_off_usd6: int
     taken_usd6: int
     batches: int
@@ -56,6 +59,7 @@ class Takings:
         return {
             "requests": self.requests,
             "billedUsd6": json_integer(self.billed_usd6),
+            "repeats": self.repeats,
             "cutOffUsd6": json_integer(self.cut_off_usd6),
             "takenUsd6": json_integer(self.taken_usd6),
             "batches": self.batches,
@@ -71,7 +75,7 @@ class Sales:
     opened: Opened
     plan: RequestPlan
     bills: Sequence[Bill]
-    repeats: int
+    repeats: Mapping[Account, int]
     receipts: Sequence[ProvenReceipt]
     charged: Charged
     income: Income
@@ -98,10 +102,16 @@ class Sales:
             bill for bill in self.bills if (bill.customer is cast.PAYER_BY_REQUEST) is is_exact
         ]
         billed = sum(bill.charge_usd6 for bill in bills)
+        repeats = sum(
+            times
+            for who, times in self.repeats.items()
+            if (who is cast.PAYER_BY_REQUEST) is is_exact
+        )
         return Takings(
             requests=len(bills),
             billed_usd6=billed,
-            cut_off_usd6=charged_usd6 - billed if self.repeats else 0,
+            repeats=repeats,
+            cut_off_usd6=charged_usd6 - billed if repeats else 0,
             taken_usd6=sum(one.amount_usd6 for one in taken),
             batches=len(taken),
             gas=sum(one.gas for one in taken),
@@ -163,6 +173,15 @@ def equations_of_sales(sales: Sales) -> list[Equation]:
             by_x402.billed_usd6 + by_x402.cut_off_usd6,
             by_x402.taken_usd6,
         ),
+        *(
+            Equation(
+                f"charged for answers that were cut off, {way}",
+                f"0 to {taking.repeats * max(quoted, default=0)}",
+                f"{taking.cut_off_usd6:,}",
+                0 <= taking.cut_off_usd6 <= taking.repeats * max(quoted, default=0),
+            )
+            for way, taking in (("by voucher", by_voucher), ("by x402", by_x402))
+        ),
         equal(
             "charged by the gateway and not collected",
             0,
@@ -217,7 +236,6 @@ def summary_of_sales(sales: Sales) -> dict[str, Any]:
             "leftOut": sales.plan.left_out,
         },
         "requests": len(sales.bills),
-        "repeats": sales.repeats,
         "tokens": {
             "in": sum(one.receipt.input_tokens for one in sales.receipts),
             "out": sum(one.receipt.output_tokens for one in sales.receipts),

@@ -131,13 +131,14 @@ def _settled_ahead(record: Record, cluster_id: int) -> Iterator[Waiting]:
         )
     }
     patience = int(settler.PENDING_SECONDS())
+    paused_until = int(record.system().payments.inflowPausedUntil())
     for event in _past(record, "X402Settler", ["SettledAhead"], second_indexed=cluster_id):
         fields = event.fields
         if fields["batchId"] in closed:
             continue
         gateway, work = str(fields["gateway"]), (cluster_id, fields["modelId"])
         batch = settler.pending(fields["batchId"])
-        open_at = int(batch.settledAt) + patience
+        open_at = max(int(batch.settledAt), paused_until) + patience
         is_open = int(chain.pending_timestamp) >= open_at
         yield Waiting(
             int(batch.amountUsd6),

@@ -261,6 +261,7 @@ class Cashier:
             client=self.client,
             stablecoin=self.stablecoin,
             settler=self.settler,
+            payments=self.payments,
             domain=market.domain,
             gateway=GATEWAY.address,
             pay_to={market.cluster: market.pay_to},

@@ -98,7 +98,7 @@ def sold(leases_usd6: int) -> Sales:
             Bill(payer, request, receipt.id.hex(), receipt.charge_usd6)
             for payer, request, receipt in zip(_PAYERS, plan.requests, receipts, strict=True)
         ],
-        repeats=0,
+        repeats={},
         receipts=shown,
         charged=Charged(collected, collected),
         income=Income(

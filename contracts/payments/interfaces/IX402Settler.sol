@@ -126,8 +126,8 @@ interface IX402Settler {
         bytes32 receiptsRoot
     ) external;
 
-    /// @notice Pass all of a batch on to its cluster, less the royalty, PENDING_SECONDS after it was settled. Open to all.
-    ///         The income's reference is the batch's id.
+    /// @notice Pass all of a batch on to its cluster, less the royalty, PENDING_SECONDS after it was settled, or after
+    ///         the end of a pause of deposits since. Open to all. The income's reference is the batch's id.
     /// @param work As it was settled.
     /// @param entries As `SettledAhead` has them.
     function passOn(address gateway, Work calldata work, uint256[] calldata entries) external;

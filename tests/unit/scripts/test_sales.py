@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from api.domain.prices import Price
+from scripts._lib import cast as actors
 from scripts._lib.buyers import Charged
 from scripts._lib.sales import Sales, equations_of_sales, summary_of_sales
 from tests.support.sold import INFERENCE_USD6, TRANSFERRED_USD6, proven, sold
@@ -75,7 +76,7 @@ def _settled(**changes: Any) -> Callable[[Sales], Sales]:
 
 def test_equations_of_sales__sound__all_hold() -> None:
     assert failing(sold(0)) == set()
-    assert len(equations_of_sales(sold(0))) == 14
+    assert len(equations_of_sales(sold(0))) == 16
 
 
 @pytest.mark.parametrize(
@@ -110,20 +111,39 @@ def test_equations_of_sales__one_thing_wrong__fails(
     assert any(broken in text for text in failing(tamper(sold(0))))
 
 
-def test_equations_of_sales__an_answer_was_cut_off__its_charge_is_named() -> None:
+def _charged_more(by: int) -> Sales:
+    """The gateway has collected more by voucher than it has billed."""
     sales = sold(0)
-    more = replace(
-        _income(collected_usd6=9, inference_usd6=9, balances_usd6=-9, held_usd6=-9)(sales),
-        charged=Charged(sales.charged.spent_usd6 + 9, sales.charged.collected_usd6 + 9),
+    more = _income(collected_usd6=by, inference_usd6=by, balances_usd6=-by, held_usd6=-by)(sales)
+    (collection,) = more.income.collections
+    collections = (replace(collection, amount_usd6=collection.amount_usd6 + by),)
+    return replace(
+        more,
+        income=replace(more.income, collections=collections),
+        charged=Charged(sales.charged.spent_usd6 + by, sales.charged.collected_usd6 + by),
     )
-    first, *rest = more.income.collections
-    collections = (replace(first, amount_usd6=first.amount_usd6 + 9), *rest)
-    more = replace(more, income=replace(more.income, collections=collections))
+
+
+def test_equations_of_sales__an_answer_was_cut_off__its_charge_is_named() -> None:
+    more = _charged_more(9)
     # Charged for nothing that anybody asked for again.
     assert any("billed to who pays by them" in text for text in failing(more))
-    again = replace(more, repeats=1)
+    again = replace(more, repeats={actors.DEPOSITORS[0]: 1})
     assert failing(again) == set()
     assert (again.by_voucher.cut_off_usd6, again.by_x402.cut_off_usd6) == (9, 0)
+
+
+@pytest.mark.parametrize("by", [-1, 100_651])
+def test_equations_of_sales__cut_off_for_less_than_nothing_or_more_than_the_dearest__fails(
+    by: int,
+) -> None:
+    again = replace(_charged_more(by), repeats={actors.DEPOSITORS[0]: 1})
+    assert any("cut off, by voucher" in text for text in failing(again))
+
+
+def test_equations_of_sales__another_payer_was_cut_off__explains_nothing() -> None:
+    again = replace(_charged_more(9), repeats={actors.PAYER_BY_REQUEST: 1})
+    assert any("billed to who pays by them" in text for text in failing(again))
 
 
 def test_summary_of_sales__sound__is_in_units_and_whole_numbers() -> None:

@@ -31,8 +31,15 @@ class Shop:
         self.refused = 0
         self.app = FastAPI()
         self.app.add_middleware(
-            Rationing, allowance=Allowance(PER_SECOND, self.clock), on_refused=self._count
+            Rationing,
+            allowance=Allowance(PER_SECOND, self.clock),
+            paid_header="Payment-Response",
+            on_refused=self._count,
         )
+
+        @self.app.get("/paid/{status}")
+        async def paid(status: int) -> Response:
+            return Response(status_code=status, headers={"payment-response": "thanks"})
 
         @self.app.get("/answer/{status}")
         @self.app.get("/livez")
@@ -98,6 +105,22 @@ async def test_rationing__used_up__fills_up_again_with_time(shop: Shop) -> None:
     assert (await shop.ask("/answer/404")).status_code == 429
 
 
+async def test_rationing__asked_for_the_price_and_paid__is_never_refused(shop: Shop) -> None:
+    for _ in range(2 * AT_ONCE):
+        assert (await shop.ask("/answer/402")).status_code == 402
+        assert (await shop.ask("/paid/200")).status_code == 200
+    # A payment that was not taken is none, and nobody has more than the allowance.
+    assert (await shop.ask("/paid/402", AT_ONCE)).status_code == 402
+    assert (await shop.ask("/answer/404")).status_code == 429
+
+
+async def test_rationing__many_looked_at_at_once__use_up_no_more_than_there_is(shop: Shop) -> None:
+    allowance = Allowance(PER_SECOND, shop.clock)
+    for _ in range(100 * AT_ONCE):
+        allowance.use("192.0.2.1")
+    assert allowance.wait_seconds("192.0.2.1") == 1 / PER_SECOND
+
+
 async def test_rationing__refused_meanwhile__uses_up_nothing_more(shop: Shop) -> None:
     await shop.use_up()
     assert (await shop.ask("/answer/404", 50)).status_code == 429
@@ -109,6 +132,9 @@ async def test_rationing__another_address__has_its_own(shop: Shop) -> None:
     await shop.use_up()
     assert (await shop.ask("/answer/404", address="192.0.2.2")).status_code == 404
     await shop.use_up("2001:db8:1:2::1")
+    # Of a socket that listens to both.
+    assert (await shop.ask("/answer/404", address="::ffff:192.0.2.1")).status_code == 429
+    assert (await shop.ask("/answer/404", address="::ffff:192.0.2.3")).status_code == 404
     near, far = "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"
     assert (await shop.ask("/answer/404", address=near)).status_code == 429
     assert (await shop.ask("/answer/404", address=far)).status_code == 404

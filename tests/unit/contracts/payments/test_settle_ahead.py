@@ -150,6 +150,35 @@ def test_pass_on__gateway_silent_for_a_day__is_all_the_clusters(
         counter.settler.passOn(*waiting, sender=attacker)
 
 
+@pytest.mark.parametrize("resumed_after", [None, 2 * DAY])
+def test_pass_on__deposits_paused_meanwhile__its_gateway_has_a_day_from_their_end(
+    counter: Counter,
+    till: Till,
+    batch: ReceiptAPI,
+    batch_id: bytes,
+    entries: list[int],
+    attacker: AccountAPI,
+    guardian: AccountAPI,
+    resumed_after: int | None,
+) -> None:
+    till.payments.pauseInflow(3 * DAY, sender=guardian)
+    if resumed_after is not None:
+        chain.pending_timestamp = batch.timestamp + resumed_after
+        till.payments.resumeInflow(sender=guardian)
+    end = till.payments.inflowPausedUntil()
+    waiting = (counter.gateway, counter.work, entries)
+    for at in (end - 1, end, end + DAY - 1):
+        if at > chain.blocks.head.timestamp:
+            chain.pending_timestamp = at
+        with reverts(counter.settler.X402Settler_TooEarly, batchId=batch_id, openAt=end + DAY):
+            counter.settler.passOn(*waiting, sender=attacker)
+    # What was not used is still its payers'.
+    with chain.isolate():
+        counter.allocate(entries)
+    chain.pending_timestamp = end + DAY
+    counter.settler.passOn(*waiting, sender=attacker)
+
+
 @pytest.mark.usefixtures("batch")
 def test_allocate__after_a_day_and_before_it_is_passed_on__is_still_the_gateways(
     counter: Counter, till: Till, customer: AccountAPI, entries: list[int]
