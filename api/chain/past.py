@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from typing import Final
 
 from api.chain.client import ChainClient
 from api.chain.contracts import Contract, DecodedEvent
 from api.chain.views import Receipt
 from api.domain.codec import to_hex
 from api.errors import ChainUnavailable
+
+AT_A_STRETCH: Final = 200
+"""Events that are decoded before whatever else waits has its turn: some 10 ms."""
 
 Spot = tuple[int, int]
 """A block and a log in it."""
@@ -31,12 +36,18 @@ class PastReader:
         """Events of a contract in these blocks, both included, oldest first; `indexed` narrows the
         first indexed fields, None for any.
         """
-        return [event async for event in self._events(contract, names, start, to, indexed, False)]
+        return [event async for event in self._oldest_first(contract, names, start, to, *indexed)]
+
+    def _oldest_first(
+        self, contract: Contract, names: Sequence[str], start: int, to: int, *indexed: bytes | None
+    ) -> AsyncIterator[DecodedEvent]:
+        """The same, read as far as the caller goes."""
+        return self._events(contract, names, start, to, indexed, False)
 
     def _newest_first(
         self, contract: Contract, names: Sequence[str], start: int, to: int, *indexed: bytes | None
     ) -> AsyncIterator[DecodedEvent]:
-        """The same from the newest back, read as far as the caller goes."""
+        """The same from the newest back."""
         return self._events(contract, names, start, to, indexed, True)
 
     async def _events(
@@ -56,7 +67,12 @@ class PastReader:
             to_block=to,
             is_newest_first=is_newest_first,
         )
+        seen = 0
         async for log in logs:
+            seen += 1
+            if not seen % AT_A_STRETCH:
+                # A window may hold any number, and a service has other work.
+                await asyncio.sleep(0)
             for event in contract.decode_logs([log]):
                 yield event
 
@@ -69,12 +85,17 @@ class PastReader:
     async def _mined(self, event: DecodedEvent) -> Receipt:
         """What became of the transaction that an event came with.
 
-        Raises ChainUnavailable if the node has it no more: its block was taken back meanwhile, or
-        another node is asked, which has not come so far.
+        Raises ChainUnavailable if the node has it no more, or in another block: the event's was
+        taken back meanwhile, or another node is asked, which has not come so far.
         """
         mined = await self._client.receipt(event.log.tx_hash)
         if mined is None:
             raise ChainUnavailable(
                 self._client.node.url, f"it does not hold {to_hex(event.log.tx_hash)} any more"
+            )
+        # The logs of another block stand elsewhere: none could be told to come before the event.
+        if mined.block_hash != event.log.block_hash:
+            raise ChainUnavailable(
+                self._client.node.url, f"it holds {to_hex(event.log.tx_hash)} in another block now"
             )
         return mined

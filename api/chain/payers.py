@@ -11,13 +11,14 @@ Nobody is named where a contract stood between and the events leave it open.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from api.chain.client import ChainClient
 from api.chain.contracts import DecodedEvent, InferencePayments, Stablecoin, X402Settler
 from api.chain.deployments import Deployment
-from api.chain.past import PastReader, spot_of
+from api.chain.past import PastReader, Spot, spot_of
 from api.chain.views import Receipt
 from api.domain.batches import breakdown_of, unpack_vouchers
 from api.domain.codec import to_hex
@@ -30,7 +31,7 @@ from api.types import Address, ClusterId
 
 
 class PayersReader(PastReader):
-    """Of one cluster's income."""
+    """Of one cluster's income, for one question: its sweeps are read once, from the newest back."""
 
     def __init__(
         self,
@@ -46,9 +47,16 @@ class PayersReader(PastReader):
         self._stablecoin = Stablecoin(client, deployment.stablecoin_address())
         self._start = deployment.contracts["X402Settler"].block
         self._voucher_domain = payments_domain(deployment.chain_id, payments.address)
+        self._sweeps: AsyncIterator[DecodedEvent] | None = None
+        self._oldest_sweep: dict[Address, Spot] = {}
+        self._sweep_before: dict[Spot, Spot] = {}
+        self._looking = asyncio.Lock()
 
-    async def of(self, allocated: DecodedEvent) -> Mapping[Address, int]:
+    async def of(self, allocated: DecodedEvent, newest: int) -> Mapping[Address, int]:
         """Who paid how much of an IncomeAllocated, in 10⁻⁶ dollars; nobody where it is not told.
+
+        Args:
+            newest: The block as of which the question is; the same for all of it.
 
         Raises Unavailable or ChainError.
         """
@@ -57,7 +65,7 @@ class PayersReader(PastReader):
         before = [one for one in events if spot_of(one) < spot_of(allocated)]
         try:
             if allocated.fields["gateway"] == self._settler.address:
-                paid = await self._settled(allocated, mined, before)
+                paid = await self._settled(allocated, mined, before, newest)
             else:
                 paid = await self._collected(allocated, before)
         except (InvalidInput, UndecodableAnswer):
@@ -97,7 +105,7 @@ class PayersReader(PastReader):
         return paid
 
     async def _settled(
-        self, allocated: DecodedEvent, mined: Receipt, before: Sequence[DecodedEvent]
+        self, allocated: DecodedEvent, mined: Receipt, before: Sequence[DecodedEvent], newest: int
     ) -> Mapping[Address, int]:
         """By the settler's last word before it, and what was credited since."""
         words = [
@@ -108,7 +116,7 @@ class PayersReader(PastReader):
         ]
         told = words[-1]
         if told.name == "Swept":
-            return await self._swept(told)
+            return await self._swept(told, newest)
         if told.name == "Settled":
             batch = ExactBatch.of(told.fields["entries"])
         else:
@@ -126,17 +134,10 @@ class PayersReader(PastReader):
             return ExactBatch.of(ahead.fields["entries"])
         raise Incoherent(f"{to_hex(batch_id)} was closed and never settled", value=to_hex(batch_id))
 
-    async def _swept(self, sweep: DecodedEvent) -> Mapping[Address, int]:
+    async def _swept(self, sweep: DecodedEvent, newest: int) -> Mapping[Address, int]:
         gateway, pay_to = sweep.fields["gateway"], sweep.fields["payTo"]
         cluster, to = word(self._cluster_id), sweep.log.block_number
-        since = (self._start, -1)
-        async for one in self._newest_first(
-            self._settler, ("Swept",), self._start, to,
-            cluster, address_word(gateway), address_word(pay_to),
-        ):  # fmt: skip
-            if spot_of(one) < spot_of(sweep):
-                since = spot_of(one)
-                break
+        since = await self._swept_before(spot_of(sweep), newest)
         settled: Counter[tuple[bytes, Address, int]] = Counter()
         for event in await self._past(
             self._settler, ("Settled", "SettledAhead"), since[0], to,
@@ -157,3 +158,25 @@ class PayersReader(PastReader):
             else:
                 paid[payer] += amount
         return paid
+
+    async def _swept_before(self, sweep: Spot, newest: int) -> Spot:
+        """Where the same gateway's sweep before that one is; if it is the first, a spot before all
+        that the settler did.
+
+        Anybody may sweep, and for any gateway: to look for each alone could go on for hours.
+        """
+        async with self._looking:
+            if self._sweeps is None:
+                self._sweeps = self._newest_first(
+                    self._settler, ("Swept",), self._start, newest, word(self._cluster_id)
+                )
+            if sweep not in self._sweep_before:
+                async for one in self._sweeps:
+                    gateway, spot = one.fields["gateway"], spot_of(one)
+                    later = self._oldest_sweep.get(gateway)
+                    self._oldest_sweep[gateway] = spot
+                    if later is not None:
+                        self._sweep_before[later] = spot
+                    if later == sweep:
+                        break
+        return self._sweep_before.get(sweep, (self._start, -1))

@@ -10,7 +10,7 @@ parties, by the hour. All of it is read from the chain.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Final
@@ -35,7 +35,7 @@ from api.domain.epochs import epoch_at, epoch_start
 from api.domain.figures import ClusterFigures
 from api.domain.quality import Hour, Payment, Relation, hours_of
 from api.errors import Oversized, UnknownCluster
-from api.types import ClusterId, Epoch
+from api.types import Address, ClusterId, Epoch
 
 PARALLEL: Final = 8
 """Payments that are looked at side by side; each takes a few questions to the node."""
@@ -55,14 +55,17 @@ class QualityReader(PastReader):
         self._payers = PayersReader(client, deployment, self._payments, cluster_id)
         self._blocks = {name: record.block for name, record in deployment.contracts.items()}
 
-    async def hours(self, count: int, *, most_payments: int | None = None) -> list[Hour]:
+    async def hours(
+        self, count: int, *, most_payments: int | None = None, most_relations: int | None = None
+    ) -> list[Hour]:
         """The newest `count` hours, the running one first, as of the newest block.
 
         Of those before the cluster's first only such as something was paid in.
 
         Raises:
             UnknownCluster: There is no such cluster.
-            Oversized: There were more than `most_payments` in these hours.
+            Oversized: There were more than `most_payments` in these hours, or the chain has more
+                than `most_relations` words on the cluster's related parties.
             Unavailable, ChainError: The node does not tell.
         """
         to = await self._client.block()
@@ -77,27 +80,31 @@ class QualityReader(PastReader):
             min(Epoch(first) if first else newest, newest),
             await self._measured(since, to.number),
             await self._paid(since, to.number, most_payments),
-            await self.relations(to.number),
+            await self.relations(to.number, most_relations),
         )
 
-    async def relations(self, to: int) -> list[Relation]:
-        """Everybody who was ever declared up to that block, with the epochs."""
-        relations: list[Relation] = []
+    async def relations(self, to: int, most: int | None = None) -> list[Relation]:
+        """Everybody who was ever declared up to that block, with the epochs.
+
+        Raises Oversized if that takes more than `most` events, Unavailable or ChainError.
+        """
+        ended: list[Relation] = []
+        lasting: dict[Address, Relation] = {}
+        seen = 0
         # However long ago: a relation that lasts is told of once.
-        for event in await self._of_cluster(
+        async for event in self._told_of_cluster(
             self._related, ("RelationDeclared", "RelationEnded"), 0, to
         ):
+            seen += 1
+            if most is not None and seen > most:
+                raise Oversized("words on related parties", seen, most)
             account = event.fields["account"]
-            lasting = [one for one in relations if one.account == account and one.last is None]
-            for one in lasting:
-                relations.remove(one)
             if event.name == "RelationDeclared":
                 # Of one that lasts it says that it was earlier.
-                relations.append(Relation(account, Epoch(event.fields["fromEpoch"]), None))
-            else:
-                last = Epoch(event.fields["toEpoch"])
-                relations += [replace(one, last=last) for one in lasting]
-        return relations
+                lasting[account] = Relation(account, Epoch(event.fields["fromEpoch"]), None)
+            elif account in lasting:
+                ended.append(replace(lasting.pop(account), last=Epoch(event.fields["toEpoch"])))
+        return [*ended, *lasting.values()]
 
     async def _measured(self, since: int, to: int) -> Mapping[Epoch, ClusterFigures]:
         return {
@@ -115,13 +122,13 @@ class QualityReader(PastReader):
         ]
         if most is not None and len(allocated) + len(received) > most:
             raise Oversized("payments in these hours", len(allocated) + len(received), most)
-        inference = await abreast(self._allocated, allocated, PARALLEL)
+        inference = await abreast(lambda event: self._allocated(event, to), allocated, PARALLEL)
         others = await abreast(self._received, received, PARALLEL)
         return [*chain.from_iterable(inference), *others]
 
-    async def _allocated(self, event: DecodedEvent) -> list[Payment]:
+    async def _allocated(self, event: DecodedEvent, to: int) -> list[Payment]:
         epoch, amount = await self._epoch(event), event.fields["amountUsd6"]
-        paid = await self._payers.of(event)
+        paid = await self._payers.of(event, to)
         told = [Payment(epoch, payer, part) for payer, part in paid.items()]
         untold = amount - sum(paid.values())
         return [*told, Payment(epoch, None, untold)] if untold else told
@@ -136,9 +143,14 @@ class QualityReader(PastReader):
     async def _of_cluster(
         self, contract: Contract, names: Sequence[str], since: int, to: int
     ) -> list[DecodedEvent]:
+        return [event async for event in self._told_of_cluster(contract, names, since, to)]
+
+    def _told_of_cluster(
+        self, contract: Contract, names: Sequence[str], since: int, to: int
+    ) -> AsyncIterator[DecodedEvent]:
         """A contract's events of the cluster: in all of them it is the first indexed field."""
         start = max(since, self._blocks[contract.ABI])
-        return await self._past(contract, names, start, to, word(self._cluster_id))
+        return self._oldest_first(contract, names, start, to, word(self._cluster_id))
 
     async def _first_block(self, epoch: Epoch, to: Block) -> int:
         """The first block of an epoch that has begun, or the registry's own if that is later."""

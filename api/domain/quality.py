@@ -83,7 +83,7 @@ def hours_of(
     begun: Epoch,
     measured: Mapping[Epoch, ClusterFigures],
     payments: Iterable[Payment],
-    relations: Sequence[Relation],
+    relations: Iterable[Relation],
 ) -> list[Hour]:
     """These epochs, in their order; of those before `begun` only such as something was paid in.
 
@@ -94,7 +94,11 @@ def hours_of(
     paid: defaultdict[Epoch, list[Payment]] = defaultdict(list)
     for payment in payments:
         paid[payment.epoch].append(payment)
-    hours = (_hour(epoch, measured.get(epoch), paid[epoch], relations) for epoch in epochs)
+    # Anybody may declare any number of accounts that never pay.
+    related: defaultdict[Address | None, list[Relation]] = defaultdict(list)
+    for relation in relations:
+        related[relation.account].append(relation)
+    hours = (_hour(epoch, measured.get(epoch), paid[epoch], related) for epoch in epochs)
     return [hour for hour in hours if hour.epoch >= begun or hour.paid_usd6]
 
 
@@ -102,16 +106,21 @@ def _hour(
     epoch: Epoch,
     figures: ClusterFigures | None,
     payments: Sequence[Payment],
-    relations: Sequence[Relation],
+    related: Mapping[Address | None, Sequence[Relation]],
 ) -> Hour:
+    """`related` has the relations by their account."""
+
     def total(of: Iterable[Payment]) -> int:
         return sum(payment.amount_usd6 for payment in of)
+
+    def is_related(payment: Payment) -> bool:
+        return any(relation.covers(payment) for relation in related.get(payment.payer, ()))
 
     return Hour(
         epoch,
         None if figures is None else figures.busy_gpu_seconds,
         None if figures is None else figures.billable_gpu_seconds,
         total(payments),
-        total(one for one in payments if any(relation.covers(one) for relation in relations)),
+        total(one for one in payments if is_related(one)),
         total(one for one in payments if one.payer is None),
     )

@@ -224,8 +224,8 @@ async def get_quality(
     cluster's issuer or operator. Of the hours before the cluster's first only such as something was
     paid in.
 
-    At most 31 days and 5,000 payments. One at a time. `ape run quality` does the same without
-    believing this reporter anything.
+    At most 31 days, 5,000 payments, 50,000 declarations of related parties and 30 s. One at a time.
+    `ape run quality` does the same without believing this reporter anything.
     """
     found = await reporter_of(request).quality.hours(ClusterId(cluster_id), hours)
     return shapes.quality(ClusterId(cluster_id), found)

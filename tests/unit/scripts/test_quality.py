@@ -215,3 +215,24 @@ def test_hours__more_payments_than_are_read__refused_with_both_numbers(
     assert read(2)[0].paid_usd6 == 5 * USD
     with pytest.raises(Oversized, match="2 payments in these hours, at most 1"):
         read(1)
+
+
+def test_hours__more_declared_than_are_read__refused(
+    record: Record, books: Books, customer: AccountAPI, holder: AccountAPI, issuer: AccountAPI
+) -> None:
+    def read(most: int) -> list[Hour]:
+        def hours(client: ChainClient) -> Coroutine[Any, Any, list[Hour]]:
+            reader = QualityReader(client, record.deployment, ClusterId(books.cluster_id))
+            return reader.hours(1, most_relations=most)
+
+        return answer_of(record.chain_id, hours)
+
+    for account in (customer, holder):
+        record.system().related.declare(
+            books.cluster_id, account, current_epoch(), WHY, sender=issuer
+        )
+    books.receive(3 * USD)
+
+    assert read(2)[0].related_usd6 == 3 * USD
+    with pytest.raises(Oversized, match="2 words on related parties, at most 1"):
+        read(1)

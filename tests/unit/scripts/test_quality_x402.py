@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from ape import chain
 from ape.api import AccountAPI
 
+from api.chain.abi import contract_abi
+from api.chain.client import ChainClient
+from api.chain.contracts import InferencePayments
+from api.chain.payers import PayersReader
+from api.errors import ChainUnavailable
+from api.types import Address, ClusterId
 from scripts._lib import quality
+from scripts._lib.network import answer_of
 from scripts._lib.record import Record
 from tests.support.payments import FEE_NOTICE
 from tests.support.revenue import Books
@@ -97,3 +104,56 @@ def test_read_hours__swept__whose_transfers_came_since_the_last_sweep(
     exact.till.usd.transfer(exact.till.pay_to, 5, sender=customer)
     sweep()
     assert found() == (1_435, 1_430, 0)
+
+
+def test_read_hours__swept_for_several_gateways__the_sweeps_are_read_once(
+    exact: ExactWays,
+    found: Related,
+    books: Books,
+    customer: AccountAPI,
+    attacker: AccountAPI,
+    keeper: AccountAPI,
+    holder: AccountAPI,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settler, usd = exact.till.settler, exact.till.usd
+    payments = [
+        (keeper, attacker, 1_000),
+        (holder, customer, 7),
+        (keeper, customer, 20),
+        (holder, attacker, 300),
+        (customer, attacker, 4),
+        (keeper, attacker, 50),
+    ]
+    for gateway, payer, amount in payments:
+        usd.transfer(settler.payTo(books.cluster_id, gateway), amount, sender=payer)
+        settler.sweep(books.cluster_id, gateway, sender=customer)
+    looks, logs = [], ChainClient.logs
+
+    async def counted(client: ChainClient, **asked: Any) -> Any:
+        looks.append(asked["topics"][0])
+        return await logs(client, **asked)
+
+    monkeypatch.setattr(ChainClient, "logs", counted)
+
+    assert found() == (1_381, 1_354, 0)
+    assert looks.count([contract_abi("X402Settler").events["Swept"].topic]) == 1
+
+
+def test_of__its_block_was_taken_back_meanwhile__unavailable(
+    exact: ExactWays, record: Record, books: Books, customer: AccountAPI
+) -> None:
+    exact.settle((customer, 50, 20, 1))
+
+    async def read(client: ChainClient) -> None:
+        deployment, to = record.deployment, await client.block()
+        payments = InferencePayments(client, deployment.address_of("InferencePayments"))
+        (allocated,) = await payments.events(["IncomeAllocated"], from_block=to.number)
+        cluster_id = ClusterId(books.cluster_id)
+        payers = PayersReader(client, deployment, payments, cluster_id)
+        assert await payers.of(allocated, to.number) == {Address(str(customer.address)): 20}
+        before = replace(allocated.log, block_hash=to.parent_hash, block_number=to.number - 1)
+        with pytest.raises(ChainUnavailable, match="in another block"):
+            await payers.of(replace(allocated, log=before), to.number)
+
+    answer_of(record.chain_id, read)

@@ -54,6 +54,26 @@ def test_hours_of__payments_of_all_kinds__are_summed_by_hour() -> None:
     assert [hour.leaked_gpu_seconds for hour in found] == [None, 700, None]
 
 
+def test_hours_of__many_are_declared__a_payer_is_held_against_his_own_relations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held: list[Relation] = []
+    covers = Relation.covers
+
+    def counted(relation: Relation, payment: Payment) -> bool:
+        held.append(relation)
+        return covers(relation, payment)
+
+    monkeypatch.setattr(Relation, "covers", counted)
+    others = [Relation(Address(f"0x{number:040x}"), Epoch(0), None) for number in range(1, 100)]
+    payments = [Payment(Epoch(11), RELATED, 5), Payment(Epoch(11), None, 2)]
+
+    found = hours_of(EPOCHS, Epoch(10), {}, payments, [*others, Relation(RELATED, Epoch(11), None)])
+
+    assert found[1].related_usd6 == 5
+    assert {one.account for one in held} == {RELATED}
+
+
 def test_hours_of__before_the_first_hour__those_alone_in_which_something_was_paid() -> None:
     payments = [Payment(Epoch(10), OTHER, 1)]
     found = hours_of(EPOCHS, Epoch(12), {}, payments, [])

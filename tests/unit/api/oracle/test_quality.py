@@ -9,7 +9,8 @@ import pytest
 
 from api.chain.client import ChainClient
 from api.chain.deployments import ContractRecord, Deployment
-from api.errors import Busy, ChainUnavailable, UndecodableAnswer
+from api.errors import Busy, ChainTimeout, ChainUnavailable, UndecodableAnswer
+from api.oracle import quality as quality_module
 from api.oracle.quality import Quality
 from api.types import LOCAL_CHAIN_ID, Address, ClusterId
 from tests.support.own_node import Node
@@ -55,6 +56,25 @@ async def test_hours__while_they_are_read_for_another__busy_and_then_not(node: N
     node.go_on()
     with pytest.raises(UndecodableAnswer):
         await first
+    with pytest.raises(UndecodableAnswer):
+        await quality.hours(CLUSTER, 1)
+    await client.close()
+
+
+async def test_hours__they_take_too_long__given_up_and_the_next_are_read(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quality_module, "MAX_SECONDS", 0.3)
+    client = ChainClient(node.url, chain_id=LOCAL_CHAIN_ID, timeout_seconds=20)
+    await client.connect()
+    quality = quality_of(client)
+    node.pause()
+
+    with pytest.raises(ChainTimeout, match=r"not answered within 0\.3 seconds"):
+        await quality.hours(CLUSTER, 1)
+
+    node.go_on()
+    monkeypatch.undo()
     with pytest.raises(UndecodableAnswer):
         await quality.hours(CLUSTER, 1)
     await client.close()
