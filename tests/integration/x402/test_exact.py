@@ -110,7 +110,7 @@ async def test_take__deposits_paused__is_refused_and_what_is_on_its_way_is_said_
         await emptied(cashier)
         assert await cashier.credit() == before + MOST - 150
         taken = await cashier.exact.take(other, cashier.offer)
-        assert (await cashier.exact.settle_ahead(taken.authorization)).state.is_paid
+        assert (await cashier.exact.settle(taken.authorization, MOST, RECEIPT)).state.is_paid
 
 
 async def note(cashier: Cashier, one: Authorization, charge: int) -> None:
