@@ -61,9 +61,21 @@ class Anvil:
     name = "anvil"
 
     def __init__(
-        self, port: int, state: Path, log: Path, *, genesis_time: int, accounts: int = 40
+        self,
+        port: int,
+        state: Path,
+        log: Path,
+        *,
+        genesis_time: int,
+        confirmations: int = 0,
+        accounts: int = 40,
     ) -> None:
-        """`genesis_time`: the Unix second of the first block, from where the chain's clock runs."""
+        """
+        Args:
+            genesis_time: Unix second of the first block, from where the chain's clock runs.
+            confirmations: Blocks on top of one that its readers take for final. So many are put on
+                what is restored, which knows no state before its checkpoint's.
+        """
         self.port = port
         self.url = f"http://{HOST}:{port}"
         self.generation = 0
@@ -71,6 +83,7 @@ class Anvil:
         self._history = state.with_suffix(".history")
         self._genesis_time = genesis_time
         self._newest_time = genesis_time
+        self._confirmations = confirmations
         self._accounts = accounts
         self._checkpointing = threading.Lock()
         self._program = Program(
@@ -94,6 +107,16 @@ class Anvil:
         # Counted before the node can answer: nobody takes what it has forgotten for what it knows.
         self.generation += 1
         self._program.start()
+        if restored:
+            try:
+                self.mine(self._confirmations)
+            except NodeGone as error:
+                raise ProcessFailure(f"anvil died while it was restored: {error}") from error
+
+    def mine(self, blocks: int) -> None:
+        """Put empty blocks on top, in one second. Raises NodeGone."""
+        if blocks:
+            rpc(self.port, "anvil_mine", hex(blocks), "0x0")
 
     def checkpoint(self) -> None:
         """Keep the chain as it is now. Raises NodeGone if it died in the meantime."""

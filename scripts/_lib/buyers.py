@@ -22,6 +22,7 @@ import httpx
 from api.client.agent import RECEIPT_HEADER
 from api.client.promises import Promises, Terms
 from api.client.transport import AsyncPayingTransport
+from api.domain.eip3009 import Authorization
 from api.domain.llm_trace import LlmRequest
 from api.domain.tokens import PromptSource
 from api.domain.way import ProvenReceipt
@@ -104,9 +105,10 @@ class Buyers:
             )
             for customer, session in zip(cast.DEPOSITORS, self._sessions, strict=True)
         ]
+        self._exact = ExactAuth(cast.PAYER_BY_REQUEST.signer, self.now)
         self._buying.append(
             httpx.AsyncClient(
-                auth=ExactAuth(cast.PAYER_BY_REQUEST.signer, self.now),
+                auth=self._exact,
                 base_url=self.url,
                 timeout=_TIMEOUT_SECONDS,
             )
@@ -132,6 +134,7 @@ class Buyers:
         Raises:
             ProcessFailure: One was not answered in time, or was refused for good.
         """
+        self._exact.taken.clear()
         buying = []
         for request in requests:
             buying.append(asyncio.create_task(self._buy(self._asked, request)))
@@ -187,6 +190,11 @@ class Buyers:
             if payer is not None and not is_unsent:
                 self.repeats[payer] += 1
             await asyncio.sleep(0.2)
+
+    @property
+    def taken(self) -> Sequence[Authorization]:
+        """Payments by x402 that were answered since `ask` was called last."""
+        return self._exact.taken
 
     async def charged(self) -> Charged:
         """What the gateway says of all channels. Raises ProcessFailure."""

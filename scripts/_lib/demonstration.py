@@ -186,6 +186,7 @@ def _tell(demand: Demand, workspace: Workspace, console: Console, started: float
             workspace.state / "anvil.json",
             workspace.logs / "anvil.log",
             genesis_time=anchor - SET_UP_SECONDS,
+            confirmations=CONFIRMATIONS,
         )
         anvil.start()
         supervisor.add(anvil)

@@ -34,6 +34,8 @@ class ExactAuth(httpx.Auth):
         """`now` is the chain's, in Unix seconds."""
         self._signer = signer
         self._now = now
+        self.taken: list[Authorization] = []
+        """What was signed for requests that were answered, for the owner to clear."""
 
     async def async_auth_flow(
         self, request: httpx.Request
@@ -46,12 +48,15 @@ class ExactAuth(httpx.Auth):
         offers = PaymentRequired.from_header(asked).accepts
         offer = next((one for one in offers if one.scheme == EXACT), None)
         if offer is not None:
-            payment = self._sign(offer, await self._now())
+            authorization = self._authorize(offer, await self._now())
+            payment = self._sign(authorization, offer)
             request.headers[PAYMENT_SIGNATURE_HEADER] = payment.to_header()
-            yield request
+            answer = yield request
+            if answer.is_success:
+                self.taken.append(authorization)
 
-    def _sign(self, offer: Offer, now: int) -> Payment:
-        authorization = Authorization(
+    def _authorize(self, offer: Offer, now: int) -> Authorization:
+        return Authorization(
             self._signer.address,
             offer.pay_to,
             offer.amount,
@@ -59,6 +64,8 @@ class ExactAuth(httpx.Auth):
             now + offer.max_timeout_seconds,
             Digest(secrets.token_bytes(32)),
         )
+
+    def _sign(self, authorization: Authorization, offer: Offer) -> Payment:
         chain_id = chain_id_of(offer.network)
         domain = Eip712Domain(offer.extra["name"], offer.extra["version"], chain_id, offer.asset)
         signed = ExactPayment.signed(authorization, domain, self._signer)

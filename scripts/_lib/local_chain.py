@@ -51,6 +51,9 @@ class Node(Protocol):
     def checkpoint(self) -> None:
         """Keep the chain as it is now. Raises NodeGone."""
 
+    def mine(self, blocks: int) -> None:
+        """Put empty blocks on top, in one second. Raises NodeGone."""
+
 
 class LocalChain:
     """The chain of one node, watched by `supervisor`, through `client`."""
@@ -99,27 +102,19 @@ class LocalChain:
         self._unsaved.append(sent)
         return await self.patiently(lambda: self._mined(sent))
 
-    async def mine(self, blocks: int) -> None:
-        """Put empty blocks on top, a second apart."""
-
-        async def mine() -> None:
-            await self.client.request("anvil_mine", [hex(blocks), "0x1"])
-
-        await self.patiently(mine)
-
-    async def checkpoint(self) -> None:
-        """Keep everything so far, whatever happens to the node."""
+    async def checkpoint(self, blocks: int = 0) -> None:
+        """Keep everything so far, whatever happens to the node, and put `blocks` on top."""
 
         async def keep() -> None:
             unsaved = list(self._unsaved)
             try:
                 await asyncio.to_thread(self.node.checkpoint)
-            except NodeGone:
-                # The next request notices, waits and sends again what was lost.
-                await self.client.connect()
-                return
-            if self.node.generation == self._generation:
-                del self._unsaved[: len(unsaved)]
+                await asyncio.to_thread(self.node.mine, blocks)
+            except NodeGone as gone:
+                raise ChainUnavailable(self.client.node.url, str(gone)) from gone
+            if self.node.generation != self._generation:
+                raise ChainUnavailable(self.client.node.url, "the node was started again")
+            del self._unsaved[: len(unsaved)]
 
         await self.patiently(keep)
 

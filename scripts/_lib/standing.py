@@ -104,6 +104,9 @@ class ExternalNode:
     def checkpoint(self) -> None:
         """Nothing to do."""
 
+    def mine(self, blocks: int) -> None:
+        """Nothing to do."""
+
 
 def stand(options: Options, output: Console) -> None:
     """Bring everything up and keep it up until interrupted. Raises ProcessFailure, PortTaken."""
@@ -193,6 +196,7 @@ def _node(
         options.workspace.state / "anvil.json",
         options.workspace.logs / "anvil.log",
         genesis_time=anchor - EPOCH_SECONDS // 2,
+        confirmations=CONFIRMATIONS,
     )
     anvil.start()
     supervisor.add(anvil)

@@ -4,7 +4,8 @@ and holders earn it by the second.
 For each epoch of the trace:
 
 1. Customers send the gateway the requests of that hour, each paid by itself. It collects and
-   settles what they come to.
+   settles what they come to. What was paid by x402 is kept in a checkpoint before the clock moves:
+   it is good for a minute, and a node that died would have forgotten it.
 2. In its middle, whoever is due trades shares or claims.
 3. The chain's clock moves past its end. The agents send what they measured, the reporters agree,
    and one of them puts the report on chain. While that takes long the clock moves on, so that a
@@ -27,6 +28,7 @@ from dataclasses import dataclass, field
 
 from api.chain.contracts import ClusterShare, MetricsOracle, Stablecoin, Waterfall
 from api.chain.views import RATE_SCALE, MeterReading, WaterfallState
+from api.domain.eip3009 import Authorization
 from api.domain.epochs import epoch_end, epoch_start
 from api.domain.way import ProvenReceipt
 from api.types import CLOSE_SECONDS, EPOCH_SECONDS, Epoch
@@ -42,8 +44,12 @@ RUN_OUT_SECONDS = 2 * 86_400
 """More than the longest stream: a day, rounded up to a boundary of four hours."""
 RUN_OUT_STEP_SECONDS = 4 * 3_600
 
-CONFIRMATIONS = 64
-"""Of a collection: more blocks than are mined from one checkpoint to the next."""
+_BLOCKS_ON_TOP = 64
+"""Of each checkpoint: more than are mined by transactions until the next."""
+CONFIRMATIONS = 2 * _BLOCKS_ON_TOP
+"""Of a collection. What was mined while a checkpoint was written, and is not in it, is not final
+before the next holds it.
+"""
 
 _COLLECT_PATIENCE_SECONDS = 120.0
 _POLL_SECONDS = 0.05
@@ -134,6 +140,7 @@ class Story:
         """All epochs of the trace. Raises StoryFailure if one does not become Final in time."""
         for number, epoch in enumerate(self.epochs):
             await self.buyers.ask(self.plan.hours[number])
+            await self._until_kept()
             await self._perform_until(epoch_end(Epoch(epoch)))
             await self.chain.move_to(epoch_end(Epoch(epoch)) + 1)
             await self._until_final(epoch)
@@ -141,7 +148,7 @@ class Story:
                 await self._until_collected()
             await self.commerce.pay(await self._reading())
             await self.commerce.distribute()
-            await self._keep()
+            await self.chain.checkpoint(_BLOCKS_ON_TOP)
             await self._look(epoch)
         self.final_cost_usd6, _ = await self.chain.patiently(
             lambda: self.waterfall.operator_due_usd6(self.opened.cluster_id)
@@ -230,13 +237,34 @@ class Story:
                 ),
             )
 
+    async def _until_kept(self) -> None:
+        """Wait until a checkpoint holds every payment by x402 that was answered."""
+        deadline = time.monotonic() + _COLLECT_PATIENCE_SECONDS
+        while True:
+            generation = self.chain.node.generation
+            waiting = [one for one in self.buyers.taken if not await self._is_used(one)]
+            if not waiting:
+                await self.chain.checkpoint(_BLOCKS_ON_TOP)
+                # A node that died meanwhile may have forgotten what it was asked for.
+                if self.chain.node.generation == generation:
+                    return
+            if time.monotonic() > deadline:
+                raise StoryFailure(
+                    f"{len(waiting)} answered payments by x402 did not come on chain:"
+                    " the gateway's log says why"
+                )
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _is_used(self, one: Authorization) -> bool:
+        return await self.chain.patiently(lambda: self.stablecoin.is_used(one.payer, one.nonce))
+
     async def _until_collected(self) -> None:
         """Wait until everything that was charged is collected, and of every payment of x402 what
         was used is said; then every receipt has its proof.
         """
         deadline = time.monotonic() + _COLLECT_PATIENCE_SECONDS
         while True:
-            await self._keep()
+            await self.chain.checkpoint(_BLOCKS_ON_TOP)
             self.charged = await self.buyers.charged()
             waiting = await self.chain.patiently(
                 lambda: self.stablecoin.balance_of(self.opened.settler)
@@ -252,11 +280,6 @@ class Story:
                     " receipts for a proof: its log says why"
                 )
             await asyncio.sleep(_POLL_SECONDS * 5)
-
-    async def _keep(self) -> None:
-        """A checkpoint, under so many blocks that what it holds is final for the gateway."""
-        await self.chain.checkpoint()
-        await self.chain.mine(CONFIRMATIONS)
 
     # -- seeing -----------------------------------------------------------------------------------
 
@@ -279,7 +302,8 @@ class Story:
                     " the reporters' logs say why"
                 )
             if now > nudge_at:
-                at = await self.chain.now() + _NUDGE_SECONDS
+                # At least past the epoch's end: a node that died went back to before it.
+                at = max(await self.chain.now() + _NUDGE_SECONDS, epoch_end(Epoch(epoch)) + 1)
                 await self.chain.move_to(at if now > closing_at else min(at, last_open))
                 nudge_at = now + patience / 4
             await asyncio.sleep(_POLL_SECONDS)

@@ -14,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from scripts._lib.anvil import rpc
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -52,6 +54,13 @@ class Command:
                 # It ended between being listed and being asked.
                 continue
         return [pid for _, pid in sorted(found)]
+
+    def chain_hour(self) -> int:
+        """The hour of the newest block, since 1970. Its anvil has to run."""
+        command = psutil.Process(self.pids("anvil")[0]).cmdline()
+        port = int(command[command.index("--port") + 1])
+        newest = rpc(port, "eth_getBlockByNumber", "latest", False)
+        return int(newest["timestamp"], 16) // 3_600
 
     def settled(self) -> int:
         """How many reports the reporters' logs say are on chain."""

@@ -163,6 +163,11 @@ def test_demo__every_kind_of_process_killed__recovers_and_loses_nothing(
 
     demo.wait_until("first report", lambda: demo.settled() >= 1)
     os.kill(demo.pids("api.oracle")[1], signal.SIGKILL)
+    demo.wait_until("second report", lambda: demo.settled() >= 2)
+    # The clock has just left the hour in which payments were good that are not final.
+    hour = demo.chain_hour()
+    demo.wait_until("an hour's end", lambda: demo.chain_hour() > hour)
+    os.kill(demo.pids("anvil")[0], signal.SIGKILL)
     demo.wait_until("third report", lambda: demo.settled() >= 3)
     os.kill(demo.pids("anvil")[0], signal.SIGKILL)
     demo.wait_until("fourth report", lambda: demo.settled() >= 4)
