@@ -9,8 +9,7 @@ comes from a settlement of x402 instead, by `following_exact.py`.
 3. The income goes through the waterfall's events, and the share's, by the rules of
    `api/domain/attribution.py` and `streaming.py`.
 
-All is read from events, calldata and one view, `operatorDueUsd6` at the distributions that split
-something of the payment: for those long past the node has to keep their state. Whoever told the
+All is read from events, calldata and the newest state, so that any node will do. Whoever told the
 receipt is believed nothing.
 """
 
@@ -80,7 +79,6 @@ class Follower(JourneyReader):
             BadSignature: Its gateway did not sign it.
             Incoherent: It is not under the root that it is said to be, or the events do not add up.
             NotFound: The gateway has collected nothing under that root.
-            NodeRefused: The node does not keep the state of a block that has to be looked at.
         """
         proven.require_true(self.receipt_domain)
         journey = Journey(proven, await self._client.block(), [], [])
@@ -283,11 +281,13 @@ class Follower(JourneyReader):
                 tranches[fields["tranche"]] = fields["amountUsd6"]
             elif event.name == "IncomeDistributed":
                 split = Split(
-                    fields["operatorUsd6"], tranches, fields["reserveUsd6"], fields["holdersUsd6"]
+                    fields["operatorUsd6"],
+                    tranches,
+                    fields["reserveUsd6"],
+                    fields["holdersUsd6"],
+                    fields["finalCostUsd6"],
                 )
                 tranches = {}
-                if books.needs_cost(split):
-                    books.settle(await self._final_cost(cluster_id, event.log.block_number))
                 followed = books.distribute(split) * split.total_usd6
                 if followed:
                     await self._note(journey, Event.DISTRIBUTED, event, followed, split.total_usd6)
@@ -298,8 +298,8 @@ class Follower(JourneyReader):
                 fundings[event.log.tx_hash].append(followed)
                 if followed:
                     await self._note(journey, Event.STREAMED, event, followed, fields["amountUsd6"])
-        if books.needs_cost():
-            books.settle(await self._final_cost(cluster_id, to))
+        final_cost, _ = await self._waterfall.operator_due_usd6(cluster_id, block=to)
+        books.settle(final_cost)
         journey.leave(Part(Place.UNDISTRIBUTED, books.undistributed.followed))
         journey.leave(Part(Place.ESCROW, books.escrow.followed))
         journey.leave(Part(Place.OPERATOR, books.operator))
@@ -309,10 +309,6 @@ class Follower(JourneyReader):
         journey.leave(Part(Place.DRAWN, books.drawn))
         journey.leave(Part(Place.WAITING, books.waiting.followed))
         return fundings if any(any(of_one) for of_one in fundings.values()) else {}
-
-    async def _final_cost(self, cluster_id: ClusterId, block: int) -> int:
-        final_down, _ = await self._waterfall.operator_due_usd6(cluster_id, block=block)
-        return final_down
 
     # -- down the stream --------------------------------------------------------------------------
 

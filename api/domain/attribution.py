@@ -68,13 +68,15 @@ class Queue:
 @dataclass(frozen=True, slots=True)
 class Split:
     """One distribution, in 10⁻⁶ dollars. `operator` is negative where escrow was released,
-    `reserve` where a retired cluster's reserve was.
+    `reserve` where a retired cluster's reserve was; `final_cost` is the operating cost that was
+    final by then, of all time.
     """
 
     operator_usd6: int
     tranches_usd6: Mapping[Address, int]
     reserve_usd6: int
     holders_usd6: int
+    final_cost_usd6: int
 
     @property
     def total_usd6(self) -> int:
@@ -106,17 +108,6 @@ class WaterfallBooks:
     waiting: Queue = field(default_factory=Queue)
     operator_assigned_usd6: int = 0
 
-    def needs_cost(self, split: Split | None = None) -> bool:
-        """Whether `settle` has to be called, before this distribution if one is given: something
-        followed is in the escrow, or may come into it. Else it need not be.
-        """
-        queues = [self.escrow]
-        if split is not None:
-            queues.append(self.undistributed)
-            if split.reserve_usd6 < 0:
-                queues.append(self.reserve)
-        return any(queue.followed for queue in queues)
-
     @property
     def followed(self) -> Fraction:
         """All that is followed and was not passed to the holders' stream."""
@@ -132,7 +123,7 @@ class WaterfallBooks:
 
     def settle(self, final_usd6: int) -> None:
         """Operating cost is final up to `final_usd6` in all: as far as it is covered, escrow has
-        become cost. To be told before a distribution, of what is final at its time.
+        become cost.
 
         Raises Incoherent: It was more before.
         """
@@ -148,8 +139,9 @@ class WaterfallBooks:
     def distribute(self, split: Split) -> Fraction:
         """Split what came in and what is released; how much of each unit is followed.
 
-        Raises Incoherent: It is not what there is to split.
+        Raises Incoherent: It is not what there is to split, or less is final than before.
         """
+        self.settle(split.final_cost_usd6)
         released = max(-split.operator_usd6, 0)
         returned = max(-split.reserve_usd6, 0)
         set_aside, kept = max(split.operator_usd6, 0), max(split.reserve_usd6, 0)

@@ -184,7 +184,7 @@ contract Waterfall is IWaterfall, InflowPausable, ReentrancyGuardTransient {
         if (costs.terms.gpuCount == 0) _open(clusterId);
         Totals memory totals = _totals[clusterId];
         uint256 left = _undistributed(totals);
-        (, uint256 due, bool ended) = _operatorDue(clusterId, costs);
+        (uint256 finalDown, uint256 due, bool ended) = _operatorDue(clusterId, costs);
         int256 reserveUsd6;
         if (ended) {
             // Nothing is left to replace: what the reserve holds runs down the waterfall like income.
@@ -194,13 +194,13 @@ contract Waterfall is IWaterfall, InflowPausable, ReentrancyGuardTransient {
             reserveUsd6 = -int256(released);
         }
 
-        uint256 assigned = totals.operatorAssigned;
         // With what was assigned before back in hand, the due is taken anew: it falls where a report released escrow.
-        left += assigned;
-        uint256 taken = Math.min(left, due);
-        left -= taken;
-        totals.operatorAssigned = uint64(taken);
-        int256 operatorUsd6 = int256(taken) - int256(assigned);
+        left += totals.operatorAssigned;
+        int256 operatorUsd6 = -int256(uint256(totals.operatorAssigned));
+        totals.operatorAssigned = uint64(Math.min(left, due));
+        operatorUsd6 += int256(uint256(totals.operatorAssigned));
+        left -= totals.operatorAssigned;
+        due -= totals.operatorAssigned;
 
         uint256 tranchesUsd6 = _assignTranches(clusterId, left);
         left -= tranchesUsd6;
@@ -214,7 +214,9 @@ contract Waterfall is IWaterfall, InflowPausable, ReentrancyGuardTransient {
         holdersUsd6 = left;
         totals.holdersAssigned += uint64(left);
         _totals[clusterId] = totals;
-        emit IncomeDistributed(clusterId, operatorUsd6, tranchesUsd6, reserveUsd6, holdersUsd6, due - taken);
+        emit IncomeDistributed(
+            clusterId, operatorUsd6, tranchesUsd6, reserveUsd6, holdersUsd6, due, finalDown
+        );
         _stream(clusterId, costs.share, totals);
     }
 

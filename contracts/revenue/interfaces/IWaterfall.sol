@@ -60,14 +60,17 @@ struct WaterfallState {
 ///         difference.
 interface IWaterfall is IRevenueSink {
     /// @notice One distribution: what each level was assigned by it. The operator's is negative where escrow was
-    ///         released, the reserve's where a retired cluster's reserve was.
+    ///         released, the reserve's where a retired cluster's reserve was. `shortfallUsd6` is due to the operator
+    ///         and not covered; `finalCostUsd6` is the operating cost of the resolved epochs so far, rounded down: what
+    ///         of the operator's is not escrow.
     event IncomeDistributed(
         ClusterId indexed clusterId,
         int256 operatorUsd6,
         uint256 tranchesUsd6,
         int256 reserveUsd6,
         uint256 holdersUsd6,
-        uint256 shortfallUsd6
+        uint256 shortfallUsd6,
+        uint256 finalCostUsd6
     );
     event TrancheAssigned(
         ClusterId indexed clusterId, address indexed tranche, uint256 amountUsd6, uint256 totalUsd6

@@ -14,11 +14,12 @@ from ape.api import AccountAPI
 from eth_account.signers.local import LocalAccount
 from rich.console import Console
 
+from api.chain.client import ChainClient
 from api.chain.views import EARNED_SCALE
 from api.domain.receipts import Receipt
 from api.domain.way import Event, Place, ProvenReceipt, Way
 from api.domain.work import NO_MODEL, model_id_of
-from api.errors import BadSignature, Incoherent, NotFound
+from api.errors import BadSignature, Incoherent, NodeRefused, NotFound
 from api.types import Address
 from scripts._lib import following
 from scripts._lib.record import Record
@@ -32,6 +33,21 @@ HOUR = 3_600
 
 def follow_all(record: Record, proven: list[ProvenReceipt]) -> list[Way]:
     return [following.follow(record, one) for one in proven]
+
+
+@pytest.fixture
+def forgetful_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps every block, and of the states the newest alone."""
+    call = ChainClient.call
+
+    async def answered(
+        client: ChainClient, to: Address, data: bytes, *, block: int | str = "latest", **rest: Any
+    ) -> bytes:
+        if block not in ("latest", (await client.block()).number):
+            raise NodeRefused("eth_call", -32_000, "missing trie node")
+        return await call(client, to, data, block=block, **rest)
+
+    monkeypatch.setattr(ChainClient, "call", answered)
 
 
 def test_follow__collected_and_not_distributed__is_undistributed_income(
@@ -169,6 +185,7 @@ def test_follow__down_to_the_holders__is_what_everybody_holds_and_can_claim(
     other_holder: AccountAPI,
     trustee: AccountAPI,
     keeper: AccountAPI,
+    forgetful_node: None,
 ) -> None:
     """The waterfall's income is these receipts alone: together they are its totals."""
     books.senior.accrue(7 * USD, 0, sender=keeper)

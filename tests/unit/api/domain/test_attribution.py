@@ -16,8 +16,10 @@ from api.types import Address
 SENIOR, JUNIOR = Address("0x" + "1" * 40), Address("0x" + "2" * 40)
 
 
-def split(operator: int = 0, senior: int = 0, reserve: int = 0, holders: int = 0) -> Split:
-    return Split(operator, {SENIOR: senior} if senior else {}, reserve, holders)
+def split(
+    operator: int = 0, senior: int = 0, reserve: int = 0, holders: int = 0, final: int = 0
+) -> Split:
+    return Split(operator, {SENIOR: senior} if senior else {}, reserve, holders, final)
 
 
 def test_take__of_two_that_came__the_first_goes_first() -> None:
@@ -60,8 +62,7 @@ def test_settle__cost_and_a_release_at_once__the_oldest_escrow_is_cost() -> None
     books.receive(100)
     books.distribute(split(operator=60, holders=40))
 
-    books.settle(30)
-    books.distribute(split(operator=-40, holders=40))
+    books.distribute(split(operator=-40, holders=40, final=30))
 
     assert books.operator == 30
     assert books.escrow.followed == 0
@@ -76,7 +77,7 @@ def test_settle__cost_that_nothing_covers__is_none_yet() -> None:
     books.settle(25)
     assert books.operator == 10
     books.receive(20, Fraction(20))
-    books.distribute(split(operator=15, holders=5))
+    books.distribute(split(operator=15, holders=5, final=25))
     books.settle(25)
     assert books.operator == 25
     assert books.escrow.followed == 0
@@ -136,8 +137,6 @@ class Waterfall:
     def distribute(self, final: int, due: int, cuts: tuple[int, int, int], ends: bool) -> None:
         """`due` on top of what is final; `cuts` in per cent of what is left."""
         self.final = max(self.final, min(self.final + final, self.assigned))
-        for books in self.books:
-            books.settle(self.final)
         returned = self.reserve - self.drawn if ends else 0
         left = self.undistributed + self.assigned + returned
         taken = min(left, self.final + due)
@@ -152,7 +151,7 @@ class Waterfall:
         self.holders += holders
         lent = {SENIOR: senior, JUNIOR: junior}
         for books in self.books:
-            books.distribute(Split(operator, lent, kept - returned, holders))
+            books.distribute(Split(operator, lent, kept - returned, holders, self.final))
 
     def draw(self, part: int) -> None:
         amount = (self.reserve - self.drawn) * part // 100
@@ -213,32 +212,3 @@ def test_books__of_every_income__are_exact_and_add_up_to_those_of_all(
             tranche, 0
         )
     assert sum(waterfall.streams[:-1]) == waterfall.streams[-1]
-
-
-def test_settle__left_out_while_nothing_followed_is_there__changes_nothing() -> None:
-    told, untold = WaterfallBooks(), WaterfallBooks()
-    for books in (told, untold):
-        books.receive(100)
-        books.distribute(split(operator=60, holders=40))
-    told.settle(20)
-    is_open = []
-    for books in (told, untold):
-        is_open.append(books.needs_cost(split(operator=-10, holders=10)))
-        books.distribute(split(operator=-10, holders=10))
-        books.receive(50, Fraction(50))
-        is_open.append(books.needs_cost(split(operator=20, holders=30)))
-        books.settle(40)
-        books.distribute(split(operator=20, holders=30))
-        books.settle(65)
-    assert is_open == [False, True, False, True]
-    assert told.operator == untold.operator == 15
-    assert told.escrow.followed == untold.escrow.followed == 5
-
-
-def test_needs_cost__what_is_followed_lies_in_the_reserve__only_where_that_is_released() -> None:
-    books = WaterfallBooks()
-    books.receive(100, Fraction(100))
-    books.distribute(split(reserve=60, holders=40))
-    assert not books.needs_cost(split(reserve=10))
-    assert books.needs_cost(split(operator=60, reserve=-60))
-    assert not books.needs_cost()

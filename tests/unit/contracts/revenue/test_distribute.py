@@ -37,6 +37,8 @@ def _told(books: Books, receipt: ReceiptAPI) -> tuple[int, ...]:
     """(operator, tranches, reserve, holders, shortfall) of the distribution's event."""
     [event] = receipt.decode_logs(books.waterfall.IncomeDistributed)
     assert event.clusterId == books.cluster_id
+    final_cost = books.waterfall.operatorDueUsd6(books.cluster_id).finalDown
+    assert event.finalCostUsd6 == final_cost
     return (
         event.operatorUsd6,
         event.tranchesUsd6,
