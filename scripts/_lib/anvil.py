@@ -110,8 +110,9 @@ class Anvil:
         if restored:
             try:
                 self.mine(self._confirmations)
-            except NodeGone as error:
-                raise ProcessFailure(f"anvil died while it was restored: {error}") from error
+            except (NodeGone, RpcRefused) as error:
+                self._program.stop()
+                raise ProcessFailure(f"anvil could not be restored: {error}") from error
 
     def mine(self, blocks: int) -> None:
         """Put empty blocks on top, in one second. Raises NodeGone."""

@@ -65,6 +65,7 @@ class LocalChain:
         self._generation = node.generation
         self._nonces: dict[Address, int] = {}
         self._unsaved: list[_Sent] = []
+        self._restoring = asyncio.Lock()
 
     async def now(self) -> int:
         """Time of the newest block, Unix seconds."""
@@ -74,15 +75,9 @@ class LocalChain:
         """Let the chain's time be at least `at`."""
 
         async def move() -> None:
-            if (await self.client.block()).time >= at:
-                return
-            try:
-                await self.client.request("evm_setNextBlockTimestamp", [at])
-            except NodeRefused:
-                # A service's transaction was mined in between: the block says what time it is now.
-                if (await self.client.block()).time < at:
-                    raise
-            await self.client.request("evm_mine", [])
+            if (await self.client.block()).time < at:
+                await self._let_next_be_at(at)
+                await self.client.request("evm_mine", [])
 
         await self.patiently(move)
 
@@ -124,13 +119,26 @@ class LocalChain:
         while True:
             self._supervisor.check()
             try:
-                if self.node.generation != self._generation:
-                    await self._restore()
-                return await ask()
+                async with self._restoring:
+                    if self.node.generation != self._generation:
+                        await self._restore()
+                answer = await ask()
+                if self.node.generation == self._generation:
+                    return answer
+                # It may come from a chain that has forgotten what was sent.
             except Unavailable as error:
                 if time.monotonic() > deadline:
                     raise ProcessFailure(f"the chain did not come back: {error}") from error
                 await asyncio.sleep(0.1)
+
+    async def _let_next_be_at(self, at: int) -> None:
+        """Let the next block's time be `at`, if it is not later by then."""
+        try:
+            await self.client.request("evm_setNextBlockTimestamp", [at])
+        except NodeRefused:
+            # Somebody else's block was mined in between, which says what time it is now.
+            if (await self.client.block()).time < at:
+                raise
 
     async def _restore(self) -> None:
         """Send again, in order and not before their time, the transactions that the node forgot."""
@@ -139,7 +147,7 @@ class LocalChain:
             if await self.client.receipt(sent.signed.hash) is not None:
                 continue
             if (await self.client.block()).time < sent.at:
-                await self.client.request("evm_setNextBlockTimestamp", [sent.at])
+                await self._let_next_be_at(sent.at)
             await self._mined(sent, generation)
         self._generation = generation
 

@@ -356,14 +356,16 @@ async def _catch_up(
     """Replay the hours up to now as fast as the reporters can."""
     for epoch in range(opened.first_epoch, int(time.time()) // EPOCH_SECONDS):
         say(f"catching up: epoch {epoch}")
-        await chain.move_to((epoch + 1) * EPOCH_SECONDS + 1)
         deadline = time.monotonic() + _CATCH_UP_SECONDS
         while counted() < epoch:
             if time.monotonic() > deadline:
                 raise ProcessFailure(
                     f"epoch {epoch} did not become Final within {_CATCH_UP_SECONDS} seconds"
                 )
+            # A node that died has gone back to before the epoch's end.
+            await chain.move_to((epoch + 1) * EPOCH_SECONDS + 1)
             await settle()
             await asyncio.sleep(0.1)
+        await chain.checkpoint()
     await chain.move_to(int(time.time()))
     await chain.checkpoint()

@@ -4,16 +4,18 @@ and holders earn it by the second.
 For each epoch of the trace:
 
 1. Customers send the gateway the requests of that hour, each paid by itself. It collects and
-   settles what they come to. What was paid by x402 is kept in a checkpoint before the clock moves:
-   it is good for a minute, and a node that died would have forgotten it.
+   settles what they come to.
 2. In its middle, whoever is due trades shares or claims.
 3. The chain's clock moves past its end. The agents send what they measured, the reporters agree,
    and one of them puts the report on chain. While that takes long the clock moves on, so that a
    dead reporter's turn passes.
 4. Customers pay for the billable GPU time that the oracle now counts, which they lease.
 5. Somebody distributes, and the holders' part begins to stream.
-6. A checkpoint keeps all of it, and what can be seen is noted. Blocks on top of that make what is
-   collected final for the gateway.
+6. What can be seen is noted.
+
+The node may die at any moment and go back to its newest checkpoint. Whatever has its time is in one
+before the clock or the story moves on: payments by x402, which are good for a minute, and reports.
+Blocks on top of a checkpoint make what is collected final for the gateway.
 
 The last epoch waits until all of it is on chain. Then the services end, and two days pass in
 which the stream runs out and everybody claims.
@@ -25,6 +27,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from api.chain.contracts import ClusterShare, MetricsOracle, Stablecoin, Waterfall
 from api.chain.views import RATE_SCALE, MeterReading, WaterfallState
@@ -46,6 +49,8 @@ RUN_OUT_STEP_SECONDS = 4 * 3_600
 
 _BLOCKS_ON_TOP = 64
 """Of each checkpoint: more than are mined by transactions until the next."""
+_REQUESTS_A_CHECKPOINT = 150
+"""Of which fifteen are paid by x402, each in two transactions at most; the others by the second."""
 CONFIRMATIONS = 2 * _BLOCKS_ON_TOP
 """Of a collection. What was mined while a checkpoint was written, and is not in it, is not final
 before the next holds it.
@@ -139,16 +144,16 @@ class Story:
     async def replay(self) -> None:
         """All epochs of the trace. Raises StoryFailure if one does not become Final in time."""
         for number, epoch in enumerate(self.epochs):
-            await self.buyers.ask(self.plan.hours[number])
-            await self._until_kept()
+            requests = self.plan.hours[number]
+            for at in range(0, len(requests), _REQUESTS_A_CHECKPOINT):
+                await self.buyers.ask(requests[at : at + _REQUESTS_A_CHECKPOINT])
+                await self._kept(self._until_settled)
             await self._perform_until(epoch_end(Epoch(epoch)))
-            await self.chain.move_to(epoch_end(Epoch(epoch)) + 1)
-            await self._until_final(epoch)
+            await self._kept(partial(self._until_final, epoch))
             if epoch == self.epochs[-1]:
                 await self._until_collected()
             await self.commerce.pay(await self._reading())
             await self.commerce.distribute()
-            await self.chain.checkpoint(_BLOCKS_ON_TOP)
             await self._look(epoch)
         self.final_cost_usd6, _ = await self.chain.patiently(
             lambda: self.waterfall.operator_due_usd6(self.opened.cluster_id)
@@ -165,6 +170,7 @@ class Story:
             await self.chain.move_to(ended_at + step)
             await self._look(None)
             on_step()
+        await self._kept(partial(self.chain.move_to, ended_at + RUN_OUT_SECONDS))
         for holder in cast.HOLDERS:
             await self._claim(holder)
         await self.chain.checkpoint()
@@ -173,6 +179,17 @@ class Story:
     @property
     def run_out_steps(self) -> int:
         return RUN_OUT_SECONDS // RUN_OUT_STEP_SECONDS
+
+    async def _kept(self, reach: Callable[[], Awaitable[None]]) -> None:
+        """Reach something and keep it in a checkpoint; again if the node died meanwhile, which may
+        have forgotten it.
+        """
+        while True:
+            generation = self.chain.node.generation
+            await reach()
+            await self.chain.checkpoint(_BLOCKS_ON_TOP)
+            if self.chain.node.generation == generation:
+                return
 
     # -- acts -------------------------------------------------------------------------------------
 
@@ -237,17 +254,10 @@ class Story:
                 ),
             )
 
-    async def _until_kept(self) -> None:
-        """Wait until a checkpoint holds every payment by x402 that was answered."""
+    async def _until_settled(self) -> None:
+        """Wait until every payment by x402 that was answered is on chain."""
         deadline = time.monotonic() + _COLLECT_PATIENCE_SECONDS
-        while True:
-            generation = self.chain.node.generation
-            waiting = [one for one in self.buyers.taken if not await self._is_used(one)]
-            if not waiting:
-                await self.chain.checkpoint(_BLOCKS_ON_TOP)
-                # A node that died meanwhile may have forgotten what it was asked for.
-                if self.chain.node.generation == generation:
-                    return
+        while waiting := [one for one in self.buyers.taken if not await self._is_used(one)]:
             if time.monotonic() > deadline:
                 raise StoryFailure(
                     f"{len(waiting)} answered payments by x402 did not come on chain:"
@@ -284,15 +294,18 @@ class Story:
     # -- seeing -----------------------------------------------------------------------------------
 
     async def _until_final(self, epoch: int) -> None:
-        """Wait until `epoch` is counted. While it is not, the chain's clock moves on, faster than
-        the wall's, so that the turn of a proposer who does not answer passes to the next. It stops
-        short of where the epoch is closed without agents that are late: how fast this machine lets
-        them send is no matter of the trace."""
+        """Let `epoch` end and wait until it is counted. While it is not, the clock moves on, faster
+        than the wall's, so that the turn of a proposer who does not answer passes to the next. It
+        stops short of where the epoch is closed without agents that are late: how fast this machine
+        lets them send is no matter of the trace.
+        """
         patience = 2.0 + self.samples / len(self.epochs) / _SAMPLES_A_SECOND
         started = time.monotonic()
         closing_at = started + 60 + 20 * patience
         give_up_at = closing_at + 60 + 20 * patience
+        ended = epoch_end(Epoch(epoch)) + 1
         last_open = epoch_end(Epoch(epoch)) + CLOSE_SECONDS - 1
+        await self.chain.move_to(ended)
         nudge_at = started + patience
         while (await self._reading()).epoch < epoch:
             now = time.monotonic()
@@ -302,9 +315,12 @@ class Story:
                     " the reporters' logs say why"
                 )
             if now > nudge_at:
-                # At least past the epoch's end: a node that died went back to before it.
-                at = max(await self.chain.now() + _NUDGE_SECONDS, epoch_end(Epoch(epoch)) + 1)
+                # A node that died went back to before the end.
+                at = max(await self.chain.now() + _NUDGE_SECONDS, ended)
                 await self.chain.move_to(at if now > closing_at else min(at, last_open))
+                if now > closing_at:
+                    # From here on these blocks alone could be too many for one.
+                    await self.chain.checkpoint()
                 nudge_at = now + patience / 4
             await asyncio.sleep(_POLL_SECONDS)
 

@@ -177,6 +177,8 @@ def test_demo__every_kind_of_process_killed__recovers_and_loses_nothing(
     database = demo.database_pid()
     assert database is not None
     os.kill(database, signal.SIGKILL)
+    demo.wait_until("last report", lambda: demo.settled() >= 9)
+    os.kill(demo.pids("anvil")[0], signal.SIGKILL)
     assert demo.wait() == 0, demo.text()
 
     said = summary(demo)

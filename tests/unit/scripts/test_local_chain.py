@@ -151,6 +151,21 @@ async def test_send__forgotten_by_the_node__sent_again_once_and_in_order(
     await client.close()
 
 
+async def test_patiently__several_at_once_after_a_restart__what_was_lost_is_sent_once(
+    anvil: Anvil, supervisor: Supervisor
+) -> None:
+    client = ChainClient(anvil.url, chain_id=LOCAL_CHAIN_ID)
+    chain = LocalChain(client, anvil, supervisor)
+    await chain.checkpoint()
+    for _ in range(5):
+        await chain.send(cast.keeper(), SOMEBODY, b"")
+
+    kill(anvil)
+    await asyncio.gather(*(chain.now() for _ in range(8)))
+    assert await client.nonce_of(cast.keeper().address) == 5
+    await client.close()
+
+
 async def test_move_to__the_past__the_clock_stays(anvil: Anvil, supervisor: Supervisor) -> None:
     client = ChainClient(anvil.url, chain_id=LOCAL_CHAIN_ID)
     chain = LocalChain(client, anvil, supervisor)
