@@ -200,6 +200,21 @@ def test_distribute__many_small_incomes__reserve_share_carries_its_remainder(
     assert free_books.is_conserved()
 
 
+def test_distribute__the_largest_cluster_and_income__to_the_unit(
+    scenario: Scenario, oracle_admin: AccountAPI, customer: AccountAPI, holder: AccountAPI
+) -> None:
+    largest = {"gpuCount": 1_000_000, "contractedRateUsd6PerGpuHour": 100 * USD}
+    books = open_books(
+        scenario, oracle_admin, customer, holder, **(FREE | largest | {"reserveShareBps": 0})
+    )
+    books.receive(10**18)
+    receipt = books.distribute(at=books.start + 5_000 * EPOCH_SECONDS)
+    operator = 5_000 * 1_000_000 * 100 * USD
+    assert _told(books, receipt) == (operator, 0, 0, 10**18 - operator, 0)
+    assert books.state.operatorAssigned == operator
+    assert books.is_conserved()
+
+
 def test_distribute__nothing_new__changes_nothing(free_books: Books) -> None:
     free_books.receive(10 * USD)
     free_books.distribute()
