@@ -223,6 +223,14 @@ def test_distribute__nothing_new__changes_nothing(free_books: Books) -> None:
     assert _told(free_books, receipt) == (0, 0, 0, 0, 0)
     assert tuple(free_books.state) == before
     assert list(receipt.decode_logs(free_books.waterfall.HoldersStreamed)) == []
+    assert list(receipt.decode_logs(free_books.waterfall.HoldersDeferred)) == []
+
+
+def test_distribute__a_single_unit__streams(free_books: Books) -> None:
+    free_books.receive(1)
+    receipt = free_books.distribute()
+    [event] = receipt.decode_logs(free_books.waterfall.HoldersStreamed)
+    assert event.amountUsd6 == free_books.state.holdersStreamed == 1
 
 
 def test_distribute__before_any_income__opens_the_books(
