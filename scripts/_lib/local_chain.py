@@ -122,8 +122,9 @@ class LocalChain:
                 async with self._restoring:
                     if self.node.generation != self._generation:
                         await self._restore()
+                    generation = self._generation
                 answer = await ask()
-                if self.node.generation == self._generation:
+                if self.node.generation == generation:
                     return answer
                 # It may come from a chain that has forgotten what was sent.
             except Unavailable as error:

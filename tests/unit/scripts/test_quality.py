@@ -199,40 +199,36 @@ def test_read_hours__no_such_cluster__says_so(
         quality.read_hours(record, cluster_id)
 
 
+def bounded(record: Record, books: Books, **limits: int) -> list[Hour]:
+    """The last hour, read with these limits."""
+
+    def hours(client: ChainClient) -> Coroutine[Any, Any, list[Hour]]:
+        reader = QualityReader(client, record.deployment, ClusterId(books.cluster_id))
+        return reader.hours(1, **limits)
+
+    return answer_of(record.chain_id, hours)
+
+
 def test_hours__more_payments_than_are_read__refused_with_both_numbers(
     record: Record, books: Books, charged: Any
 ) -> None:
-    def read(most: int) -> list[Hour]:
-        def hours(client: ChainClient) -> Coroutine[Any, Any, list[Hour]]:
-            reader = QualityReader(client, record.deployment, ClusterId(books.cluster_id))
-            return reader.hours(1, most_payments=most)
-
-        return answer_of(record.chain_id, hours)
-
     charged(2 * USD)
     books.receive(3 * USD)
 
-    assert read(2)[0].paid_usd6 == 5 * USD
+    assert bounded(record, books, most_payments=2)[0].paid_usd6 == 5 * USD
     with pytest.raises(Oversized, match="2 payments in these hours, at most 1"):
-        read(1)
+        bounded(record, books, most_payments=1)
 
 
 def test_hours__more_declared_than_are_read__refused(
     record: Record, books: Books, customer: AccountAPI, holder: AccountAPI, issuer: AccountAPI
 ) -> None:
-    def read(most: int) -> list[Hour]:
-        def hours(client: ChainClient) -> Coroutine[Any, Any, list[Hour]]:
-            reader = QualityReader(client, record.deployment, ClusterId(books.cluster_id))
-            return reader.hours(1, most_relations=most)
-
-        return answer_of(record.chain_id, hours)
-
     for account in (customer, holder):
         record.system().related.declare(
             books.cluster_id, account, current_epoch(), WHY, sender=issuer
         )
     books.receive(3 * USD)
 
-    assert read(2)[0].related_usd6 == 3 * USD
+    assert bounded(record, books, most_relations=2)[0].related_usd6 == 3 * USD
     with pytest.raises(Oversized, match="2 words on related parties, at most 1"):
-        read(1)
+        bounded(record, books, most_relations=1)
