@@ -74,7 +74,7 @@ class Command:
             assert time.monotonic() < deadline, f"no {what} in {seconds} s:\n{self.text()}"
             time.sleep(0.05)
 
-    def wait(self, seconds: float = 240) -> int:
+    def wait(self, seconds: float = 480) -> int:
         """Its exit status."""
         return self.process.wait(seconds)
 
