@@ -110,7 +110,7 @@ def test_up__until_interrupted__serves_recovers_and_leaves_nothing(
     receipt_id = _ask(gateway, key)
     assert _get(f"{gateway}/v1/receipts/{receipt_id}")["receipt"]["outputTokens"] == 5
     # Collected on chain: the customers' own requests run by themselves.
-    # A request that just misses a collection waits until that is final, a minute, and as long again.
+    # One that just misses a collection waits until that is final, a minute, and as long again.
     up.wait_until("a collection", lambda: _collected(gateway, receipt_id), 300)
     hours = _get(_printed(up.text(), "leakage, wash revenue"))["hours"]
     assert any(int(hour["paidUsd6"]) for hour in hours)
